@@ -1,0 +1,8 @@
+//! Callwright's engine: every rule, every state and every SQL statement of the dialer.
+//!
+//! Dependencies point one way: `engine` (the shell) → `decide`, `flow`, `store`, `provider`;
+//! `decide`, `flow` → `definitions`, `domain`; `store` → `domain`; `domain` → nothing.
+//! No HTTP lives here, and no clock: the instant is always an argument.
+
+pub mod phone;
+pub mod time;

@@ -1,0 +1,1 @@
+//! Zone arithmetic: windows as interval algebra, business days, preferred times.
