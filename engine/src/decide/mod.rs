@@ -1,0 +1,8 @@
+//! The functional core: may this lead be contacted now, and what comes next? Pure functions of explicit inputs and an instant.
+
+pub mod advance;
+pub mod gate;
+pub mod pacing;
+pub mod score;
+pub mod snapshot;
+pub mod verdict;

@@ -1,0 +1,94 @@
+//! Everything the gates may look at, loaded by the shell in a fixed number of queries per batch.
+//! Gates see nothing else: a stored snapshot replays to the stored decision.
+
+use std::sync::Arc;
+
+use crate::clock::Instant;
+use crate::definitions::model::cadence::{CadenceHours, Limits};
+use crate::domain::campaign::Campaign;
+use crate::domain::consent::{Form, Purpose};
+use crate::domain::lead::LeadStatus;
+use crate::domain::suppression::Source;
+use crate::id::{CampaignId, EnrollmentId, LeadId};
+use crate::phone::number::PhoneNumber;
+use crate::phone::zones::Jurisdiction;
+use crate::time::preferred::PreferredTime;
+use crate::time::zone::Zone;
+
+/// The view of one lead at the moment of decision.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub lead: LeadFacts,
+    pub phone: PhoneFacts,
+    pub suppressions: Vec<SuppressionFact>,
+    pub consents: Vec<ConsentFact>,
+    /// `None` when the campaign is gone: the campaign gate stops.
+    pub campaign: Option<Arc<CampaignFacts>>,
+    /// Intents that count in caps, newest first, of the lead or its number, of the last 31 days.
+    pub intents: Vec<Intent>,
+    /// Calls placed by this enrollment so far (for the cadence's total).
+    pub placed: u32,
+    /// A live or unknown attempt of another enrollment holds the number.
+    pub number_busy: bool,
+    pub enrollment_id: Option<EnrollmentId>,
+    pub cadence_hours: Option<Arc<CadenceHours>>,
+    pub cadence_limits: Limits,
+    /// The callee asked for this moment: campaign and cadence hours give way; law, preference of the law, caps do not.
+    pub promised: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct LeadFacts {
+    pub id: LeadId,
+    pub status: LeadStatus,
+    pub do_not_call: bool,
+    pub preferred: Option<Arc<PreferredTime>>,
+}
+
+/// The number that would be called.
+#[derive(Debug, Clone)]
+pub enum PhoneFacts {
+    /// The lead has no number at all.
+    None,
+    /// It has one, which cannot be called: the kebab-case reason.
+    Invalid(String),
+    Callable {
+        number: PhoneNumber,
+        /// Every zone the called person may be in; empty fails closed.
+        zones: Arc<[Zone]>,
+        /// Every jurisdiction whose law may apply; empty fails closed.
+        jurisdictions: Arc<[Jurisdiction]>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct SuppressionFact {
+    pub source: Source,
+    /// Only for this campaign; `None` means everywhere.
+    pub campaign_id: Option<CampaignId>,
+    pub reason: String,
+    pub created_at: Instant,
+    pub expires_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ConsentFact {
+    pub purpose: Purpose,
+    pub form: Form,
+    pub granted_at: Instant,
+    pub revoked_at: Option<Instant>,
+}
+
+/// A dial intent that counts in caps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intent {
+    pub at: Instant,
+    pub campaign_id: CampaignId,
+}
+
+/// The campaign with its use so far today (its own zone's day).
+#[derive(Debug, Clone)]
+pub struct CampaignFacts {
+    pub campaign: Campaign,
+    pub intents_today: u32,
+}

@@ -1,0 +1,24 @@
+//! The nouns of the dialer and their legal transitions. No I/O, no SQL, no clock: instants are arguments.
+
+mod text_enum;
+
+pub mod attempt;
+pub mod call;
+pub mod campaign;
+pub mod consent;
+pub mod enrollment;
+pub mod event;
+pub mod lead;
+pub mod outcome;
+pub mod priority;
+pub mod suppression;
+pub mod user;
+
+/// A text that is not one of an enum's values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is not a {what}: use one of {allowed}")]
+pub struct UnknownText {
+    pub what: &'static str,
+    pub found: String,
+    pub allowed: String,
+}

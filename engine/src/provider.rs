@@ -1,0 +1,102 @@
+//! What the engine asks of a company that places calls, and what it must say about itself.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use crate::clock::Instant;
+use crate::decide::verdict::Permit;
+use crate::definitions::library::Bundle;
+use crate::id::{AttemptId, CampaignId};
+use crate::phone::number::PhoneNumber;
+
+/// A boxed future, so that providers can be held as `dyn Provider`.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A company that places calls, or the simulated carrier.
+pub trait Provider: Send + Sync + std::fmt::Debug {
+    fn name(&self) -> &str;
+
+    fn capabilities(&self) -> Capabilities;
+
+    /// Asks for each call exactly once, no retries inside. Answers in the order of `requests`, one each.
+    fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>>;
+
+    /// Looks up what became of an attempt whose answer was lost.
+    fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult>;
+
+    /// Ends a call that should not be (late orphan, opt-out in progress). Idempotent.
+    fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>>;
+}
+
+/// What a provider can and cannot do; the engine adapts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Can an attempt be found again after a lost answer?
+    pub look_up: bool,
+    /// How long after the intent a look-up is conclusive (T_rec).
+    pub conclusive_after: TimeDelta,
+    /// Follows the flow itself and reports the whole conversation; otherwise it asks us turn by turn.
+    pub follows_flow: bool,
+    /// Only synthetic leads, and the virtual clock is allowed.
+    pub simulated: bool,
+}
+
+/// One call to place. It cannot be built without a permit.
+#[derive(Debug, Clone)]
+pub struct PlaceRequest {
+    pub permit: Permit,
+    pub attempt_id: AttemptId,
+    pub campaign_id: CampaignId,
+    pub from: Option<PhoneNumber>,
+    /// Not to be asked for after this instant.
+    pub send_by: Instant,
+    /// Flow to follow and the version it is pinned to.
+    pub flow: String,
+    pub bundle: Arc<Bundle>,
+    pub language: String,
+    /// Variables of the call: `lead`, `campaign`, `agent`, `offer`, `product`, …
+    pub variables: Value,
+    pub max_duration_s: u32,
+    pub synthetic: bool,
+    /// Which visit, step and try this is: the simulated callee behaves by it.
+    pub step: String,
+    pub visit: u32,
+    pub attempt: u32,
+}
+
+/// What the provider said to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    Accepted { provider_call_id: String },
+    /// It surely did not and will not place the call. `retry`: the reason may pass (rate limit).
+    Refused { reason: String, retry: bool },
+    /// We cannot know: time-out, reset, 5xx. Never asked again.
+    Unknown { reason: String },
+    /// We did not ask: too late, or stopped at the second look.
+    NotSent { reason: String },
+}
+
+/// Finding an attempt again.
+#[derive(Debug, Clone)]
+pub struct LookUp {
+    pub attempt_id: AttemptId,
+    pub number: PhoneNumber,
+    pub intent_at: Instant,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookUpResult {
+    Found { provider_call_id: String },
+    /// Conclusive only `conclusive_after` the intent.
+    Absent,
+    /// The provider did not answer: stay unknown.
+    Failed { reason: String },
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("provider: {0}")]
+pub struct ProviderError(pub String);
