@@ -4,5 +4,14 @@
 //! `decide`, `flow` → `definitions`, `domain`; `store` → `domain`; `domain` → nothing.
 //! No HTTP lives here, and no clock: the instant is always an argument.
 
+pub mod clock;
+pub mod decide;
+pub mod definitions;
+pub mod domain;
+pub mod flow;
+pub mod id;
 pub mod phone;
+pub mod provider;
+pub mod rules;
+pub mod store;
 pub mod time;
