@@ -169,7 +169,8 @@ CREATE INDEX enrollments_campaign ON enrollments (campaign_id, state);
 
 CREATE TABLE attempts (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    enrollment_id TEXT COLLATE "C" NOT NULL REFERENCES enrollments (id),
+    -- Empty for a call that an outside dialer reported: it counts in caps and belongs to no cadence.
+    enrollment_id TEXT COLLATE "C" REFERENCES enrollments (id),
     lead_id TEXT COLLATE "C" NOT NULL REFERENCES leads (id),
     campaign_id TEXT COLLATE "C" NOT NULL REFERENCES campaigns (id),
     number TEXT COLLATE "C" NOT NULL,

@@ -1,8 +1,8 @@
 //! Attempts: planned, claimed with a fence, and moved by compare-and-set only. The row is the truth about a dial.
 
-use serde::Serialize;
 use sqlx::FromRow;
 
+use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, instant_from_micros, micros};
@@ -10,30 +10,32 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::priority::Priority;
 use crate::id::{AttemptId, CampaignId, EnrollmentId, LeadId};
 
-/// A planned attempt as a row.
-#[derive(Debug, Clone, Serialize)]
-pub struct NewRow(
-    pub String,      // 0 id
-    pub String,      // 1 enrollment_id
-    pub String,      // 2 lead_id
-    pub String,      // 3 campaign_id
-    pub String,      // 4 number
-    pub String,      // 5 flow
-    pub String,      // 6 version
-    pub String,      // 7 step
-    pub i64,         // 8 visit
-    pub i64,         // 9 attempt
-    pub i64,         // 10 priority
-    pub i64,         // 11 due_at
-    pub Option<i64>, // 12 valid_until
-    pub i64,         // 13 created_at
-);
+bulk_row! {
+    /// A planned attempt as a row.
+    pub struct NewRow {
+        id: String,
+        enrollment_id: String,
+        lead_id: String,
+        campaign_id: String,
+        number: String,
+        flow: String,
+        version: String,
+        step: String,
+        visit: i64,
+        attempt: i64,
+        priority: i64,
+        due_at: i64,
+        valid_until: Option<i64>,
+        created_at: i64,
+    }
+}
 
 /// An attempt read back.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     pub id: AttemptId,
-    pub enrollment_id: EnrollmentId,
+    /// `None`: reported by an outside dialer.
+    pub enrollment_id: Option<EnrollmentId>,
     pub lead_id: LeadId,
     pub campaign_id: CampaignId,
     pub number: String,
@@ -55,7 +57,7 @@ pub struct Attempt {
 #[derive(FromRow)]
 struct AttemptRow {
     id: String,
-    enrollment_id: String,
+    enrollment_id: Option<String>,
     lead_id: String,
     campaign_id: String,
     number: String,
@@ -91,6 +93,14 @@ static INSERT: Sql = Sql::new(
             CAST(e.value->>8 AS BIGINT), CAST(e.value->>9 AS BIGINT), 'planned', CAST(e.value->>10 AS BIGINT),
             CAST(e.value->>11 AS BIGINT), CAST(e.value->>12 AS BIGINT), 0, CAST(e.value->>13 AS BIGINT)
      FROM {each} WHERE true",
+);
+
+static OUTSIDE: Sql = Sql::new(
+    "INSERT INTO attempts (id, lead_id, campaign_id, number, flow, version, step, visit, attempt, state, priority, due_at, fence,
+                           intent_at, provider, created_at, finished_at)
+     SELECT e.value->>0, e.value->>1, e.value->>2, l.phone, '', '', '', 0, 0, 'finished', 1, CAST(e.value->>3 AS BIGINT), 0,
+            CAST(e.value->>3 AS BIGINT), 'outside', CAST(e.value->>3 AS BIGINT), CAST(e.value->>3 AS BIGINT)
+     FROM {each} JOIN leads l ON l.id = e.value->>1 WHERE l.phone IS NOT NULL",
 );
 
 // One index range per campaign and priority, so that the cost does not grow with what waits for later (see the queue notes).
@@ -193,26 +203,38 @@ pub struct CountedIntent {
     pub at: Instant,
 }
 
-/// A move of one attempt by compare-and-set on its state and fence.
-#[derive(Debug, Clone, Serialize)]
-pub struct Step(
-    pub String,               // 0 id
-    pub &'static str,         // 1 state it must be in
-    pub i64,                  // 2 fence it must have
-    pub &'static str,         // 3 new state
-    pub Option<String>,       // 4 provider_call_id
-    pub Option<&'static str>, // 5 outcome
-    pub Option<String>,       // 6 disposition
-    pub Option<String>,       // 7 detail
-    pub Option<i64>,          // 8 finished_at
-);
+bulk_row! {
+    /// A move of one attempt by compare-and-set on its state and fence.
+    pub struct Step {
+        id: String,
+        /// State it must be in.
+        from: &'static str,
+        /// Fence it must have.
+        fence: i64,
+        to: &'static str,
+        provider_call_id: Option<String>,
+        outcome: Option<&'static str>,
+        disposition: Option<String>,
+        detail: Option<String>,
+        finished_at: Option<i64>,
+    }
+}
 
 impl Step {
     /// A move of `attempt` to `next`; the transition table is checked in debug builds and by tests.
     pub fn of(attempt: &Attempt, next: AttemptState, now: Instant) -> Self {
         debug_assert!(attempt.state.may_become(next), "{} may not become {next}", attempt.state);
-        let finished = next.is_final().then(|| micros(now));
-        Self(attempt.id.to_string(), attempt.state.as_str(), attempt.fence, next.as_str(), None, None, None, None, finished)
+        Self {
+            id: attempt.id.to_string(),
+            from: attempt.state.as_str(),
+            fence: attempt.fence,
+            to: next.as_str(),
+            provider_call_id: None,
+            outcome: None,
+            disposition: None,
+            detail: None,
+            finished_at: next.is_final().then(|| micros(now)),
+        }
     }
 }
 
@@ -221,6 +243,17 @@ pub async fn insert_many(tx: &mut Tx, rows: &[NewRow]) -> Result<(), StoreError>
         return Ok(());
     }
     let sql = INSERT.on(tx.dialect());
+    let bulk = super::bulk(rows)?;
+    on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Counts calls of an outside dialer, `(id, lead, campaign, placed_at micros)`, in the caps of lead and number.
+pub async fn insert_outside(tx: &mut Tx, rows: &[(String, String, String, i64)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = OUTSIDE.on(tx.dialect());
     let bulk = super::bulk(rows)?;
     on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
     Ok(())
@@ -426,7 +459,7 @@ impl TryFrom<AttemptRow> for Attempt {
         let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", column, &row.id, problem);
         Ok(Self {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
-            enrollment_id: row.enrollment_id.parse().map_err(|e| bad("enrollment_id", &e))?,
+            enrollment_id: row.enrollment_id.as_ref().map(|id| id.parse().map_err(|e| bad("enrollment_id", &e))).transpose()?,
             lead_id: row.lead_id.parse().map_err(|e| bad("lead_id", &e))?,
             campaign_id: row.campaign_id.parse().map_err(|e| bad("campaign_id", &e))?,
             state: row.state.parse().map_err(|e| bad("state", &e))?,

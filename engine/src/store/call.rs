@@ -1,51 +1,54 @@
 //! Calls as providers report them, and the facts they are made of. Facts are stored once; the state follows from the set.
 
-use serde::Serialize;
 use sqlx::FromRow;
 
+use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::call::{Fact, StoredFact};
 use crate::id::AttemptId;
 
-/// A call that a provider accepted, as a row.
-#[derive(Debug, Clone, Serialize)]
-pub struct NewRow(
-    pub String,  // 0 id
-    pub String,  // 1 attempt_id
-    pub String,  // 2 lead_id
-    pub String,  // 3 campaign_id
-    pub String,  // 4 provider
-    pub String,  // 5 provider_call_id
-    pub i64,     // 6 placed_at
-    pub String,  // 7 flow
-    pub String,  // 8 version
-);
+bulk_row! {
+    /// A call that a provider accepted, as a row.
+    pub struct NewRow {
+        id: String,
+        attempt_id: String,
+        lead_id: String,
+        campaign_id: String,
+        provider: String,
+        provider_call_id: String,
+        placed_at: i64,
+        flow: String,
+        version: String,
+    }
+}
 
-/// The state of a call after more facts, as a row.
-#[derive(Debug, Clone, Serialize)]
-pub struct Change(
-    pub String,               // 0 attempt_id
-    pub &'static str,         // 1 status
-    pub Option<i64>,          // 2 answered_at
-    pub Option<i64>,          // 3 ended_at
-    pub i64,                  // 4 talk_s
-    pub Option<&'static str>, // 5 answered_by
-    pub Option<&'static str>, // 6 outcome
-    pub Option<String>,       // 7 disposition
-    pub i64,                  // 8 recorded
-    pub Option<String>,       // 9 conversation
-);
+bulk_row! {
+    /// The state of a call after more facts, as a row.
+    pub struct Change {
+        attempt_id: String,
+        status: &'static str,
+        answered_at: Option<i64>,
+        ended_at: Option<i64>,
+        talk_s: i64,
+        answered_by: Option<&'static str>,
+        outcome: Option<&'static str>,
+        disposition: Option<String>,
+        recorded: i64,
+        conversation: Option<String>,
+    }
+}
 
-/// A fact as a row.
-#[derive(Debug, Clone, Serialize)]
-pub struct FactRow(
-    pub String, // 0 attempt_id
-    pub String, // 1 key
-    pub i64,    // 2 at
-    pub String, // 3 fact
-);
+bulk_row! {
+    /// A fact as a row.
+    pub struct FactRow {
+        attempt_id: String,
+        key: String,
+        at: i64,
+        fact: String,
+    }
+}
 
 static INSERT: Sql = Sql::new(
     "INSERT INTO calls (id, attempt_id, lead_id, campaign_id, direction, provider, provider_call_id, status, placed_at, talk_s, flow,

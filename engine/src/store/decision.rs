@@ -1,28 +1,29 @@
 //! Kept decisions: every claim, and every change of a lead's verdict or reason.
 
-use serde::Serialize;
 use sqlx::FromRow;
 
+use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, instant_from_micros};
 use crate::id::LeadId;
 
-/// A decision to keep, as a row.
-#[derive(Debug, Clone, Serialize)]
-pub struct NewRow(
-    pub String,               // 0 id
-    pub String,               // 1 lead_id
-    pub Option<String>,       // 2 enrollment_id
-    pub Option<String>,       // 3 attempt_id
-    pub Option<String>,       // 4 step
-    pub i64,                  // 5 at
-    pub &'static str,         // 6 verdict
-    pub Option<&'static str>, // 7 gate
-    pub &'static str,         // 8 reason
-    pub Option<i64>,          // 9 until
-    pub String,               // 10 reports
-);
+bulk_row! {
+    /// A decision to keep, as a row.
+    pub struct NewRow {
+        id: String,
+        lead_id: String,
+        enrollment_id: Option<String>,
+        attempt_id: Option<String>,
+        step: Option<String>,
+        at: i64,
+        verdict: &'static str,
+        gate: Option<&'static str>,
+        reason: &'static str,
+        until: Option<i64>,
+        reports: String,
+    }
+}
 
 /// A kept decision read back.
 #[derive(Debug, Clone, serde::Serialize)]

@@ -1,49 +1,52 @@
 //! Enrollments: starting them and moving them on, always in sets. Reading them with their leads is [`super::walk`].
 
-use serde::Serialize;
 use sqlx::FromRow;
 
+use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::id::{CampaignId, EnrollmentId, LeadId};
 
-/// A new enrollment as a row; serialised positionally into the bulk bind.
-#[derive(Debug, Clone, Serialize)]
-pub struct NewRow<'a>(
-    pub String,     // 0 id
-    pub String,     // 1 lead_id
-    pub String,     // 2 campaign_id
-    pub &'a str,    // 3 cadence
-    pub &'a str,    // 4 entry_key
-    pub &'a str,    // 5 version
-    pub &'a str,    // 6 step
-    pub i64,        // 7 due_at and due_since
-    pub i64,        // 8 priority
-    pub String,     // 9 variables
-    pub i64,        // 10 started_at
-);
+bulk_row! {
+    /// A new enrollment as a row; serialised positionally into the bulk bind.
+    pub struct NewRow {
+        id: String,
+        lead_id: String,
+        campaign_id: String,
+        cadence: String,
+        entry_key: String,
+        version: String,
+        step: String,
+        /// Also `due_since`.
+        due_at: i64,
+        priority: i64,
+        variables: String,
+        started_at: i64,
+    }
+}
 
-/// Everything that a decision or an outcome may change, as a row.
-#[derive(Debug, Clone, Serialize)]
-pub struct Change(
-    pub String,                  // 0 id
-    pub &'static str,            // 1 state
-    pub Option<&'static str>,    // 2 hold
-    pub String,                  // 3 step
-    pub i64,                     // 4 visit
-    pub i64,                     // 5 attempt
-    pub i64,                     // 6 due_since
-    pub i64,                     // 7 promised
-    pub Option<i64>,             // 8 due_at
-    pub Option<String>,          // 9 wait_event
-    pub i64,                     // 10 placed
-    pub Option<String>,          // 11 verdict
-    pub Option<String>,          // 12 reason
-    pub i64,                     // 13 checked_at
-    pub Option<String>,          // 14 result
-    pub Option<i64>,             // 15 ended_at
-);
+bulk_row! {
+    /// Everything that a decision or an outcome may change, as a row.
+    pub struct Change {
+        id: String,
+        state: &'static str,
+        hold: Option<&'static str>,
+        step: String,
+        visit: i64,
+        attempt: i64,
+        due_since: i64,
+        promised: i64,
+        due_at: Option<i64>,
+        wait_event: Option<String>,
+        placed: i64,
+        verdict: Option<String>,
+        reason: Option<String>,
+        checked_at: i64,
+        result: Option<String>,
+        ended_at: Option<i64>,
+    }
+}
 
 static INSERT: Sql = Sql::new(
     "INSERT INTO enrollments (id, lead_id, campaign_id, cadence, entry_key, version, state, step, visit, attempt, due_since,
@@ -101,7 +104,7 @@ struct PreviousRow {
 }
 
 /// Starts enrollments; those whose lead is already walking the cadence are left out of the answer.
-pub async fn insert_many(tx: &mut Tx, rows: &[NewRow<'_>]) -> Result<Vec<EnrollmentId>, StoreError> {
+pub async fn insert_many(tx: &mut Tx, rows: &[NewRow]) -> Result<Vec<EnrollmentId>, StoreError> {
     let sql = INSERT.on(tx.dialect());
     let bulk = super::bulk(rows)?;
     let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(bulk).fetch_all(conn).await)?;

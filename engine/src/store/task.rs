@@ -1,19 +1,20 @@
 //! Tasks that cadences give to people.
 
-use serde::Serialize;
 
+use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 
-#[derive(Debug, Clone, Serialize)]
-pub struct NewRow(
-    pub String,         // 0 id
-    pub String,         // 1 lead_id
-    pub Option<String>, // 2 enrollment_id
-    pub String,         // 3 title
-    pub Option<i64>,    // 4 due_at
-    pub i64,            // 5 created_at
-);
+bulk_row! {
+    pub struct NewRow {
+        id: String,
+        lead_id: String,
+        enrollment_id: Option<String>,
+        title: String,
+        due_at: Option<i64>,
+        created_at: i64,
+    }
+}
 
 static INSERT: Sql = Sql::new(
     "INSERT INTO tasks (id, lead_id, enrollment_id, title, status, due_at, created_at)
