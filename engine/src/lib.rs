@@ -8,6 +8,7 @@ pub mod clock;
 pub mod decide;
 pub mod definitions;
 pub mod domain;
+pub mod engine;
 pub mod flow;
 pub mod id;
 pub mod phone;
