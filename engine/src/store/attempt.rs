@@ -146,6 +146,8 @@ static MOVE: Sql = Sql::new(
      RETURNING attempts.id",
 );
 
+static CHECKED: Sql = Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
+
 static INTENTS: Sql = Sql::new(
     "SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
      JOIN attempts a ON a.number = e.value->>0 AND a.intent_at > $2
@@ -389,6 +391,14 @@ pub async fn step(tx: &mut Tx, steps: &[Step], now: Instant) -> Result<Vec<Attem
     let ids: Vec<String> =
         on_db!(tx, |conn| sqlx::query_scalar(sql).bind(bulk).bind(micros(now)).fetch_all(conn).await)?;
     ids.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("attempts", "id", id, e))).collect()
+}
+
+/// Notes that these attempts were looked at, whatever came of it.
+pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(), StoreError> {
+    let sql = CHECKED.on(tx.dialect());
+    let keys = super::keys(ids);
+    on_db!(tx, |conn| sqlx::query(sql).bind(keys).bind(micros(now)).execute(conn).await.map(|_| ()))?;
+    Ok(())
 }
 
 /// Intents after `since` that count in caps, of these `(number, lead)` pairs; by number and by lead, each once.
