@@ -12,7 +12,6 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::campaign::CampaignStatus;
 use crate::domain::enrollment::{EnrollmentState, Hold};
 use crate::id::{CampaignId, EnrollmentId};
-use crate::store::attempt::Step;
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, attempt, campaign, enrollment};
 
@@ -184,9 +183,7 @@ async fn take_back_planned(
 ) -> Result<(), EngineError> {
     for planned in attempt::planned_of_leads(tx, &[walk.lead.id]).await? {
         if planned.enrollment_id == Some(walk.enrollment.id) {
-            let mut step = Step::of(&planned, AttemptState::Cancelled, now);
-            step.detail = Some(why.to_owned());
-            changes.steps.push(step);
+            changes.step(&planned, AttemptState::Cancelled, now).detail = Some(why.to_owned());
         }
     }
     Ok(())

@@ -11,7 +11,6 @@ use crate::domain::event::{Event, kinds};
 use crate::domain::suppression::{Source, Suppression};
 use crate::id::{AttemptId, EventId, LeadId, SuppressionId};
 use crate::phone::number::PhoneNumber;
-use crate::store::attempt::Step;
 use crate::store::{Tx, attempt, lead_change, number_lock, suppression, walk};
 
 /// One person's word that they want no more calls.
@@ -61,9 +60,7 @@ impl Engine {
             self.end(&mut changes, &walk, "opted_out", now);
         }
         for planned in attempt::planned_of_leads(tx, &leads).await? {
-            let mut step = Step::of(&planned, AttemptState::Cancelled, now);
-            step.detail = Some("opted-out".to_owned());
-            changes.steps.push(step);
+            changes.step(&planned, AttemptState::Cancelled, now).detail = Some("opted-out".to_owned());
         }
         changes.flush(tx, now).await
     }

@@ -12,7 +12,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::enrollment::EnrollmentState;
 use crate::phone::number::PhoneNumber;
 use crate::provider::{LookUp, LookUpResult, Provider};
-use crate::store::attempt::{self, Attempt, Step};
+use crate::store::attempt::{self, Attempt};
 use crate::store::walk::{self, Walk};
 
 /// An intent without an answer is in doubt after this long: its process may have died before or after asking.
@@ -112,12 +112,7 @@ impl Engine {
 
     /// Proven not placed: tried again soon as a new attempt. Never to be known: the next one waits as if it had rung.
     fn write_off(&self, changes: &mut Changes, attempt: &Attempt, walk: &Walk, state: AttemptState, now: Instant) {
-        let mut attempt = attempt.clone();
-        if attempt.state == AttemptState::Dialing {
-            changes.steps.push(Step::of(&attempt, AttemptState::Unknown, now));
-            attempt.state = AttemptState::Unknown;
-        }
-        changes.steps.push(Step::of(&attempt, state, now));
+        changes.step(attempt, state, now);
         let kind = if state == AttemptState::NotPlaced { "attempt.not_placed" } else { "attempt.unknown_final" };
         let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt});
         changes.event(self, walk, kind, now, data).attempt_id = Some(attempt.id);

@@ -189,7 +189,6 @@ impl TryFrom<WalkRow> for Walk {
 
     fn try_from(row: WalkRow) -> Result<Self, StoreError> {
         let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("enrollments", column, &row.id, problem);
-        let instant = |column, value: i64| instant_from_micros(value).ok_or_else(|| bad(column, &"not an instant"));
         let lead_id: LeadId = row.lead_id.parse().map_err(|e| bad("lead_id", &e))?;
         let variables: Value = if row.variables == "{}" {
             Value::Object(serde_json::Map::new())
@@ -204,12 +203,12 @@ impl TryFrom<WalkRow> for Walk {
             position: Position {
                 visit: row.visit as u32,
                 attempt: row.attempt as u32,
-                due_since: instant("due_since", row.due_since)?,
+                due_since: instant_from_micros(row.due_since),
                 promised: row.promised != 0,
                 step: row.step,
             },
-            due_at: row.due_at.map(|at| instant("due_at", at)).transpose()?,
-            started_at: instant("started_at", row.started_at)?,
+            due_at: row.due_at.map(instant_from_micros),
+            started_at: instant_from_micros(row.started_at),
             priority: Priority::from_rank(row.priority),
             placed: row.placed as u32,
             cadence: row.cadence,
