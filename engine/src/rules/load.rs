@@ -8,17 +8,12 @@ use std::sync::LazyLock;
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::files::{FILES, HOLIDAYS};
 use super::holidays::Holidays;
 use super::jurisdiction::Jurisdiction;
 use super::schema::{ConsentNeed, Disclosure, Grade, LegalCap, RecordingNeed, Rule, RuleFile, VoiceClass};
 use crate::time::holiday::HolidayCalendar;
 use crate::time::hours::Hours;
-
-const FILES: &[(&str, &str)] = &[
-    ("us-federal.yaml", include_str!("../../rules/us-federal.yaml")),
-    ("india.yaml", include_str!("../../rules/india.yaml")),
-];
-const HOLIDAYS: &str = include_str!("../../rules/holidays.yaml");
 
 static EMBEDDED: LazyLock<Rules> = LazyLock::new(|| {
     // The files are part of the program and a test reads every one, so this cannot fail in a tested build.

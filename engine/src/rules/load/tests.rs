@@ -51,6 +51,45 @@ fn artificial_voice_needs_written_consent_in_the_united_states() {
     assert_eq!(legal(&["US-NY"], VoiceClass::Live).unwrap().consent.form, ConsentForm::None);
 }
 
+/// Local times are of the state's own clock; the cases are those on which published tables disagree or slip.
+#[rstest]
+#[case::ri_no_sunday("US-RI", VoiceClass::Live, "2026-11-22T12:00", false)] // R.I. Gen. Laws 5-61-2(2)
+#[case::ri_monday("US-RI", VoiceClass::Live, "2026-11-23T09:00", true)]
+#[case::tx_sunday_morning("US-TX", VoiceClass::Live, "2026-11-22T11:30", false)] // Tex. Bus. & Com. Code ch. 301
+#[case::tx_sunday_noon("US-TX", VoiceClass::Live, "2026-11-22T12:00", true)]
+#[case::ky_before_ten("US-KY", VoiceClass::Live, "2026-11-20T09:30", false)]
+#[case::ky_device_before_ten("US-KY", VoiceClass::Artificial, "2026-11-20T09:30", true)] // KRS 367.461
+#[case::ut_pioneer_day("US-UT", VoiceClass::Live, "2026-07-24T10:00", false)] // Utah Code 13-25a-103
+#[case::sd_saturday_live("US-SD", VoiceClass::Live, "2026-11-21T10:00", true)]
+#[case::sd_saturday_device("US-SD", VoiceClass::Artificial, "2026-11-21T10:00", false)] // SDCL 37-30-28
+#[case::ne_sunday_device_morning("US-NE", VoiceClass::Artificial, "2026-11-22T12:00", false)]
+#[case::pa_thanksgiving("US-PA", VoiceClass::Live, "2026-11-26T12:00", false)]
+#[case::wy_unverified_is_not_applied("US-WY", VoiceClass::Live, "2026-11-20T20:30", true)]
+#[case::ontario_late("CA-ON", VoiceClass::Live, "2026-11-20T21:15", true)]
+fn state_rules(#[case] state: &str, #[case] voice: VoiceClass, #[case] local: &str, #[case] allowed: bool) {
+    let rule = legal(&[state], voice).unwrap();
+    let local: chrono::NaiveDateTime = format!("{local}:00").parse().unwrap();
+    let utc = Zone::find("UTC").unwrap();
+    assert_eq!(rule.hours.contains(&utc, &rule.holidays, local.and_utc()), allowed);
+}
+
+#[test]
+fn states_only_tighten_the_federal_rule() {
+    let federal = legal(&["US-NY"], VoiceClass::Live).unwrap(); // New York has no file of its own
+    for (place, _) in Rules::embedded().places().filter(|(place, _)| place.subdivision().is_some()) {
+        let own = legal(&[&place.to_string()], VoiceClass::Live).unwrap();
+        assert_eq!(own.hours.intersect(&federal.hours), own.hours, "{place}");
+        assert!(!own.hours.is_never(), "{place}");
+    }
+}
+
+#[test]
+fn florida_caps_three_calls_a_day_on_one_subject() {
+    // Fla. Stat. 501.616(6)(b)
+    let cap = LegalCap { calls: 3, hours: 24, scope: crate::rules::schema::CapScope::SameSubject };
+    assert_eq!(legal(&["US-FL"], VoiceClass::Live).unwrap().caps, [cap]);
+}
+
 #[test]
 fn the_stricter_of_two_places_binds() {
     let both = legal(&["US-NY", "IN"], VoiceClass::Artificial).unwrap();

@@ -233,7 +233,7 @@ fn spans(clause: Clause) -> impl Iterator<Item = (DaySet, LocalTime, LocalTime)>
 /// A time that stands alone: without am or pm, one to seven is afternoon or evening, the rest as the clock says.
 fn lone(clock: Clock) -> u16 {
     match clock {
-        Clock::Exact(minutes) => minutes,
+        Clock::Exact(minutes) | Clock::Full(minutes) => minutes,
         Clock::Bare(minutes) if minutes < 8 * 60 => minutes + NOON, // also 12, which is 0 here: noon
         Clock::Bare(minutes) => minutes,
     }
@@ -242,7 +242,10 @@ fn lone(clock: Clock) -> u16 {
 /// Settles the halves of the day of a range: the reading that is shortest and, if nothing is said, in waking hours.
 fn resolve(start: Clock, end: Clock) -> Range {
     let start = match (start, end) {
-        (Clock::Exact(start), _) => start,
+        (Clock::Exact(start) | Clock::Full(start), _) => start,
+        // `9:00-17:00`: one 24-hour time makes the other one too. Twelve is kept as 0.
+        (Clock::Bare(start), Clock::Full(_)) if start < 60 => start + NOON,
+        (Clock::Bare(start), Clock::Full(_)) => start,
         (Clock::Bare(start), Clock::Exact(end)) => {
             if start + NOON < end || start >= end {
                 start + NOON
@@ -255,7 +258,7 @@ fn resolve(start: Clock, end: Clock) -> Range {
         (Clock::Bare(start), Clock::Bare(_)) => start,
     };
     let end = match end {
-        Clock::Exact(end) => end,
+        Clock::Exact(end) | Clock::Full(end) => end,
         Clock::Bare(end) if end > start => end,
         Clock::Bare(end) if end + NOON > start => end + NOON,
         Clock::Bare(end) => end,

@@ -32,8 +32,10 @@ pub(super) enum Token {
 /// A time of day, possibly without am or pm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Clock {
-    /// Minutes after midnight, 0–1440.
+    /// Minutes after midnight, 0–1440, said with am, pm or a word such as noon.
     Exact(u16),
+    /// Minutes after midnight, 0–1440, written the 24-hour way.
+    Full(u16),
     /// Minutes after midnight or noon, 0–719: it is not said which.
     Bare(u16),
 }
@@ -84,6 +86,10 @@ impl Scanner<'_> {
     /// One run of characters without blanks.
     fn chunk(&mut self, chunk: &str) -> Result<(), PreferredTimeError> {
         let bare = chunk.trim_end_matches([',', ';', '.']);
+        if bare.eq_ignore_ascii_case("a.m") || bare.eq_ignore_ascii_case("p.m") {
+            self.word(&bare.replace('.', ""))?;
+            return self.rest(&chunk[bare.len()..]);
+        }
         if bare.contains('/') && bare.starts_with(|c: char| c.is_ascii_alphabetic()) {
             let days = bare.split('/').all(|part| DaySet::index_of(part).is_some());
             if !days {
@@ -253,7 +259,7 @@ fn clock(text: &str) -> Result<(Clock, usize), PreferredTimeError> {
     let clock = match half {
         Some(_) if hour == 0 || hour > 12 => return Err(wrong()),
         Some(afternoon) => Clock::Exact(time.minutes() % 720 + if afternoon { 720 } else { 0 }),
-        None if is_24 || hour == 0 || hour > 12 => Clock::Exact(time.minutes()),
+        None if is_24 || hour == 0 || hour > 12 => Clock::Full(time.minutes()),
         None => Clock::Bare(time.minutes() % 720),
     };
     Ok((clock, length))
