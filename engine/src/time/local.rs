@@ -167,4 +167,13 @@ mod tests {
     fn reads_stretches(#[case] text: &str, #[case] shown: Option<&str>) {
         assert_eq!(text.parse::<LocalSpan>().ok().map(|span| span.to_string()).as_deref(), shown);
     }
+
+    #[test]
+    fn unquoted_yaml_times_stay_times() {
+        // YAML 1.1 readers turn 10:30 into the number 630.
+        for (text, minutes) in [("09:00", 540), ("10:30", 630), ("24:00", 1440)] {
+            assert_eq!(serde_yaml::from_str::<LocalTime>(text).unwrap().minutes(), minutes);
+        }
+        assert_eq!(serde_yaml::from_str::<LocalSpan>("09:00-18:00").unwrap().to_string(), "09:00-18:00");
+    }
 }
