@@ -342,6 +342,7 @@ CREATE INDEX jobs_due ON jobs (kind, priority, run_at) WHERE state = 'pending';
 -- `lease_until IS NOT NULL`, not `state = 'running'`: after ANALYZE on an idle queue SQLite would scan the latter for every finish.
 CREATE INDEX jobs_lease ON jobs (lease_until) WHERE lease_until IS NOT NULL;
 CREATE UNIQUE INDEX jobs_dedup ON jobs (kind, dedup_key) WHERE state = 'pending' AND dedup_key IS NOT NULL;
+CREATE INDEX jobs_failed ON jobs (id) WHERE state IN ('dead', 'quarantined');
 
 CREATE TABLE schedules (
     name TEXT NOT NULL PRIMARY KEY,

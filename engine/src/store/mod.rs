@@ -14,6 +14,7 @@ pub mod call;
 pub mod decision;
 pub mod enrollment;
 pub mod event;
+pub mod jobs;
 pub mod lead_change;
 pub mod second_look;
 pub mod task;
