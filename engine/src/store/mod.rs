@@ -17,6 +17,7 @@ pub mod event;
 pub mod jobs;
 pub mod lead_change;
 pub mod second_look;
+pub mod summary;
 pub mod task;
 pub mod walk;
 
