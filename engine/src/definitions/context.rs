@@ -73,6 +73,11 @@ pub fn complete(variables: &mut Value) {
     }
 }
 
+/// Variables as templates and expressions take them. Convert once per call or decision, not once per text.
+pub fn value(variables: &Value) -> minijinja::Value {
+    minijinja::value::Serde(variables).into()
+}
+
 /// Is the dotted path one that authors may name? `further` are names declared by the definition itself.
 pub fn knows(path: &str, further: &[&str]) -> bool {
     let root = path.split('.').next().unwrap_or_default();
