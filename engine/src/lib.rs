@@ -5,12 +5,12 @@
 //! No HTTP lives here, and no clock: the instant is always an argument.
 
 pub mod clock;
-pub mod phone;
-pub mod rules;
-pub mod time;
 pub mod definitions;
 pub mod domain;
 pub mod id;
+pub mod phone;
+pub mod rules;
+pub mod time;
 pub mod flow {
     pub mod session;
 }
