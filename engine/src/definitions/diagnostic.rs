@@ -82,8 +82,10 @@ impl<'a> Findings<'a> {
     }
 
     pub fn warning(&mut self, code: &'static str, place: Place, message: impl Into<String>) -> Note<'_> {
-        let warning =
-            Diagnostic { level: Level::Warning, ..Diagnostic::error(code, &self.source.path, place, message) };
+        let warning = Diagnostic {
+            level: Level::Warning,
+            ..Diagnostic::error(code, &self.source.path, place, message)
+        };
         self.list.push(warning);
         Note(self.list.last_mut())
     }

@@ -23,13 +23,14 @@ pub const TRANSFER_RESULTS: [&str; 4] = ["bridged", "no_answer", "busy", "failed
 const MAX_DURATION_S: u32 = 600;
 const LONGEST_CALL_S: i64 = 4 * 3_600;
 
-pub fn compile(raw: &RawFlow, findings: &mut Findings<'_>) -> Option<Flow> {
+pub fn compile(raw: &RawFlow, findings: &mut Findings<'_>) -> Flow {
     let names: Vec<String> = findings.source.root.keys_at("/steps").into_iter().map(str::to_owned).collect();
     let mut compiler = Compiler { names, findings };
-    let steps: Vec<FlowStep> = compiler.names.clone().iter().filter_map(|name| compiler.step(name, raw.steps.get(name)?)).collect();
+    let steps: Vec<FlowStep> =
+        compiler.names.clone().iter().filter_map(|name| compiler.step(name, raw.steps.get(name)?)).collect();
     let start = raw.start.as_ref().map_or(0, |name| compiler.target("/start", name));
     let max_duration_s = compiler.max_duration(raw.max_duration.as_deref());
-    let flow = Flow {
+    Flow {
         key: raw.flow.clone(),
         title: raw.title.clone(),
         script: raw.script.clone().unwrap_or_else(|| raw.flow.clone()),
@@ -40,8 +41,7 @@ pub fn compile(raw: &RawFlow, findings: &mut Findings<'_>) -> Option<Flow> {
         no_input_limit: raw.no_input_limit.unwrap_or(3),
         max_duration_s,
         operator: Some(raw.operator.as_deref().map_or(TransferTarget::Agent, transfer_target)),
-    };
-    (!compiler.findings.has_errors()).then_some(flow)
+    }
 }
 
 fn ending(raw: &RawEnding) -> Ending {
@@ -87,12 +87,20 @@ impl Compiler<'_, '_> {
                 parts.map(|(by, because)| Action::Score { by, because }).into_iter().collect()
             }
             "record_event" => {
-                let fields = raw.with.as_ref().map_or_else(BTreeMap::new, |fields| self.values(&format!("{pointer}/with"), fields));
-                raw.record_event.iter().map(|event| Action::RecordEvent { event: event.clone(), fields: fields.clone() }).collect()
+                let fields = raw
+                    .with
+                    .as_ref()
+                    .map_or_else(BTreeMap::new, |fields| self.values(&format!("{pointer}/with"), fields));
+                raw.record_event
+                    .iter()
+                    .map(|event| Action::RecordEvent { event: event.clone(), fields: fields.clone() })
+                    .collect()
             }
-            "recording" => {
-                raw.recording.iter().map(|switch| Action::Recording { on: *switch == RawRecording::Start }).collect()
-            }
+            "recording" => raw
+                .recording
+                .iter()
+                .map(|switch| Action::Recording { on: *switch == RawRecording::Start })
+                .collect(),
             "webhook" => raw
                 .webhook
                 .iter()
@@ -107,7 +115,10 @@ impl Compiler<'_, '_> {
     fn call_back(&mut self, pointer: &str, raw: &RawStep) -> Option<Action> {
         let text = raw.call_back.as_deref()?;
         let when = if text == "when_asked" {
-            let later = raw.or_after.as_deref().and_then(|text| delay(self.findings, &format!("{pointer}/or_after"), text));
+            let later = raw
+                .or_after
+                .as_deref()
+                .and_then(|text| delay(self.findings, &format!("{pointer}/or_after"), text));
             CallBackTime::WhenAsked { otherwise: later.unwrap_or(CALL_BACK_LATER) }
         } else {
             CallBackTime::After(delay(self.findings, &format!("{pointer}/call_back"), text)?)
@@ -124,11 +135,16 @@ impl Compiler<'_, '_> {
     }
 
     fn exit(&mut self, pointer: &str, name: &str, written: &[String], raw: &RawStep) -> Option<Exit> {
-        let exits: Vec<&str> = EXITS.into_iter().filter(|exit| written.iter().any(|key| key == exit)).collect();
+        let exits: Vec<&str> =
+            EXITS.into_iter().filter(|exit| written.iter().any(|key| key == exit)).collect();
         match exits.as_slice() {
             [] => {
                 self.findings
-                    .error("no-way-out", Place::key(pointer), format!("step `{name}` does not say what comes next"))
+                    .error(
+                        "no-way-out",
+                        Place::key(pointer),
+                        format!("step `{name}` does not say what comes next"),
+                    )
                     .label("leads nowhere")
                     .help("add `next: STEP` or `end: DISPOSITION`");
                 return None;
@@ -163,14 +179,19 @@ impl Compiler<'_, '_> {
 
     fn branch(&mut self, pointer: &str, raw: &RawStep) -> Option<Exit> {
         let arms = raw.branch.iter().flatten().enumerate().filter_map(|(index, arm)| {
-            let condition = expression(self.findings, &format!("{pointer}/branch/{index}/if"), &arm.condition);
+            let condition =
+                expression(self.findings, &format!("{pointer}/branch/{index}/if"), &arm.condition);
             let step = self.target(&format!("{pointer}/branch/{index}/go"), &arm.go);
             Some((condition?, step))
         });
         let arms = arms.collect();
         let Some(otherwise) = raw.otherwise.as_deref() else {
             self.findings
-                .error("missing-default", Place::key(format!("{pointer}/branch")), "a branch needs `otherwise`")
+                .error(
+                    "missing-default",
+                    Place::key(format!("{pointer}/branch")),
+                    "a branch needs `otherwise`",
+                )
                 .label("what if no condition holds?")
                 .help("add `otherwise: STEP` beside `branch`");
             return None;
@@ -186,13 +207,16 @@ impl Compiler<'_, '_> {
                 (Some(key @ ('0'..='9' | '*' | '#')), None) => Some((key, answer.clone())),
                 _ => {
                     let place = Place::key(format!("{pointer}/keys/{}", super::super::source::escape(key)));
-                    self.findings.error("bad-key-press", place, format!("`{key}` is no key of a telephone")).label("one of 0-9, *, #");
+                    self.findings
+                        .error("bad-key-press", place, format!("`{key}` is no key of a telephone"))
+                        .label("one of 0-9, *, #");
                     None
                 }
             }
         });
         let keys: BTreeMap<char, String> = keys.collect();
-        let timeout = raw.timeout.as_deref().and_then(|text| exact(self.findings, &format!("{pointer}/timeout"), text));
+        let timeout =
+            raw.timeout.as_deref().and_then(|text| exact(self.findings, &format!("{pointer}/timeout"), text));
         let named = raw.then.iter().flat_map(BTreeMap::keys).map(String::as_str);
         let listed = raw.answers.iter().flatten().map(String::as_str);
         let mut answers: Vec<String> = Vec::new();
@@ -225,14 +249,22 @@ impl Compiler<'_, '_> {
         for key in raw.then.iter().flat_map(BTreeMap::keys) {
             if !matches!(key.as_str(), "granted" | "default") {
                 self.findings
-                    .error("unknown-answer", Place::key(format!("{pointer}/then/{key}")), format!("a consent is granted or not; `{key}` is neither"))
+                    .error(
+                        "unknown-answer",
+                        Place::key(format!("{pointer}/then/{key}")),
+                        format!("a consent is granted or not; `{key}` is neither"),
+                    )
                     .help("use `granted` and `default`");
             }
         }
         let (then, otherwise) = self.then(pointer, raw, "ask_consent")?;
         let Some(&granted) = then.get("granted") else {
             self.findings
-                .error("missing-answer", Place::key(format!("{pointer}/then")), "`then` does not say where consent leads")
+                .error(
+                    "missing-answer",
+                    Place::key(format!("{pointer}/then")),
+                    "`then` does not say where consent leads",
+                )
                 .help("add `granted: STEP`");
             return None;
         };
@@ -240,7 +272,12 @@ impl Compiler<'_, '_> {
     }
 
     /// The `then` of a step: every entry but `default`, and `default`, which is obligatory.
-    fn then(&mut self, pointer: &str, raw: &RawStep, exit: &str) -> Option<(BTreeMap<String, StepIndex>, StepIndex)> {
+    fn then(
+        &mut self,
+        pointer: &str,
+        raw: &RawStep,
+        exit: &str,
+    ) -> Option<(BTreeMap<String, StepIndex>, StepIndex)> {
         let mut then = BTreeMap::new();
         for (answer, step) in raw.then.iter().flatten() {
             let target = self.target(&format!("{pointer}/then/{answer}"), step);
@@ -249,7 +286,11 @@ impl Compiler<'_, '_> {
         let Some(otherwise) = then.remove("default") else {
             let key = if raw.then.is_some() { "then" } else { exit };
             self.findings
-                .error("missing-default", Place::key(format!("{pointer}/{key}")), format!("`{exit}` needs a `default` in `then`"))
+                .error(
+                    "missing-default",
+                    Place::key(format!("{pointer}/{key}")),
+                    format!("`{exit}` needs a `default` in `then`"),
+                )
                 .label("silence and everything not listed must lead somewhere")
                 .help("add `default: STEP` to `then`");
             return None;
@@ -291,17 +332,27 @@ impl Compiler<'_, '_> {
         for (key, fits, owner) in rules {
             if has(key) && !fits {
                 self.findings
-                    .error("stray-key", Place::key(format!("{pointer}/{key}")), format!("`{key}` does nothing without `{owner}`"))
+                    .error(
+                        "stray-key",
+                        Place::key(format!("{pointer}/{key}")),
+                        format!("`{key}` does nothing without `{owner}`"),
+                    )
                     .label("has no effect here");
             }
         }
     }
 
     fn max_duration(&mut self, text: Option<&str>) -> u32 {
-        let Some(length) = text.and_then(|text| exact(self.findings, "/max_duration", text)) else { return MAX_DURATION_S };
+        let Some(length) = text.and_then(|text| exact(self.findings, "/max_duration", text)) else {
+            return MAX_DURATION_S;
+        };
         let seconds = length.num_seconds();
         if !(10..=LONGEST_CALL_S).contains(&seconds) {
-            self.findings.error("out-of-range", Place::value("/max_duration"), "a call may last from 10 seconds to 4 hours");
+            self.findings.error(
+                "out-of-range",
+                Place::value("/max_duration"),
+                "a call may last from 10 seconds to 4 hours",
+            );
         }
         seconds.clamp(10, LONGEST_CALL_S) as u32
     }
