@@ -4,5 +4,7 @@
 //! `decide`, `flow` → `definitions`, `domain`; `store` → `domain`; `domain` → nothing.
 //! No HTTP lives here, and no clock: the instant is always an argument.
 
+pub mod clock;
 pub mod phone;
+pub mod rules;
 pub mod time;
