@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rules::schema::ConsentForm;
+use crate::time::window::Position;
 use crate::time::zone::Zone;
 use chrono::Datelike;
 use rstest::rstest;
@@ -117,6 +118,33 @@ fn a_rule_not_yet_in_force_leaves_no_hours() {
     let on = date("1990-01-01");
     let answer = Rules::embedded().for_jurisdictions(&[place("IN")], VoiceClass::Live, on);
     assert_eq!(answer, Err(NoRule::NotInForce { jurisdiction: place("IN"), on }));
+}
+
+#[test]
+fn a_panhandle_number_may_be_called_only_while_both_its_clocks_allow() {
+    // Fla. Stat. 501.616(6): 08:00–20:00 on the called person's clock; area code 850 lies in two zones.
+    let number = crate::phone::PhoneNumber::e164_only("+18502345678").unwrap();
+    let found = crate::phone::candidates(number, &crate::phone::LeadPlace::default());
+    let rules = Rules::embedded();
+    let rule = rules.for_jurisdictions(&found.jurisdictions, VoiceClass::Live, date("2026-01-14")).unwrap();
+    let ask = |text: &str| {
+        let guard = chrono::TimeDelta::seconds(60);
+        rule.hours.position(&found.zones, &rule.holidays, text.parse().unwrap(), guard)
+    };
+    let opens = "2026-01-14T14:00:00Z".parse().unwrap(); // 08:00 Central, 09:00 Eastern
+    let closes = "2026-01-15T01:00:00Z".parse().unwrap(); // 20:00 Eastern
+    assert_eq!(ask("2026-01-14T13:59:00Z"), Position::Outside { opens });
+    assert_eq!(ask("2026-01-14T14:00:00Z"), Position::Inside { closes });
+    assert!(!ask("2026-01-15T00:59:00Z").is_inside());
+}
+
+#[test]
+fn the_version_follows_the_content() {
+    let file = |id| format!("jurisdiction: IN\ntitle: India\nrules: []\n# {id}\n");
+    let version = |text: &str| Rules::read(&[("in.yaml", text)], HOLIDAYS).unwrap().version().to_owned();
+    assert_eq!(version(&file(1)), version(&file(1)));
+    assert_ne!(version(&file(1)), version(&file(2)));
+    assert_eq!(Rules::embedded().version().len(), 12);
 }
 
 #[test]
