@@ -8,3 +8,9 @@ pub mod clock;
 pub mod phone;
 pub mod rules;
 pub mod time;
+pub mod definitions;
+pub mod domain;
+pub mod id;
+pub mod flow {
+    pub mod session;
+}

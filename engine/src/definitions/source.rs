@@ -180,6 +180,9 @@ fn unreadable(path: &str, text: &str, error: &Error) -> Diagnostic {
             ("too-complex", Some("write it out without anchors, or split the file"))
         }
         Error::MultipleDocuments { .. } => ("several-documents", Some("put each definition into its own file")),
+        other if other.to_string().contains("flow mapping") => {
+            ("yaml-syntax", Some("inside { … }, put texts with [ ] { } , or : into quotes, or write one key per line"))
+        }
         _ => ("yaml-syntax", None),
     };
     let place = error.location().map_or(0..0, |at| {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::compile::{self, script::COMMON};
 use super::diagnostic::{Diagnostic, Findings, Place, suggestion};
+use super::embedded;
 use super::model::cadence::Cadence;
 use super::model::flow::Flow;
 use super::model::script::Script;
@@ -46,6 +47,13 @@ impl Workspace {
         let mut workspace = Self::default();
         for (path, text) in files {
             workspace.add_text(path, text);
+        }
+        // Whoever brings no shared words of their own gets ours: opt-out must work in every flow.
+        if !workspace.is_declared(DefinitionKind::Script, COMMON) {
+            let shipped = embedded::FILES.iter().find(|(path, _)| path.ends_with("/common.yaml"));
+            if let Some((path, text)) = shipped.filter(|(path, _)| workspace.sources.text(path).is_none()) {
+                workspace.add_text(path, text);
+            }
         }
         workspace
     }
