@@ -5,12 +5,12 @@
 //! No HTTP lives here, and no clock: the instant is always an argument.
 
 pub mod clock;
-pub mod phone;
-pub mod rules;
-pub mod time;
+pub mod decide;
 pub mod definitions;
 pub mod domain;
+pub mod flow;
 pub mod id;
-pub mod flow {
-    pub mod session;
-}
+pub mod phone;
+pub mod provider;
+pub mod rules;
+pub mod time;
