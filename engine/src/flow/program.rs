@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use minijinja::value::Value;
 
+use crate::definitions::context;
 use crate::definitions::expression::Expression;
 use crate::definitions::library::Bundle;
 use crate::definitions::model::flow::{Flow, FlowStep};
@@ -29,7 +30,7 @@ impl<'a> Program<'a> {
             flows: &bundle.flows,
             scripts: &bundle.scripts,
             root,
-            variables: Value::from_serialize(variables),
+            variables: context::value(variables),
         }
     }
 
@@ -64,6 +65,6 @@ impl<'a> Program<'a> {
     }
 
     fn context(&self, session: &Session) -> Value {
-        minijinja::context! { answers => Value::from_serialize(&session.answers), ..self.variables.clone() }
+        minijinja::context! { answers => Value::from(minijinja::value::Serde(&session.answers)), ..self.variables.clone() }
     }
 }

@@ -9,7 +9,6 @@ use chrono::TimeDelta;
 use super::holiday::HolidayCalendar;
 use super::hours::Hours;
 use super::interval::{Interval, IntervalSet};
-use super::local::LocalTime;
 use super::zone::{CivilSecond, Zone, instant_at};
 use crate::clock::Instant;
 
