@@ -36,19 +36,39 @@ pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'
             _ => offending.push(pointer),
         }
     }
-    // Later entries of a list first: taking one out moves those behind it.
-    offending.sort();
-    offending.iter().rev().for_each(|pointer| take_out(value, pointer));
+    take_out_all(value, offending);
+    // What is left may now lack an obligatory key: its owner goes too.
+    for _ in 0..MAX_DEPTH_OF_SHAPES {
+        let lacking = validator
+            .iter_errors(value)
+            .filter(|error| !matches!(error.kind(), ValidationErrorKind::Pattern { .. }));
+        let lacking: Vec<String> = lacking.map(|error| error.instance_path().to_string()).collect();
+        if lacking.is_empty() {
+            return;
+        }
+        take_out_all(value, lacking);
+    }
 }
 
+/// Owners of owners: no definition nests its obligatory keys deeper.
+const MAX_DEPTH_OF_SHAPES: usize = 4;
+
+fn take_out_all(value: &mut Value, mut pointers: Vec<String>) {
+    pointers.sort();
+    for pointer in pointers.iter().rev() {
+        take_out(value, pointer);
+    }
+}
+
+/// Takes out the nearest key above a place. Lists keep their length, because other messages count their entries.
 fn take_out(value: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return };
     match value.pointer_mut(parent) {
         Some(Value::Object(map)) => {
             map.shift_remove(&last.replace("~1", "/").replace("~0", "~"));
         }
-        // A list keeps its places, because other messages point at them; a list of steps is better left alone.
-        Some(Value::Array(_)) | None | Some(_) => {}
+        Some(Value::Array(_)) => take_out(value, parent),
+        _ => {}
     }
 }
 

@@ -206,7 +206,7 @@ impl Compiler<'_, '_, '_> {
             }
         }
         for key in ["then", "valid_for"] {
-            if written.contains(&key) && raw.call.is_none() {
+            if written.contains(&key) && !written.contains(&"call") {
                 self.findings
                     .error(
                         "stray-key",
@@ -346,7 +346,7 @@ impl Compiler<'_, '_, '_> {
                             Place::key(format!("{at}/until")),
                             "`until` needs a time of day",
                         )
-                        .help("add `at: 10:00`");
+                        .help("add `at: \"10:00\"`");
                     return None;
                 };
                 let time: Option<LocalTime> = parse(self.findings, "bad-time", &format!("{at}/at"), time);

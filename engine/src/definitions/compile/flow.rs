@@ -312,22 +312,20 @@ impl Compiler<'_, '_> {
     /// Keys that mean nothing beside the others: silently ignoring them would surprise.
     fn stray_keys(&mut self, pointer: &str, written: &[String], raw: &RawStep) {
         let has = |key: &str| written.iter().any(|each| each == key);
+        let asks = has("ask");
+        let leads_on = asks || has("ask_consent") || has("transfer") || has("run");
         let rules: [(&str, bool, &str); 11] = [
-            ("with", raw.record_event.is_some(), "record_event"),
+            ("with", has("record_event"), "record_event"),
             ("or_after", raw.call_back.as_deref() == Some("when_asked"), "call_back: when_asked"),
-            ("otherwise", raw.branch.is_some(), "branch"),
-            ("keys", raw.ask.is_some(), "ask"),
-            ("answers", raw.ask.is_some(), "ask"),
-            ("open", raw.ask.is_some(), "ask"),
-            ("tries", raw.ask.is_some(), "ask"),
-            ("timeout", raw.ask.is_some(), "ask"),
-            ("save_as", raw.ask.is_some() || raw.webhook.is_some(), "ask` or `webhook"),
-            ("words", raw.ask_consent.is_some(), "ask_consent"),
-            (
-                "then",
-                raw.ask.is_some() || raw.ask_consent.is_some() || raw.transfer.is_some() || raw.run.is_some(),
-                "ask`, `ask_consent`, `transfer` or `run",
-            ),
+            ("otherwise", has("branch"), "branch"),
+            ("keys", asks, "ask"),
+            ("answers", asks, "ask"),
+            ("open", asks, "ask"),
+            ("tries", asks, "ask"),
+            ("timeout", asks, "ask"),
+            ("save_as", asks || has("webhook"), "ask` or `webhook"),
+            ("words", has("ask_consent"), "ask_consent"),
+            ("then", leads_on, "ask`, `ask_consent`, `transfer` or `run"),
         ];
         for (key, fits, owner) in rules {
             if has(key) && !fits {
