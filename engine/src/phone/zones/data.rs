@@ -120,6 +120,13 @@ impl Places {
         self.states.iter().find(by_code).or_else(|| self.states.iter().find(by_name)).map(|state| state.place)
     }
 
+    /// Territories have country codes of their own, but their law and numbers are those of the United States.
+    pub(super) fn territory(&self, country: &str) -> Option<Jurisdiction> {
+        let is_territory =
+            ["AS", "GU", "MP", "PR", "VI"].iter().any(|code| code.eq_ignore_ascii_case(country));
+        is_territory.then(|| self.state(country)).flatten()
+    }
+
     pub(super) fn state_of_postal(&self, postal: &str) -> Option<Jurisdiction> {
         let digits: String = postal.trim().chars().take_while(char::is_ascii_digit).collect();
         if digits.len() != 5 {
