@@ -100,7 +100,7 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
             wrong_type(findings, pointer, &name, &expected_types(kind), instance);
         }
         ValidationErrorKind::Enum { options } => {
-            not_among(findings, pointer, &name, instance, &strings(options))
+            not_among(findings, pointer, &name, instance, &strings(options));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             explain_choice(kind, error, context, findings);
@@ -196,7 +196,7 @@ fn explain_choice(
     for inner in context.iter().flatten() {
         match inner.kind() {
             ValidationErrorKind::Constant { expected_value } => {
-                words.extend(expected_value.as_str().map(str::to_owned))
+                words.extend(expected_value.as_str().map(str::to_owned));
             }
             ValidationErrorKind::Enum { options } => words.extend(strings(options)),
             ValidationErrorKind::Type { kind } if inner.instance_path().to_string() == here => {

@@ -9,7 +9,6 @@ use chrono::TimeDelta;
 use super::holiday::HolidayCalendar;
 pub use super::hours::Hours;
 use super::interval::{Interval, IntervalSet};
-pub use super::local::{DaySet, LocalTime};
 use super::zone::{CivilSecond, Zone, instant_at};
 use crate::clock::Instant;
 

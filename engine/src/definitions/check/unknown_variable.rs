@@ -72,7 +72,7 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
                 }
             }
             StepAction::Wait(Wait::Event { condition: Some(condition), .. }) => {
-                check(format!("{pointer}/wait/if"), condition)
+                check(format!("{pointer}/wait/if"), condition);
             }
             _ => {}
         }

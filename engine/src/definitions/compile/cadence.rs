@@ -18,9 +18,9 @@ use super::super::source::escape;
 use super::{CALL_BACK_LATER, delay, exact, expression, parse};
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
-use crate::time::hours::{HolidayRule, Hours};
-use crate::time::local::{DaySet, LocalSpan, LocalTime};
 use crate::time::zone::Zone;
+use crate::time::{DaySet, LocalSpan, LocalTime};
+use crate::time::{HolidayRule, Hours};
 
 /// Keys of a step that say what it does.
 pub const ACTIONS: [&str; 12] = [

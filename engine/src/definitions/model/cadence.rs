@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use crate::definitions::expression::Expression;
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
-use crate::time::window::{DaySet, Hours, LocalTime};
+use crate::time::{DaySet, Hours, LocalTime};
 
 /// Index of a step in [`Cadence::steps`].
 pub type StepIndex = usize;
