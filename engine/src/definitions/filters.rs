@@ -111,7 +111,7 @@ fn group(digits: &str, indian: bool) -> String {
     let mut text = String::with_capacity(count + count / 2);
     for (index, digit) in digits.chars().enumerate() {
         let left = count - index;
-        let boundary = if indian { left == 3 || (left > 3 && left % 2 == 1) } else { left % 3 == 0 };
+        let boundary = if indian { left == 3 || (left > 3 && left % 2 == 1) } else { left.is_multiple_of(3) };
         if index > 0 && boundary {
             text.push(',');
         }

@@ -212,9 +212,13 @@ fn collect(folder: &Path, shown: &str, files: &mut Vec<(String, String)>, depth:
         }
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &path, files, depth + 1)?;
-        } else if (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.contains(".test.") {
+        } else if is_yaml(&entry.path()) && !name.contains(".test.") {
             files.push((path, fs::read_to_string(entry.path())?));
         }
     }
     Ok(())
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }

@@ -36,19 +36,39 @@ pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'
             _ => offending.push(pointer),
         }
     }
-    // Later entries of a list first: taking one out moves those behind it.
-    offending.sort();
-    offending.iter().rev().for_each(|pointer| take_out(value, pointer));
+    take_out_all(value, offending);
+    // What is left may now lack an obligatory key: its owner goes too.
+    for _ in 0..MAX_DEPTH_OF_SHAPES {
+        let lacking = validator
+            .iter_errors(value)
+            .filter(|error| !matches!(error.kind(), ValidationErrorKind::Pattern { .. }));
+        let lacking: Vec<String> = lacking.map(|error| error.instance_path().to_string()).collect();
+        if lacking.is_empty() {
+            return;
+        }
+        take_out_all(value, lacking);
+    }
 }
 
+/// Owners of owners: no definition nests its obligatory keys deeper.
+const MAX_DEPTH_OF_SHAPES: usize = 4;
+
+fn take_out_all(value: &mut Value, mut pointers: Vec<String>) {
+    pointers.sort();
+    for pointer in pointers.iter().rev() {
+        take_out(value, pointer);
+    }
+}
+
+/// Takes out the nearest key above a place. Lists keep their length, because other messages count their entries.
 fn take_out(value: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return };
     match value.pointer_mut(parent) {
         Some(Value::Object(map)) => {
             map.shift_remove(&last.replace("~1", "/").replace("~0", "~"));
         }
-        // A list keeps its places, because other messages point at them; a list of steps is better left alone.
-        Some(Value::Array(_)) | None | Some(_) => {}
+        Some(Value::Array(_)) => take_out(value, parent),
+        _ => {}
     }
 }
 
@@ -80,7 +100,7 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
             wrong_type(findings, pointer, &name, &expected_types(kind), instance);
         }
         ValidationErrorKind::Enum { options } => {
-            not_among(findings, pointer, &name, instance, &strings(options))
+            not_among(findings, pointer, &name, instance, &strings(options));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             explain_choice(kind, error, context, findings);
@@ -176,7 +196,7 @@ fn explain_choice(
     for inner in context.iter().flatten() {
         match inner.kind() {
             ValidationErrorKind::Constant { expected_value } => {
-                words.extend(expected_value.as_str().map(str::to_owned))
+                words.extend(expected_value.as_str().map(str::to_owned));
             }
             ValidationErrorKind::Enum { options } => words.extend(strings(options)),
             ValidationErrorKind::Type { kind } if inner.instance_path().to_string() == here => {

@@ -191,14 +191,13 @@ fn end_of_code(code: &str, close: &str) -> Option<usize> {
     let mut quote = None;
     let mut escaped = false;
     for (at, c) in code.char_indices() {
-        match quote {
+        match (quote, c) {
             _ if escaped => escaped = false,
-            Some(_) if c == '\\' => escaped = true,
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if code[at..].starts_with(close) => return Some(at),
-            None => {}
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, _) if code[at..].starts_with(close) => return Some(at),
+            _ => {}
         }
     }
     None

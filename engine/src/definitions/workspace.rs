@@ -102,7 +102,7 @@ impl Workspace {
     fn add(&mut self, source: Source) {
         let mut findings = Findings::new(&source);
         let first = source.root.entries().first().map(|entry| entry.key.clone());
-        let kind = DefinitionKind::ALL.iter().copied().find(|kind| source.root.get(kind.as_str()).is_some());
+        let kind = kind_of(&source);
         let Some(kind) = kind else {
             let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence"]));
             findings.error("unknown-kind", Place::Bytes(0..0), "this file defines nothing").help(
@@ -161,6 +161,20 @@ impl Workspace {
         self.diagnostics.extend(list);
         self.sources.insert(source);
     }
+}
+
+/// A file is what its first key says; a flow also has a key `script`, so that one only counts where it comes first or alone.
+fn kind_of(source: &Source) -> Option<DefinitionKind> {
+    let root = &source.root;
+    let first = root.entries().first()?.key.parse().ok();
+    first.or_else(|| {
+        let has = |kind: &DefinitionKind| root.get(kind.as_str()).is_some();
+        DefinitionKind::ALL
+            .iter()
+            .copied()
+            .filter(has)
+            .find(|kind| *kind != DefinitionKind::Script || root.get("steps").is_none())
+    })
 }
 
 type Built<R, M> = (Option<(R, M, Vec<String>)>, Vec<Diagnostic>);

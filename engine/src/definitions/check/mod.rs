@@ -56,9 +56,13 @@ pub(super) fn run(workspace: &mut Workspace) {
     let mut found = Vec::new();
     for file in workspace.flows.values() {
         let mut findings = Findings::new(&file.source);
-        FLOW_PLACES.iter().for_each(|check| check(workspace, file, &mut findings));
+        for check in FLOW_PLACES {
+            check(workspace, file, &mut findings);
+        }
         if !workspace.broken.contains(&file.source.path) {
-            FLOW_PATHS.iter().for_each(|check| check(workspace, file, &mut findings));
+            for check in FLOW_PATHS {
+                check(workspace, file, &mut findings);
+            }
         }
         found.append(&mut findings.list);
     }
@@ -69,9 +73,13 @@ pub(super) fn run(workspace: &mut Workspace) {
     }
     for file in workspace.cadences.values() {
         let mut findings = Findings::new(&file.source);
-        CADENCE_PLACES.iter().for_each(|check| check(workspace, file, &mut findings));
+        for check in CADENCE_PLACES {
+            check(workspace, file, &mut findings);
+        }
         if !workspace.broken.contains(&file.source.path) {
-            CADENCE_PATHS.iter().for_each(|check| check(workspace, file, &mut findings));
+            for check in CADENCE_PATHS {
+                check(workspace, file, &mut findings);
+            }
         }
         found.append(&mut findings.list);
     }

@@ -3,7 +3,7 @@
 use super::super::diagnostic::{Findings, Place};
 use super::super::workspace::Workspace;
 use super::CadenceFile;
-use crate::time::local::LocalSpan;
+use crate::time::LocalSpan;
 
 pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
     let Some(hours) = &file.raw.hours else { return };

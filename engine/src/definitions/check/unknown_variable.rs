@@ -72,7 +72,7 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
                 }
             }
             StepAction::Wait(Wait::Event { condition: Some(condition), .. }) => {
-                check(format!("{pointer}/wait/if"), condition)
+                check(format!("{pointer}/wait/if"), condition);
             }
             _ => {}
         }
@@ -130,7 +130,8 @@ fn expression(
         return;
     }
     // Names of filters are only looked up when the expression runs. What calls learn may be a number or a text.
-    let run = |example: serde_json::Value| value.eval_json(&context::value(&sample_with(&variables, &example)));
+    let run =
+        |example: serde_json::Value| value.eval_json(&context::value(&sample_with(&variables, &example)));
     if let Err(error) = run(json!(1)).or_else(|_| run(json!("sample"))) {
         findings.error(
             "bad-expression",

@@ -18,10 +18,15 @@ use super::super::source::escape;
 use super::{CALL_BACK_LATER, delay, exact, expression, parse};
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
+<<<<<<< HEAD
 use crate::time::hours::{HolidayRule, Hours};
 use crate::time::days::DaySet;
 use crate::time::local::{LocalSpan, LocalTime};
+=======
+>>>>>>> defs
 use crate::time::zone::Zone;
+use crate::time::{DaySet, LocalSpan, LocalTime};
+use crate::time::{HolidayRule, Hours};
 
 /// Keys of a step that say what it does.
 pub const ACTIONS: [&str; 12] = [
@@ -207,7 +212,7 @@ impl Compiler<'_, '_, '_> {
             }
         }
         for key in ["then", "valid_for"] {
-            if written.contains(&key) && raw.call.is_none() {
+            if written.contains(&key) && !written.contains(&"call") {
                 self.findings
                     .error(
                         "stray-key",
@@ -347,7 +352,7 @@ impl Compiler<'_, '_, '_> {
                             Place::key(format!("{at}/until")),
                             "`until` needs a time of day",
                         )
-                        .help("add `at: 10:00`");
+                        .help("add `at: \"10:00\"`");
                     return None;
                 };
                 let time: Option<LocalTime> = parse(self.findings, "bad-time", &format!("{at}/at"), time);

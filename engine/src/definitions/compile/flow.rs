@@ -7,8 +7,9 @@ use super::super::expression::Expression;
 use super::super::model::flow::{
     Action, Ask, CallBackTime, Ending, Exit, Flow, FlowStep, StepIndex, TransferTarget,
 };
-use super::super::raw::RawValue;
 use super::super::raw::flow::{RawEnding, RawFlow, RawRecording, RawStep};
+use super::super::raw::{OneOrMany, RawScore, RawValue};
+use super::super::source::escape;
 use super::{CALL_BACK_LATER, delay, exact, expression};
 
 /// Keys of a step that decide where it leaves to, in the order in which they are explained.
@@ -77,13 +78,13 @@ impl Compiler<'_, '_> {
         let at = format!("{pointer}/{key}");
         match key {
             "say" => {
-                let texts = raw.say.iter().flat_map(|say| say.as_slice());
+                let texts = raw.say.iter().flat_map(OneOrMany::as_slice);
                 texts.map(|text| Action::Say { text: text.clone() }).collect()
             }
             "play" => raw.play.iter().map(|audio| Action::Play { audio: audio.clone() }).collect(),
             "set" => raw.set.iter().map(|values| Action::Set { values: self.values(&at, values) }).collect(),
             "score" => {
-                let parts = raw.score.as_ref().map(super::super::raw::RawScore::parts);
+                let parts = raw.score.as_ref().map(RawScore::parts);
                 parts.map(|(by, because)| Action::Score { by, because }).into_iter().collect()
             }
             "record_event" => {
@@ -128,7 +129,7 @@ impl Compiler<'_, '_> {
 
     fn values(&mut self, pointer: &str, values: &BTreeMap<String, RawValue>) -> BTreeMap<String, Expression> {
         let compiled = values.iter().filter_map(|(name, value)| {
-            let at = format!("{pointer}/{}", super::super::source::escape(name));
+            let at = format!("{pointer}/{}", escape(name));
             Some((name.clone(), expression(self.findings, &at, &value.source())?))
         });
         compiled.collect()
@@ -203,16 +204,14 @@ impl Compiler<'_, '_> {
     fn ask(&mut self, pointer: &str, raw: &RawStep) -> Option<Ask> {
         let keys = raw.keys.iter().flatten().filter_map(|(key, answer)| {
             let mut chars = key.chars();
-            match (chars.next(), chars.next()) {
-                (Some(key @ ('0'..='9' | '*' | '#')), None) => Some((key, answer.clone())),
-                _ => {
-                    let place = Place::key(format!("{pointer}/keys/{}", super::super::source::escape(key)));
-                    self.findings
-                        .error("bad-key-press", place, format!("`{key}` is no key of a telephone"))
-                        .label("one of 0-9, *, #");
-                    None
-                }
+            if let (Some(pressed @ ('0'..='9' | '*' | '#')), None) = (chars.next(), chars.next()) {
+                return Some((pressed, answer.clone()));
             }
+            let place = Place::key(format!("{pointer}/keys/{}", escape(key)));
+            self.findings
+                .error("bad-key-press", place, format!("`{key}` is no key of a telephone"))
+                .label("one of 0-9, *, #");
+            None
         });
         let keys: BTreeMap<char, String> = keys.collect();
         let timeout =
@@ -312,22 +311,20 @@ impl Compiler<'_, '_> {
     /// Keys that mean nothing beside the others: silently ignoring them would surprise.
     fn stray_keys(&mut self, pointer: &str, written: &[String], raw: &RawStep) {
         let has = |key: &str| written.iter().any(|each| each == key);
+        let asks = has("ask");
+        let leads_on = asks || has("ask_consent") || has("transfer") || has("run");
         let rules: [(&str, bool, &str); 11] = [
-            ("with", raw.record_event.is_some(), "record_event"),
+            ("with", has("record_event"), "record_event"),
             ("or_after", raw.call_back.as_deref() == Some("when_asked"), "call_back: when_asked"),
-            ("otherwise", raw.branch.is_some(), "branch"),
-            ("keys", raw.ask.is_some(), "ask"),
-            ("answers", raw.ask.is_some(), "ask"),
-            ("open", raw.ask.is_some(), "ask"),
-            ("tries", raw.ask.is_some(), "ask"),
-            ("timeout", raw.ask.is_some(), "ask"),
-            ("save_as", raw.ask.is_some() || raw.webhook.is_some(), "ask` or `webhook"),
-            ("words", raw.ask_consent.is_some(), "ask_consent"),
-            (
-                "then",
-                raw.ask.is_some() || raw.ask_consent.is_some() || raw.transfer.is_some() || raw.run.is_some(),
-                "ask`, `ask_consent`, `transfer` or `run",
-            ),
+            ("otherwise", has("branch"), "branch"),
+            ("keys", asks, "ask"),
+            ("answers", asks, "ask"),
+            ("open", asks, "ask"),
+            ("tries", asks, "ask"),
+            ("timeout", asks, "ask"),
+            ("save_as", asks || has("webhook"), "ask` or `webhook"),
+            ("words", has("ask_consent"), "ask_consent"),
+            ("then", leads_on, "ask`, `ask_consent`, `transfer` or `run"),
         ];
         for (key, fits, owner) in rules {
             if has(key) && !fits {

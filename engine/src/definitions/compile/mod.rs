@@ -23,7 +23,7 @@ fn expression(findings: &mut Findings<'_>, pointer: &str, source: &str) -> Optio
                     format!("this is not an expression: {}", error.message),
                 )
                 .help("write for example: lead.score >= 70 and lead.status == \"cold\"");
-            None
+            Expression::never()
         }
     }
 }
