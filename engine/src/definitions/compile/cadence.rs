@@ -18,12 +18,6 @@ use super::super::source::escape;
 use super::{CALL_BACK_LATER, delay, exact, expression, parse};
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
-<<<<<<< HEAD
-use crate::time::hours::{HolidayRule, Hours};
-use crate::time::days::DaySet;
-use crate::time::local::{LocalSpan, LocalTime};
-=======
->>>>>>> defs
 use crate::time::zone::Zone;
 use crate::time::{DaySet, LocalSpan, LocalTime};
 use crate::time::{HolidayRule, Hours};

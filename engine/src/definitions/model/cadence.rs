@@ -8,13 +8,7 @@ use chrono::TimeDelta;
 use crate::definitions::expression::Expression;
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
-<<<<<<< HEAD
-use crate::time::hours::Hours;
-use crate::time::days::DaySet;
-use crate::time::local::LocalTime;
-=======
 use crate::time::{DaySet, Hours, LocalTime};
->>>>>>> defs
 
 /// Index of a step in [`Cadence::steps`].
 pub type StepIndex = usize;
