@@ -84,7 +84,10 @@ pub fn knows(path: &str, further: &[&str]) -> bool {
     if further.contains(&root) || OPEN.contains(&root) {
         return true;
     }
-    if OPEN_FIELDS.iter().any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))) {
+    if OPEN_FIELDS
+        .iter()
+        .any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    {
         return true;
     }
     let sample = sample();

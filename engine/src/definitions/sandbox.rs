@@ -71,8 +71,27 @@ fn base() -> Environment<'static> {
 /// Names of filters and functions, for suggestions.
 pub fn filter_names() -> &'static [&'static str] {
     &[
-        "lower", "upper", "title", "capitalize", "trim", "length", "first", "last", "round", "abs", "int", "float",
-        "min", "max", "default", "join", "times", "money", "date", "phone", "name",
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "trim",
+        "length",
+        "first",
+        "last",
+        "round",
+        "abs",
+        "int",
+        "float",
+        "min",
+        "max",
+        "default",
+        "join",
+        "times",
+        "money",
+        "date",
+        "phone",
+        "name",
     ]
 }
 

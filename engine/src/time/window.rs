@@ -8,7 +8,6 @@ use chrono::TimeDelta;
 
 use super::holiday::HolidayCalendar;
 pub use super::hours::Hours;
-pub use super::local::{DaySet, LocalTime};
 use super::interval::{Interval, IntervalSet};
 use super::zone::{CivilSecond, Zone, instant_at};
 use crate::clock::Instant;

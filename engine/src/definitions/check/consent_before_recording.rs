@@ -18,7 +18,9 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
         .steps
         .iter()
         .map(|step| match &step.exit {
-            Exit::Consent { purpose, otherwise, .. } if purpose == Purpose::Recording.as_str() => vec![*otherwise],
+            Exit::Consent { purpose, otherwise, .. } if purpose == Purpose::Recording.as_str() => {
+                vec![*otherwise]
+            }
             exit => flow_targets(exit),
         })
         .collect();
@@ -38,7 +40,9 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
 }
 
 fn is_only_run_by_others(workspace: &Workspace, key: &str) -> bool {
-    let runs = |file: &FlowFile| file.model.steps.iter().any(|step| matches!(&step.exit, Exit::SubFlow { flow, .. } if flow == key));
+    let runs = |file: &FlowFile| {
+        file.model.steps.iter().any(|step| matches!(&step.exit, Exit::SubFlow { flow, .. } if flow == key))
+    };
     let is_called = workspace.cadences.values().any(|file| file.model.flows().any(|flow| flow == key));
     !is_called && workspace.flows.values().any(runs)
 }

@@ -88,5 +88,6 @@ pub fn cycle_within(edges: &[Vec<usize>], may_pass: &[bool]) -> Option<usize> {
         .enumerate()
         .map(|(from, targets)| targets.iter().copied().filter(|to| may_pass[from] && may_pass[*to]).collect())
         .collect();
-    (0..within.len()).find(|&step| reachable(&within, &within[step]).get(step).copied().unwrap_or(false) && may_pass[step])
+    (0..within.len())
+        .find(|&step| reachable(&within, &within[step]).get(step).copied().unwrap_or(false) && may_pass[step])
 }

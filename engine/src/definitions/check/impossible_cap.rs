@@ -13,14 +13,22 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
         && day > week
     {
         findings
-            .error("impossible-cap", Place::value("/limits/per_day"), format!("{day} calls a day are never reached with {week} a week"))
+            .error(
+                "impossible-cap",
+                Place::value("/limits/per_day"),
+                format!("{day} calls a day are never reached with {week} a week"),
+            )
             .label("more than `per_week`");
     }
     if let (Some(week), Some(total)) = (limits.per_week, limits.total)
         && week > total
     {
         findings
-            .warning("impossible-cap", Place::value("/limits/per_week"), format!("{week} calls a week are never reached with {total} in all"))
+            .warning(
+                "impossible-cap",
+                Place::value("/limits/per_week"),
+                format!("{week} calls a week are never reached with {total} in all"),
+            )
             .label("more than `total`");
     }
     if let (Some(day), Some(gap)) = (limits.per_day, limits.gap)
@@ -28,15 +36,20 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
         && needed >= TimeDelta::days(1)
     {
         findings
-            .error("impossible-cap", Place::value("/limits/per_day"), format!("{day} calls a day do not fit with this `gap` between them"))
+            .error(
+                "impossible-cap",
+                Place::value("/limits/per_day"),
+                format!("{day} calls a day do not fit with this `gap` between them"),
+            )
             .label("never reached")
             .help("lower `per_day`, or shorten `gap`");
     }
     let Some(total) = limits.total else { return };
-    let retries = file.model.steps.iter().zip(&file.pointers).filter_map(|(step, pointer)| match &step.action {
-        StepAction::Call(call) => Some((pointer, call)),
-        _ => None,
-    });
+    let retries =
+        file.model.steps.iter().zip(&file.pointers).filter_map(|(step, pointer)| match &step.action {
+            StepAction::Call(call) => Some((pointer, call)),
+            _ => None,
+        });
     for (pointer, call) in retries {
         for (outcome, rule) in call.outcomes.iter().filter(|(_, rule)| rule.retry >= total) {
             findings

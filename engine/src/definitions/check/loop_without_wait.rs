@@ -22,7 +22,11 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     if let Some(step) = cycle_within(&flow_edges(&file.model), &instant) {
         let name = &file.model.steps[step].name;
         findings
-            .error("endless-loop", Place::key(format!("/steps/{name}")), format!("step `{name}` comes back to itself without asking anything"))
+            .error(
+                "endless-loop",
+                Place::key(format!("/steps/{name}")),
+                format!("step `{name}` comes back to itself without asking anything"),
+            )
             .label("would run for ever")
             .help("ask a question on the way, or leave the circle");
     }
@@ -43,7 +47,11 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
     if let Some(step) = cycle_within(&edges, &instant) {
         let id = &file.model.steps[step].id;
         findings
-            .error("loop-without-wait", Place::key(file.pointers[step].clone()), format!("step `{id}` comes back to itself without a wait"))
+            .error(
+                "loop-without-wait",
+                Place::key(file.pointers[step].clone()),
+                format!("step `{id}` comes back to itself without a wait"),
+            )
             .label("would contact people again at once")
             .help("put a step such as `wait: 1 business day` into the circle");
     }

@@ -24,37 +24,46 @@ type FlowFile = Compiled<RawFlow, Flow>;
 type ScriptFile = Compiled<RawScript, Script>;
 type CadenceFile = Compiled<RawCadence, Cadence>;
 
-const FLOW_CHECKS: [fn(&Workspace, &FlowFile, &mut Findings<'_>); 9] = [
-    unknown_definition::flow,
-    unknown_text::flow,
-    unknown_answer::flow,
-    unreachable_step::flow,
-    no_way_out::flow,
-    loop_without_wait::flow,
-    unknown_variable::flow,
-    consent_before_recording::flow,
-    opt_out_path::flow,
-];
+type FlowCheck = fn(&Workspace, &FlowFile, &mut Findings<'_>);
+type CadenceCheck = fn(&Workspace, &CadenceFile, &mut Findings<'_>);
 
-const CADENCE_CHECKS: [fn(&Workspace, &CadenceFile, &mut Findings<'_>); 10] = [
+/// Look at one place at a time: also useful in a file that has other errors.
+const FLOW_PLACES: [FlowCheck; 4] =
+    [unknown_definition::flow, unknown_text::flow, unknown_answer::flow, unknown_variable::flow];
+const CADENCE_PLACES: [CadenceCheck; 7] = [
     unknown_definition::cadence,
     unknown_text::cadence,
     unknown_outcome::cadence,
-    unreachable_step::cadence,
-    no_way_out::cadence,
-    loop_without_wait::cadence,
     unknown_variable::cadence,
     split_shares::cadence,
     impossible_cap::cadence,
     overlapping_hours::cadence,
 ];
 
+/// Look at how steps hang together: with a step missing or misspelt they would only repeat that.
+const FLOW_PATHS: [FlowCheck; 5] = [
+    unreachable_step::flow,
+    no_way_out::flow,
+    loop_without_wait::flow,
+    consent_before_recording::flow,
+    opt_out_path::flow,
+];
+const CADENCE_PATHS: [CadenceCheck; 3] =
+    [unreachable_step::cadence, no_way_out::cadence, loop_without_wait::cadence];
+
 /// Runs every check; problems go to the workspace, and files with errors count as broken from then on.
 pub(super) fn run(workspace: &mut Workspace) {
     let mut found = Vec::new();
     for file in workspace.flows.values() {
         let mut findings = Findings::new(&file.source);
-        FLOW_CHECKS.iter().for_each(|check| check(workspace, file, &mut findings));
+        for check in FLOW_PLACES {
+            check(workspace, file, &mut findings);
+        }
+        if !workspace.broken.contains(&file.source.path) {
+            for check in FLOW_PATHS {
+                check(workspace, file, &mut findings);
+            }
+        }
         found.append(&mut findings.list);
     }
     for file in workspace.scripts.values() {
@@ -64,7 +73,14 @@ pub(super) fn run(workspace: &mut Workspace) {
     }
     for file in workspace.cadences.values() {
         let mut findings = Findings::new(&file.source);
-        CADENCE_CHECKS.iter().for_each(|check| check(workspace, file, &mut findings));
+        for check in CADENCE_PLACES {
+            check(workspace, file, &mut findings);
+        }
+        if !workspace.broken.contains(&file.source.path) {
+            for check in CADENCE_PATHS {
+                check(workspace, file, &mut findings);
+            }
+        }
         found.append(&mut findings.list);
     }
     let broken = found.iter().filter(|each| Diagnostic::is_error(each)).map(|each| each.file.clone());

@@ -15,7 +15,11 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     if let Some(step) = trapped {
         let name = &file.model.steps[step].name;
         findings
-            .error("no-way-out", Place::key(format!("/steps/{name}")), format!("from step `{name}` the call can never end"))
+            .error(
+                "no-way-out",
+                Place::key(format!("/steps/{name}")),
+                format!("from step `{name}` the call can never end"),
+            )
             .label("goes round in circles")
             .help("let one of the steps it leads to have `end: DISPOSITION`");
     }
@@ -28,7 +32,11 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
     if let Some(step) = (0..edges.len()).find(|&step| reached[step] && !leaves[step]) {
         let id = &file.model.steps[step].id;
         findings
-            .error("no-way-out", Place::key(file.pointers[step].clone()), format!("from step `{id}` the cadence can never end"))
+            .error(
+                "no-way-out",
+                Place::key(file.pointers[step].clone()),
+                format!("from step `{id}` the cadence can never end"),
+            )
             .label("goes round in circles")
             .help("add `end: RESULT`, or leave the last `next` out");
     }

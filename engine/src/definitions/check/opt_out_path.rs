@@ -13,15 +13,19 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
     for step in &file.model.steps {
         let Exit::Ask(ask) = &step.exit else { continue };
         let Some(&target) = ask.then.get("opt_out") else { continue };
-        let records = reachable(&edges, &[target])
-            .into_iter()
-            .zip(&file.model.steps)
-            .any(|(reached, step)| reached && step.actions.iter().any(|action| matches!(action, Action::OptOut)));
+        let records =
+            reachable(&edges, &[target]).into_iter().zip(&file.model.steps).any(|(reached, step)| {
+                reached && step.actions.iter().any(|action| matches!(action, Action::OptOut))
+            });
         if !records {
             let place = Place::value(format!("/steps/{}/then/opt_out", step.name));
             let name = &file.model.steps[target].name;
             findings
-                .error("opt-out-not-recorded", place, format!("step `{name}` follows an opt-out and does not record it"))
+                .error(
+                    "opt-out-not-recorded",
+                    place,
+                    format!("step `{name}` follows an opt-out and does not record it"),
+                )
                 .label("the person would be called again")
                 .help("add `opt_out: true` to that step, or leave `opt_out` out of `then`");
         }
@@ -36,10 +40,14 @@ fn words(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
         if says && understands {
             continue;
         }
-        let what = if says { "phrases for the answer `opt_out`" } else { "a text `opted_out`" };
+        let what = if says { "phrases for the answer `opt_out`" } else { "text `opted_out`" };
         let pointer = if file.raw.script.is_some() { "/script" } else { "/flow" };
         findings
-            .error("no-opt-out", Place::value(pointer), format!("script `{}` has no {what} in {code}", script.key))
+            .error(
+                "no-opt-out",
+                Place::value(pointer),
+                format!("script `{}` has no {what} in {code}", script.key),
+            )
             .label("people cannot opt out in this language")
             .help(format!("add it to language {code} of the script, or of script `common`"));
     }

@@ -3,15 +3,20 @@
 use super::super::diagnostic::{Findings, Place};
 use super::super::workspace::Workspace;
 use super::CadenceFile;
-use crate::time::local::LocalSpan;
+use crate::time::LocalSpan;
 
 pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
     let Some(hours) = &file.raw.hours else { return };
-    let spans: Vec<LocalSpan> = hours.between.as_slice().iter().filter_map(|text| text.parse().ok()).collect();
+    let spans: Vec<LocalSpan> =
+        hours.between.as_slice().iter().filter_map(|text| text.parse().ok()).collect();
     for (index, span) in spans.iter().enumerate() {
         if spans[..index].iter().any(|other| other.from() < span.until() && span.from() < other.until()) {
             findings
-                .error("overlapping-hours", Place::value(format!("/hours/between/{index}")), format!("{span} overlaps with another stretch"))
+                .error(
+                    "overlapping-hours",
+                    Place::value(format!("/hours/between/{index}")),
+                    format!("{span} overlaps with another stretch"),
+                )
                 .label("already covered in part");
         }
     }

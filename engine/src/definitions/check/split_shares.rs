@@ -13,13 +13,21 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
         let sum: u32 = arms.iter().map(|arm| arm.share).sum();
         if sum != 100 {
             findings
-                .error("split-shares", Place::key(format!("{pointer}/split")), format!("the shares of `{}` add up to {sum}, not 100", step.id))
+                .error(
+                    "split-shares",
+                    Place::key(format!("{pointer}/split")),
+                    format!("the shares of `{}` add up to {sum}, not 100", step.id),
+                )
                 .label(format!("{sum} in all"));
         }
         let mut seen = BTreeSet::new();
         for (index, arm) in arms.iter().enumerate().filter(|(_, arm)| !seen.insert(arm.arm.clone())) {
             findings
-                .error("duplicate-id", Place::value(format!("{pointer}/split/{index}/arm")), format!("two arms are called `{}`", arm.arm))
+                .error(
+                    "duplicate-id",
+                    Place::value(format!("{pointer}/split/{index}/arm")),
+                    format!("two arms are called `{}`", arm.arm),
+                )
                 .label("already taken");
         }
     }

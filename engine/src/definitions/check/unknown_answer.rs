@@ -18,7 +18,13 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
         match &step.exit {
             Exit::Ask(ask) => {
                 if let Some(script) = &script {
-                    answers(findings, script, &at, ask, file.raw.steps.get(&step.name).and_then(|raw| raw.answers.as_ref()));
+                    answers(
+                        findings,
+                        script,
+                        &at,
+                        ask,
+                        file.raw.steps.get(&step.name).and_then(|raw| raw.answers.as_ref()),
+                    );
                 }
             }
             Exit::Transfer { then, .. } => {
@@ -37,7 +43,11 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
     let own = dispositions(workspace, &file.model);
     for ending in file.model.endings.keys().filter(|ending| !own.contains(*ending)) {
         findings
-            .error("unknown-ending", Place::key(format!("/endings/{ending}")), format!("this flow never ends as `{ending}`"))
+            .error(
+                "unknown-ending",
+                Place::key(format!("/endings/{ending}")),
+                format!("this flow never ends as `{ending}`"),
+            )
             .suggest(ending, own.iter().map(String::as_str));
     }
 }
@@ -60,18 +70,36 @@ fn answers(findings: &mut Findings<'_>, script: &Script, at: &str, ask: &Ask, li
             _ => Place::key(format!("{at}/then/{answer}")),
         };
         findings
-            .error("unknown-answer", place, format!("nobody can answer `{answer}`: it has no key and no phrases in script `{}`", script.key))
+            .error(
+                "unknown-answer",
+                place,
+                format!(
+                    "nobody can answer `{answer}`: it has no key and no phrases in script `{}`",
+                    script.key
+                ),
+            )
             .label("cannot be given")
             .suggest(answer, known.iter().copied());
     }
     if ask.then.contains_key("said") && !ask.open {
         findings
-            .error("unknown-answer", Place::key(format!("{at}/then/said")), "`said` is the answer of open questions")
+            .error(
+                "unknown-answer",
+                Place::key(format!("{at}/then/said")),
+                "`said` is the answer of open questions",
+            )
             .help("add `open: true`");
     }
 }
 
-fn untranslated(findings: &mut Findings<'_>, script: &Script, at: &str, ask: &Ask, answer: &str, phrases: &BTreeSet<&str>) {
+fn untranslated(
+    findings: &mut Findings<'_>,
+    script: &Script,
+    at: &str,
+    ask: &Ask,
+    answer: &str,
+    phrases: &BTreeSet<&str>,
+) {
     if !phrases.contains(answer) || ask.keys.values().any(|each| each == answer) {
         return;
     }
@@ -83,7 +111,11 @@ fn untranslated(findings: &mut Findings<'_>, script: &Script, at: &str, ask: &As
         .collect();
     if !missing.is_empty() {
         findings
-            .warning("untranslated", Place::key(format!("{at}/then/{answer}")), format!("answer `{answer}` has no phrases in {}", missing.join(", ")))
+            .warning(
+                "untranslated",
+                Place::key(format!("{at}/then/{answer}")),
+                format!("answer `{answer}` has no phrases in {}", missing.join(", ")),
+            )
             .help("add phrases, or a key");
     }
 }
@@ -97,7 +129,11 @@ fn results<'k>(
 ) {
     for result in found.filter(|result| !known.contains(result.as_str())) {
         findings
-            .error("unknown-answer", Place::key(format!("{at}/then/{result}")), format!("{who} never answers `{result}`"))
+            .error(
+                "unknown-answer",
+                Place::key(format!("{at}/then/{result}")),
+                format!("{who} never answers `{result}`"),
+            )
             .suggest(result, known.iter().copied());
     }
 }

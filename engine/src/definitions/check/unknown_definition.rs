@@ -11,12 +11,26 @@ use super::{CadenceFile, FlowFile};
 pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     if !workspace.is_declared(DefinitionKind::Script, &file.model.script) {
         let pointer = if file.raw.script.is_some() { "/script" } else { "/flow" };
-        report(workspace, findings, DefinitionKind::Script, pointer, &file.model.script, &format!("flow `{}` speaks", file.model.key));
+        report(
+            workspace,
+            findings,
+            DefinitionKind::Script,
+            pointer,
+            &file.model.script,
+            &format!("flow `{}` speaks", file.model.key),
+        );
     }
     for step in &file.model.steps {
         if let Exit::SubFlow { flow, .. } = &step.exit {
             let pointer = format!("/steps/{}/run", step.name);
-            report(workspace, findings, DefinitionKind::Flow, &pointer, flow, &format!("step `{}` runs", step.name));
+            report(
+                workspace,
+                findings,
+                DefinitionKind::Flow,
+                &pointer,
+                flow,
+                &format!("step `{}` runs", step.name),
+            );
         }
     }
 }
@@ -30,17 +44,38 @@ pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Finding
             StepAction::Switch { cadence } => (DefinitionKind::Cadence, "switch", cadence, "switches to"),
             _ => continue,
         };
-        report(workspace, findings, kind, &format!("{pointer}/{key}"), name, &format!("step `{}` {verb}", step.id));
+        report(
+            workspace,
+            findings,
+            kind,
+            &format!("{pointer}/{key}"),
+            name,
+            &format!("step `{}` {verb}", step.id),
+        );
     }
     for (index, rule) in file.model.exits.iter().enumerate() {
         if let Some(cadence) = &rule.enroll {
             let pointer = format!("/exit/{index}/enroll");
-            report(workspace, findings, DefinitionKind::Cadence, &pointer, cadence, "this exit rule enrolls in");
+            report(
+                workspace,
+                findings,
+                DefinitionKind::Cadence,
+                &pointer,
+                cadence,
+                "this exit rule enrolls in",
+            );
         }
     }
 }
 
-fn report(workspace: &Workspace, findings: &mut Findings<'_>, kind: DefinitionKind, pointer: &str, name: &str, who: &str) {
+fn report(
+    workspace: &Workspace,
+    findings: &mut Findings<'_>,
+    kind: DefinitionKind,
+    pointer: &str,
+    name: &str,
+    who: &str,
+) {
     if workspace.is_declared(kind, name) {
         return;
     }

@@ -17,11 +17,16 @@ pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Finding
         let Some(flow) = workspace.flows.get(&call.flow) else { continue };
         let own = dispositions(workspace, &flow.model);
         let outcomes = Outcome::ALL.iter().map(|outcome| outcome.as_str());
-        let known: Vec<&str> = outcomes.chain(["default", "hung_up"]).chain(own.iter().map(String::as_str)).collect();
+        let known: Vec<&str> =
+            outcomes.chain(["default", "hung_up"]).chain(own.iter().map(String::as_str)).collect();
         for outcome in call.outcomes.keys().filter(|outcome| !known.contains(&outcome.as_str())) {
             let place = Place::key(format!("{pointer}/then/{}", escape(outcome)));
             findings
-                .error("unknown-outcome", place, format!("no call with flow `{}` ends as `{outcome}`", call.flow))
+                .error(
+                    "unknown-outcome",
+                    place,
+                    format!("no call with flow `{}` ends as `{outcome}`", call.flow),
+                )
                 .label("never happens")
                 .suggest(outcome, known.iter().copied());
         }
@@ -30,7 +35,8 @@ pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Finding
 
 /// Dispositions under which calls with this flow may be filed: its own ends, those the engine adds, and those of voicemail.
 pub fn dispositions(workspace: &Workspace, flow: &Flow) -> BTreeSet<String> {
-    let mut found: BTreeSet<String> = ["opted_out", "wrong_number", "no_input", "hung_up"].map(str::to_owned).into();
+    let mut found: BTreeSet<String> =
+        ["opted_out", "wrong_number", "no_input", "hung_up"].map(str::to_owned).into();
     collect(workspace, flow, &mut found, &mut BTreeSet::new());
     found
 }

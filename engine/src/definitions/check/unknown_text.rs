@@ -19,9 +19,12 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
                 _ => None,
             })
             .collect();
-        let is_list = file.source.root.get("steps").and_then(|steps| steps.get(&step.name)?.get("say")).is_some_and(|say| {
-            matches!(say.kind, super::super::source::Kind::List(_))
-        });
+        let is_list = file
+            .source
+            .root
+            .get("steps")
+            .and_then(|steps| steps.get(&step.name)?.get("say"))
+            .is_some_and(|say| matches!(say.kind, super::super::source::Kind::List(_)));
         for (index, text) in texts.into_iter().enumerate() {
             let pointer = if is_list { format!("{at}/say/{index}") } else { format!("{at}/say") };
             report(findings, &script, &pointer, text);
@@ -29,7 +32,11 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
         match &step.exit {
             Exit::Ask(ask) => report(findings, &script, &format!("{at}/ask"), &ask.text),
             Exit::Consent { words, .. } => {
-                let key = if file.raw.steps.get(&step.name).is_some_and(|raw| raw.words.is_some()) { "words" } else { "ask_consent" };
+                let key = if file.raw.steps.get(&step.name).is_some_and(|raw| raw.words.is_some()) {
+                    "words"
+                } else {
+                    "ask_consent"
+                };
                 report(findings, &script, &format!("{at}/{key}"), words);
             }
             _ => {}
@@ -63,12 +70,20 @@ fn report(findings: &mut Findings<'_>, script: &Script, pointer: &str, text: &st
         let known: std::collections::BTreeSet<&str> =
             script.languages.values().flat_map(|words| words.texts.keys()).map(String::as_str).collect();
         findings
-            .error("unknown-text", Place::value(pointer), format!("script `{}` has no text `{text}`", script.key))
+            .error(
+                "unknown-text",
+                Place::value(pointer),
+                format!("script `{}` has no text `{text}`", script.key),
+            )
             .label("nothing to say")
             .suggest(text, known);
     } else if !missing.is_empty() {
         findings
-            .warning("untranslated", Place::value(pointer), format!("text `{text}` is missing in {} of script `{}`", missing.join(", "), script.key))
+            .warning(
+                "untranslated",
+                Place::value(pointer),
+                format!("text `{text}` is missing in {} of script `{}`", missing.join(", "), script.key),
+            )
             .help("until it is translated, another language is spoken at this point");
     }
 }

@@ -27,7 +27,13 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
                 _ => continue,
             };
             for (name, value) in fields {
-                expression(findings, &format!("{at}/{key}/{}", escape(name)), value, &further, Some(&answers));
+                expression(
+                    findings,
+                    &format!("{at}/{key}/{}", escape(name)),
+                    value,
+                    &further,
+                    Some(&answers),
+                );
             }
         }
         if let Exit::Branch { arms, .. } = &step.exit {
@@ -40,7 +46,8 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
 
 pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
     let further: BTreeSet<String> = file.model.variables.keys().cloned().collect();
-    let mut check = |pointer: String, value: &Expression| expression(findings, &pointer, value, &further, None);
+    let mut check =
+        |pointer: String, value: &Expression| expression(findings, &pointer, value, &further, None);
     if let Some(when) = &file.model.enter_when {
         check("/enter/when".to_owned(), when);
     }
@@ -64,7 +71,9 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
                     check(format!("{pointer}/update/{}", escape(field)), value);
                 }
             }
-            StepAction::Wait(Wait::Event { condition: Some(condition), .. }) => check(format!("{pointer}/wait/if"), condition),
+            StepAction::Wait(Wait::Event { condition: Some(condition), .. }) => {
+                check(format!("{pointer}/wait/if"), condition);
+            }
             _ => {}
         }
     }
@@ -98,7 +107,14 @@ fn text(
         sample["answers"][variable] = json!("sample");
     }
     if let Err(error) = template.render(&context::value(&sample), RenderLimits::default()) {
-        findings.error("text-does-not-render", Place::value(pointer), format!("text `{name}` fails on sample data: {}", error.message));
+        let missing =
+            variables.iter().find(|path| sample.pointer(&format!("/{}", path.replace('.', "/"))).is_none());
+        let what = missing.filter(|_| error.missing).map_or_else(String::new, |path| format!(" (`{path}`)"));
+        findings.error(
+            "text-does-not-render",
+            Place::value(pointer),
+            format!("text `{name}` fails on sample data: {}{what}", error.message),
+        );
     }
 }
 
@@ -113,6 +129,16 @@ fn expression(
     if report(findings, pointer, &variables, further) {
         return;
     }
+    // Names of filters are only looked up when the expression runs. What calls learn may be a number or a text.
+    let run =
+        |example: serde_json::Value| value.eval_json(&context::value(&sample_with(&variables, &example)));
+    if let Err(error) = run(json!(1)).or_else(|_| run(json!("sample"))) {
+        findings.error(
+            "bad-expression",
+            Place::value(pointer),
+            format!("this fails on sample data: {}", error.message),
+        );
+    }
     let Some(answers) = answers else { return };
     for name in variables.iter().filter_map(|path| path.strip_prefix("answers.")) {
         let name = name.split('.').next().unwrap_or(name);
@@ -125,8 +151,27 @@ fn expression(
     }
 }
 
+/// The sample with `example` wherever `variables` name something that only calls and events know.
+fn sample_with(variables: &[String], example: &serde_json::Value) -> serde_json::Value {
+    let mut sample = context::sample();
+    for path in variables {
+        let parts: Vec<&str> = path.split('.').collect();
+        match parts.as_slice() {
+            [owner @ ("answers" | "event"), name, ..] => sample[*owner][*name] = example.clone(),
+            ["lead", "custom", name, ..] => sample["lead"]["custom"][*name] = example.clone(),
+            _ => {}
+        }
+    }
+    sample
+}
+
 /// Reports unknown paths; answers whether there were any.
-fn report(findings: &mut Findings<'_>, pointer: &str, variables: &[String], further: &BTreeSet<String>) -> bool {
+fn report(
+    findings: &mut Findings<'_>,
+    pointer: &str,
+    variables: &[String],
+    further: &BTreeSet<String>,
+) -> bool {
     let names: Vec<&str> = further.iter().map(String::as_str).collect();
     let mut any = false;
     for path in variables.iter().filter(|path| !context::knows(path, &names)) {
@@ -139,7 +184,9 @@ fn report(findings: &mut Findings<'_>, pointer: &str, variables: &[String], furt
             .label("unknown variable");
         match help {
             Some(help) => note.help(help),
-            None if is_word => note.help(format!("for the text itself write it in inner quotes: \"'{path}'\"")),
+            None if is_word => {
+                note.help(format!("for the text itself write it in inner quotes: \"'{path}'\""))
+            }
             None => note.help("see the list of variables in the documentation, or declare it under `uses:`"),
         };
     }
@@ -149,19 +196,26 @@ fn report(findings: &mut Findings<'_>, pointer: &str, variables: &[String], furt
 /// Names that calls learn anywhere: sub-flows share the answers of their callers.
 fn answers(workspace: &Workspace) -> BTreeSet<String> {
     let steps = workspace.flows.values().flat_map(|file| file.raw.steps.values());
-    steps.flat_map(|step| step.save_as.iter().chain(step.set.iter().flatten().map(|(name, _)| name))).cloned().collect()
+    steps
+        .flat_map(|step| step.save_as.iter().chain(step.set.iter().flatten().map(|(name, _)| name)))
+        .cloned()
+        .collect()
 }
 
 fn further_of_flow(workspace: &Workspace, file: &FlowFile) -> BTreeSet<String> {
     let own = file.raw.uses.iter().flatten().map(|(name, _)| name.clone());
-    let callers = workspace.cadences.values().filter(|cadence| cadence.model.flows().any(|flow| flow == file.model.key));
+    let callers = workspace
+        .cadences
+        .values()
+        .filter(|cadence| cadence.model.flows().any(|flow| flow == file.model.key));
     own.chain(callers.flat_map(|cadence| cadence.model.variables.keys().cloned())).collect()
 }
 
 fn further_of_script(workspace: &Workspace, key: &str) -> BTreeSet<String> {
     let flows = workspace.flows.values().filter(|file| file.model.script == key);
     let messages = workspace.cadences.values().filter(|file| {
-        let sends = |action: &StepAction| matches!(action, StepAction::Message { script, .. } if script == key);
+        let sends =
+            |action: &StepAction| matches!(action, StepAction::Message { script, .. } if script == key);
         file.model.steps.iter().any(|step| sends(&step.action))
     });
     flows

@@ -9,7 +9,11 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     let reached = reachable(&flow_edges(&file.model), &[file.model.start]);
     for (step, _) in file.model.steps.iter().zip(reached).filter(|(_, reached)| !reached) {
         findings
-            .error("unreachable-step", Place::key(format!("/steps/{}", step.name)), format!("nothing leads to step `{}`", step.name))
+            .error(
+                "unreachable-step",
+                Place::key(format!("/steps/{}", step.name)),
+                format!("nothing leads to step `{}`", step.name),
+            )
             .label("never used")
             .help("name it in `next`, `then` or `branch` of another step, or delete it");
     }
@@ -18,8 +22,14 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
 pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
     let (edges, _) = cadence_edges(&file.model);
     let reached = reachable(&edges, &[0]);
-    for ((step, pointer), _) in file.model.steps.iter().zip(&file.pointers).zip(reached).filter(|(_, reached)| !reached) {
-        let key = if step.id.ends_with(|c: char| c.is_ascii_digit()) { pointer.clone() } else { format!("{pointer}/id") };
+    for ((step, pointer), _) in
+        file.model.steps.iter().zip(&file.pointers).zip(reached).filter(|(_, reached)| !reached)
+    {
+        let key = if step.id.ends_with(|c: char| c.is_ascii_digit()) {
+            pointer.clone()
+        } else {
+            format!("{pointer}/id")
+        };
         findings
             .error("unreachable-step", Place::value(key), format!("nothing leads to step `{}`", step.id))
             .label("never used")
