@@ -1,84 +1,101 @@
-//! Simulated callees, and whole calls played in memory: for the simulated carrier, tests and previews.
+//! The other side of a call, in memory: callees for simulation and tests, and [`converse`], which plays a whole call.
 
-use std::collections::VecDeque;
+use super::interpreter::{self, Expect, Expected, Input, Prompt, Program, TransferResult};
+use super::session::Conversation;
 
-use super::interpreter::{self, Expect, Input, Program, Prompt};
-use super::session::{Conversation, Waiting};
+/// Turns of one conversation; a callee who is still talking then hangs up.
+const MOST_TURNS: usize = 200;
 
-/// Somebody who answers.
+/// Somebody, or something, that answers.
 pub trait Callee {
+    /// What is done after hearing `prompts`, when `expect` is waited for.
     fn answer(&mut self, prompts: &[Prompt], expect: &Expect) -> Input;
 }
 
-/// What a simulated person wants from a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a simulated person is after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wants {
     Accept,
     Decline,
     OptOut,
     Agent,
+    Later,
+    WrongNumber,
+    /// Says nothing.
     Silent,
+    HangUp,
 }
 
-/// A callee with a list of inputs, a wish, or both: first the list, then the wish.
+/// A callee with a script of inputs, or with a wish.
 #[derive(Debug, Clone)]
-pub struct ScriptedCallee {
-    inputs: VecDeque<Input>,
-    wants: Wants,
+pub enum ScriptedCallee {
+    /// Does these in order, and hangs up when they are used up.
+    Inputs(std::collections::VecDeque<Input>),
+    /// Gives whatever answer comes closest to the wish, and agrees to being recorded.
+    Wishes(Wants),
 }
-
-/// Turns a call may take before the callee hangs up: no call goes on for ever.
-const MOST_TURNS: usize = 100;
 
 impl ScriptedCallee {
-    pub fn saying(inputs: impl IntoIterator<Item = Input>) -> Self {
-        Self { inputs: inputs.into_iter().collect(), wants: Wants::Silent }
+    pub fn inputs(inputs: impl IntoIterator<Item = Input>) -> Self {
+        Self::Inputs(inputs.into_iter().collect())
     }
 
-    pub fn wanting(wants: Wants) -> Self {
-        Self { inputs: VecDeque::new(), wants }
-    }
-
-    /// Words that the wish looks for among the expected answers, best first.
-    fn preferred(self_wants: Wants) -> &'static [&'static str] {
-        match self_wants {
-            Wants::Accept => &["accept", "approved", "decides", "soon", "said", "yes"],
-            Wants::Decline => &["decline", "none", "other", "unclear", "no"],
-            Wants::OptOut => &["opt_out"],
-            Wants::Agent => &["agent"],
-            Wants::Silent => &[],
-        }
+    pub const fn wants(wish: Wants) -> Self {
+        Self::Wishes(wish)
     }
 }
 
 impl Callee for ScriptedCallee {
-    fn answer(&mut self, _prompts: &[Prompt], expect: &Expect) -> Input {
-        if let Some(input) = self.inputs.pop_front() {
-            return input;
-        }
-        match (expect.kind, self.wants) {
-            (_, Wants::Silent) => Input::Silence,
-            (Waiting::Transfer, _) => Input::Transfer("bridged".to_owned()),
-            (Waiting::Webhook, _) => Input::WebhookAnswer(serde_json::Value::Null),
-            (_, Wants::OptOut) => Input::Said("stop calling me".to_owned()),
-            // Somebody who means to talk lets the call be recorded.
-            (Waiting::Consent, _) => Input::Said("yes".to_owned()),
-            (Waiting::Answer, wants) => {
-                let wish = Self::preferred(wants).iter().find(|name| expect.answers.iter().any(|known| known == *name));
-                match wish {
-                    Some(name) => match expect.keys.iter().find(|(_, answer)| answer == name) {
-                        Some((key, _)) => Input::Pressed(*key),
-                        None if *name == "said" => Input::Said("we lose too many customers to slow replies".to_owned()),
-                        None => Input::Said(name.replace('_', " ")),
-                    },
-                    None => Input::Silence,
-                }
-            }
+    fn answer(&mut self, _: &[Prompt], expect: &Expect) -> Input {
+        match self {
+            Self::Inputs(inputs) => inputs.pop_front().unwrap_or(Input::HungUp),
+            Self::Wishes(wish) => wish.answer(expect),
         }
     }
 }
 
-/// Plays a whole call. A callee who never lets it end hangs up after a hundred turns.
+impl Wants {
+    fn answer(self, expect: &Expect) -> Input {
+        match (&expect.kind, self) {
+            (_, Self::HangUp) => Input::HungUp,
+            (Expected::Transfer { .. }, _) => Input::Transfer(TransferResult::Bridged),
+            (Expected::Webhook { .. }, _) => Input::WebhookAnswer(serde_json::Value::Null),
+            (_, Self::Silent) => Input::Silence,
+            (_, Self::WrongNumber) => said("sorry, wrong number"),
+            (Expected::Consent { .. }, Self::OptOut) | (Expected::Answer, Self::OptOut) => said("please stop calling me"),
+            (Expected::Consent { .. }, _) => said("yes"),
+            (Expected::Answer, Self::Agent) => said("I want to talk to a person"),
+            (Expected::Answer, wish) => wish.choose(expect),
+        }
+    }
+
+    /// The key or the words of the best answer on offer.
+    fn choose(self, expect: &Expect) -> Input {
+        let preferences: &[&str] = match self {
+            Self::Accept => &["accept", "granted", "approved", "decides", "soon", "well"],
+            Self::Decline => &["decline", "none", "other", "unclear", "no"],
+            _ => &["later", "call_back"],
+        };
+        let offered = |wanted: &&&str| expect.answers.iter().any(|answer| answer == **wanted);
+        let Some(answer) = preferences.iter().find(offered) else {
+            return match self {
+                _ if expect.open => said("we lose too much time on follow-ups"),
+                Self::Accept => said("yes"),
+                Self::Decline => said("no"),
+                _ => said("call me later"),
+            };
+        };
+        let key = expect.keys.iter().find(|(_, means)| means == answer).map(|(key, _)| *key);
+        key.map_or_else(|| said(&answer.replace('_', " ")), Input::Pressed)
+    }
+}
+
+fn said(words: &str) -> Input {
+    Input::Said(words.to_owned())
+}
+
+/// Plays a whole call with a person who has answered.
 pub fn converse(program: &Program<'_>, language: &str, callee: &mut dyn Callee) -> Conversation {
     let mut turn = interpreter::start(program, language);
     for _ in 0..MOST_TURNS {
@@ -87,4 +104,9 @@ pub fn converse(program: &Program<'_>, language: &str, callee: &mut dyn Callee) 
         turn = interpreter::resume(program, turn.session, input);
     }
     interpreter::resume(program, turn.session, Input::HungUp).session.conversation
+}
+
+/// Plays a call that a machine has answered.
+pub fn leave_message(program: &Program<'_>, language: &str) -> Conversation {
+    interpreter::voicemail(program, language).session.conversation
 }

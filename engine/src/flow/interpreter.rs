@@ -1,334 +1,323 @@
-//! Turns: what to say and what to wait for, from the state of the conversation and the callee's last input.
+//! Follows a flow: [`start`] when a person answers, [`voicemail`] when a machine does, [`resume`] with every input.
+//!
+//! A flow that cannot be followed (a missing text, an endless loop) ends the call politely and says why in [`Turn::fault`]:
+//! the callee is never left in silence because of an author's mistake.
 
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::exits;
 pub use super::program::Program;
+use super::render;
 use super::session::{Conversation, Effect, Ended, Frame, Line, Session, Waiting};
-use crate::definitions::model::flow::{Action, CallBackTime, Ending, Exit, Flow};
+pub use super::turn::{Expect, Expected, Input, Prompt, TransferResult, Turn};
+use crate::definitions::expression::Expression;
+use crate::definitions::model::flow::{Action, CallBackTime, Flow, FlowStep, StepIndex};
 use crate::domain::outcome::Outcome;
 use crate::time::duration::Delay;
 
-/// Steps in one turn; more is a loop that says nothing.
-const STEPS_PER_TURN: usize = 200;
-/// Steps in one call.
-const STEPS_PER_CALL: usize = 500;
 
-/// What the carrier reports.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "input", content = "value", rename_all = "snake_case")]
-pub enum Input {
-    Said(String),
-    Pressed(char),
-    Silence,
-    /// `bridged`, `busy`, `no_answer` or `failed`.
-    Transfer(String),
-    WebhookAnswer(Value),
-    HungUp,
-    /// A machine picked up.
-    Machine,
-}
+/// Steps between two inputs; more is a loop that never asks.
+const MOST_STEPS_PER_TURN: u32 = 200;
+/// Steps of a whole call.
+const MOST_STEPS_PER_CALL: usize = 500;
+/// Seconds an endpoint has to answer.
+const WEBHOOK_TIMEOUT_S: u32 = 10;
 
-/// Something to say or play.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "prompt", rename_all = "snake_case")]
-pub enum Prompt {
-    Say { text: String, language: String },
-    Play { audio: String },
-    Transfer { target: String },
-}
-
-/// What the carrier should wait for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expect {
-    pub kind: Waiting,
-    /// Answers a flow understands here, by name.
-    pub answers: Vec<String>,
-    /// Keys that mean one of them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub keys: BTreeMap<char, String>,
-    /// Seconds of silence before `Input::Silence`.
-    pub timeout_s: u32,
-}
-
-/// One turn: say this, then wait for that; nothing to wait for means hang up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Turn {
-    pub prompts: Vec<Prompt>,
-    pub expect: Option<Expect>,
-    pub session: Session,
-}
-
-/// The first turn, when somebody has picked up.
+/// A person has answered.
 pub fn start(program: &Program<'_>, language: &str) -> Turn {
-    let mut talk = Talk::new(program, Session::new(program.root, language));
+    let mut run = Run::new(program, fresh(language));
     match program.flow(program.root) {
         Some(flow) => {
-            let first = flow.steps.get(flow.start).map(|step| step.name.clone()).unwrap_or_default();
-            talk.session.stack = vec![Frame { flow: program.root.to_owned(), step: first, done: 0 }];
-            talk.run();
+            run.push(flow, flow.start);
+            run.follow();
         }
-        None => talk.finish(Outcome::Failed, "flow_missing"),
+        None => run.fail(format!("there is no flow `{}`", program.root)),
     }
-    talk.turn()
+    run.turn()
 }
 
-/// The next turn. After the end every input is answered with nothing.
+/// A machine has answered: leaves the flow's message, or nothing.
+pub fn voicemail(program: &Program<'_>, language: &str) -> Turn {
+    let mut run = Run::new(program, fresh(language));
+    run.voicemail();
+    run.turn()
+}
+
+/// Goes on after an input. A call that has ended stays as it is.
 pub fn resume(program: &Program<'_>, session: Session, input: Input) -> Turn {
-    let mut talk = Talk::new(program, session);
-    if talk.session.conversation.ended.is_none() {
-        talk.session.note(&input);
-        exits::take(&mut talk, input);
+    let mut run = Run::new(program, session);
+    if run.session.conversation.ended.is_some() {
+        return run.turn();
     }
-    talk.turn()
+    let waiting = run.session.waiting.take();
+    match (waiting, input) {
+        (_, Input::HungUp) => run.finish(Outcome::Answered, "hung_up"),
+        (_, Input::Machine) => run.voicemail(),
+        (Some(Waiting::Webhook), input) => run.webhook_answered(input),
+        (Some(Waiting::Transfer), input) => run.transferred(&input),
+        (Some(Waiting::Answer), input) => run.answered(input),
+        (Some(Waiting::Consent), input) => run.consented(input),
+        (None, _) => run.follow(),
+    }
+    run.turn()
 }
 
-impl Session {
-    fn new(root: &str, language: &str) -> Self {
-        Self {
-            stack: vec![Frame { flow: root.to_owned(), step: String::new(), done: 0 }],
-            language: language.to_owned(),
-            answers: BTreeMap::new(),
-            tries: 0,
-            silent: 0,
-            recording_consent: None,
-            recording: false,
-            waiting: None,
-            conversation: Conversation::default(),
-        }
-    }
-
-    fn note(&mut self, input: &Input) {
-        let line = match input {
-            Input::Said(text) => Line::Callee(text.clone()),
-            Input::Pressed(key) => Line::Key(*key),
-            Input::Silence => Line::Silence,
-            _ => return,
-        };
-        self.conversation.transcript.push(line);
+fn fresh(language: &str) -> Session {
+    Session {
+        stack: Vec::new(),
+        language: language.to_owned(),
+        answers: std::collections::BTreeMap::new(),
+        tries: 0,
+        silent: 0,
+        recording_consent: None,
+        recording: false,
+        waiting: None,
+        conversation: Conversation::default(),
     }
 }
 
-/// A conversation being moved on.
-pub(super) struct Talk<'p, 'a> {
+/// One turn being worked out.
+pub(super) struct Run<'p, 'a> {
     pub program: &'p Program<'a>,
     pub session: Session,
-    pub expect: Option<Expect>,
     prompts: Vec<Prompt>,
+    expect: Option<Expect>,
+    steps: u32,
+    fault: Option<String>,
 }
 
-impl<'p, 'a> Talk<'p, 'a> {
+impl<'p, 'a> Run<'p, 'a> {
     fn new(program: &'p Program<'a>, session: Session) -> Self {
-        Self { program, session, expect: None, prompts: Vec::new() }
+        Self { program, session, prompts: Vec::new(), expect: None, steps: 0, fault: None }
     }
 
     fn turn(self) -> Turn {
-        Turn { prompts: self.prompts, expect: self.expect, session: self.session }
+        Turn { prompts: self.prompts, expect: self.expect, session: self.session, fault: self.fault }
     }
 
-    /// The flow the conversation is in.
-    pub fn flow(&self) -> Option<&'a Flow> {
-        self.program.flow(&self.session.stack.last()?.flow)
+    /// The flow and step on top of the stack.
+    pub fn current(&self) -> Option<(&'a Flow, &'a FlowStep)> {
+        let frame = self.session.stack.last()?;
+        let flow = self.program.flow(&frame.flow)?;
+        Some((flow, flow.steps.get(flow.step(&frame.step)?)?))
     }
 
-    /// Runs steps until there is something to wait for, or the end.
-    pub fn run(&mut self) {
-        self.session.waiting = None;
-        for _ in 0..STEPS_PER_TURN {
-            if self.session.conversation.nodes.len() > STEPS_PER_CALL {
-                break;
+    /// Runs steps until something has to be waited for, or the call ends.
+    pub fn follow(&mut self) {
+        while self.expect.is_none() && self.session.conversation.ended.is_none() {
+            self.steps += 1;
+            if self.steps > MOST_STEPS_PER_TURN || self.session.conversation.nodes.len() > MOST_STEPS_PER_CALL {
+                return self.fail("the flow goes round in circles".to_owned());
             }
-            let Some(frame) = self.session.stack.last() else { return };
-            let Some((flow, step)) = self.program.step(frame) else {
-                return self.finish(Outcome::Failed, "step_missing");
+            let Some((_, step)) = self.current() else {
+                return self.fail("the step of this call is not in the flow any more".to_owned());
             };
-            let done = frame.done;
-            if done == 0 {
-                self.session.conversation.nodes.push(step.name.clone());
-            }
-            for (index, action) in step.actions.iter().enumerate().skip(done) {
-                if !self.act(flow, action) {
-                    if let Some(frame) = self.session.stack.last_mut() {
-                        frame.done = index + 1;
+            let done = self.session.stack.last().map_or(0, |frame| frame.done);
+            match step.actions.get(done) {
+                Some(action) => {
+                    if let Err(problem) = self.act(action) {
+                        return self.fail(problem);
                     }
-                    return;
-                }
-            }
-            if !self.leave(flow, &step.exit) {
-                return;
-            }
-        }
-        self.finish(Outcome::Failed, "too_many_steps");
-    }
-
-    /// Leaves a step; answers whether the next one can run now.
-    fn leave(&mut self, flow: &'a Flow, exit: &'a Exit) -> bool {
-        match exit {
-            Exit::Next(next) => self.go(flow, *next),
-            Exit::Branch { arms, otherwise } => {
-                let arm = arms.iter().find(|(condition, _)| self.program.holds(&self.session, condition));
-                self.go(flow, arm.map_or(*otherwise, |(_, target)| *target));
-            }
-            Exit::SubFlow { flow: key, .. } => match self.program.flow(key) {
-                Some(inner) => {
-                    let first = inner.steps.get(inner.start).map(|step| step.name.clone()).unwrap_or_default();
-                    self.session.stack.push(Frame { flow: key.clone(), step: first, done: 0 });
+                    if self.expect.is_none() {
+                        self.action_done();
+                    }
                 }
                 None => {
-                    self.finish(Outcome::Failed, "flow_missing");
-                    return false;
+                    if let Err(problem) = self.leave(&step.exit) {
+                        return self.fail(problem);
+                    }
                 }
-            },
-            Exit::Ask(ask) => {
-                self.session.tries = 0;
-                exits::ask(self, flow, ask, None);
-                return false;
             }
-            Exit::Consent { words, .. } => {
-                exits::ask_consent(self, flow, words);
-                return false;
-            }
-            Exit::Transfer { target, .. } => {
-                exits::transfer(self, target);
-                return false;
-            }
-            Exit::End(ending) => return self.end(flow, ending),
-        }
-        true
-    }
-
-    /// Goes to a step of the same flow.
-    pub fn go(&mut self, flow: &Flow, step: usize) {
-        if let (Some(frame), Some(next)) = (self.session.stack.last_mut(), flow.steps.get(step)) {
-            frame.step.clone_from(&next.name);
-            frame.done = 0;
         }
     }
 
-    /// Ends the flow; answers whether an outer flow goes on.
-    pub fn end(&mut self, flow: &'a Flow, ending: &Ending) -> bool {
-        if let Some(text) = &ending.say {
-            self.say(flow, text);
+    fn action_done(&mut self) {
+        // Actions are bounded by the definition; only steps count towards the limits.
+        self.steps -= 1;
+        if let Some(frame) = self.session.stack.last_mut() {
+            frame.done += 1;
         }
-        if self.session.stack.len() > 1 {
-            self.session.stack.pop();
-            return self.after_sub_flow(&ending.disposition);
-        }
-        self.finish(flow.outcome_of(&ending.disposition), &ending.disposition);
-        false
     }
 
-    fn after_sub_flow(&mut self, disposition: &str) -> bool {
-        let Some((flow, step)) = self.session.stack.last().and_then(|frame| self.program.step(frame)) else {
-            self.finish(Outcome::Failed, "step_missing");
-            return false;
+    fn act(&mut self, action: &Action) -> Result<(), String> {
+        match action {
+            Action::Say { text } => self.say(text)?,
+            Action::Play { audio } => {
+                self.session.conversation.transcript.push(Line::Agent(format!("[{audio}]")));
+                self.prompts.push(Prompt::Play { audio: audio.clone() });
+            }
+            Action::Set { values } => {
+                let values = self.values(values)?;
+                self.session.answers.extend(values);
+            }
+            Action::Score { by, because } => self.effect(Effect::Score { by: *by, because: because.clone() }),
+            Action::RecordEvent { event, fields } => {
+                let data: Map<String, Value> = self.values(fields)?.into_iter().collect();
+                self.effect(Effect::Event { kind: event.clone(), data: Value::Object(data) });
+            }
+            Action::Recording { on } => {
+                // Whatever the flow says: without a yes in this call nothing is recorded (GATE-3).
+                let is_allowed = !*on || self.session.recording_consent == Some(true);
+                if is_allowed && self.session.recording != *on {
+                    self.session.recording = *on;
+                    self.effect(Effect::Recording { on: *on });
+                }
+            }
+            Action::Webhook { endpoint, save_as } => {
+                self.effect(Effect::Webhook { endpoint: endpoint.clone(), save_as: save_as.clone() });
+                if save_as.is_some() {
+                    self.wait(Waiting::Webhook, Expected::Webhook { endpoint: endpoint.clone() }, WEBHOOK_TIMEOUT_S);
+                }
+            }
+            Action::CallBack { when } => self.call_back(when),
+            Action::OptOut => self.opt_out(),
+        }
+        Ok(())
+    }
+
+    fn call_back(&mut self, when: &CallBackTime) {
+        let seconds = |delay: &Delay| match delay {
+            Delay::Exact(length) => Some(length.num_seconds()),
+            // Only the cadence knows the lead's calendar: it falls back to its own delay.
+            Delay::BusinessDays(_) => None,
         };
-        if let Exit::SubFlow { then, otherwise, .. } = &step.exit {
-            self.go(flow, then.get(disposition).copied().unwrap_or(*otherwise));
-        }
-        true
-    }
-
-    /// Ends the call. What was said outranks how the flow ended: a stop is a stop.
-    pub fn finish(&mut self, outcome: Outcome, disposition: &str) {
-        let effects = &self.session.conversation.effects;
-        let (outcome, disposition) = if effects.iter().any(|effect| matches!(effect, Effect::OptOut { .. })) {
-            (Outcome::OptedOut, "opted_out")
-        } else if effects.iter().any(|effect| matches!(effect, Effect::WrongNumber)) {
-            (Outcome::WrongNumber, "wrong_number")
-        } else {
-            (outcome, disposition)
+        let effect = match when {
+            CallBackTime::After(delay) => Effect::CallBack { after_s: seconds(delay), said: None },
+            CallBackTime::WhenAsked { otherwise } => {
+                let lines = self.session.conversation.transcript.iter().rev();
+                let said = lines.clone().find_map(|line| match line {
+                    Line::Callee(words) => Some(words.clone()),
+                    _ => None,
+                });
+                Effect::CallBack { after_s: seconds(otherwise), said }
+            }
         };
-        self.session.conversation.ended = Some(Ended { outcome, disposition: disposition.to_owned() });
-        self.session.waiting = None;
-        self.expect = None;
+        self.effect(effect);
     }
 
-    pub fn say(&mut self, flow: &Flow, name: &str) {
-        if let Some(text) = self.program.text(&self.session, flow, name) {
-            self.session.conversation.transcript.push(Line::Agent(text.clone()));
-            self.prompts.push(Prompt::Say { text, language: self.session.language.clone() });
+    /// Records the opt-out, once.
+    pub fn opt_out(&mut self) {
+        if !self.has_opted_out() {
+            self.effect(Effect::OptOut { reason: "asked in the call".to_owned() });
         }
     }
 
-    pub fn prompt(&mut self, prompt: Prompt) {
-        self.prompts.push(prompt);
+    fn has_opted_out(&self) -> bool {
+        self.session.conversation.effects.iter().any(|effect| matches!(effect, Effect::OptOut { .. }))
+    }
+
+    fn values(
+        &self,
+        expressions: &std::collections::BTreeMap<String, Expression>,
+    ) -> Result<Vec<(String, Value)>, String> {
+        let context = self.program.context(&self.session);
+        let evaluated = expressions.iter().map(|(name, expression)| {
+            let value = expression.eval_json(&context).map_err(|problem| problem.to_string())?;
+            Ok((name.clone(), value))
+        });
+        evaluated.collect()
+    }
+
+    /// Speaks a text of the current flow's script.
+    pub fn say(&mut self, text: &str) -> Result<(), String> {
+        let spoken = render::text(self.program, &self.session, text)?;
+        self.speak(spoken);
+        Ok(())
+    }
+
+    /// Speaks a text if the script has it and it can be rendered: words that are courtesy, not content.
+    pub fn say_if_known(&mut self, text: &str) {
+        if let Ok(spoken) = render::text(self.program, &self.session, text) {
+            self.speak(spoken);
+        }
+    }
+
+    fn speak(&mut self, spoken: render::Spoken) {
+        self.session.conversation.transcript.push(Line::Agent(spoken.text.clone()));
+        self.prompts.push(Prompt::Say { text: spoken.text, language: spoken.language });
     }
 
     pub fn effect(&mut self, effect: Effect) {
         self.session.conversation.effects.push(effect);
     }
 
-    /// Does one action; answers whether the step goes on (false: it waits for an endpoint).
-    fn act(&mut self, flow: &Flow, action: &Action) -> bool {
-        match action {
-            Action::Say { text } => self.say(flow, text),
-            Action::Play { audio } => self.prompt(Prompt::Play { audio: audio.clone() }),
-            Action::Set { values } => {
-                for (name, expression) in values {
-                    let value = self.program.value(&self.session, expression);
-                    self.session.answers.insert(name.clone(), value);
-                }
-            }
-            Action::Score { by, because } => self.effect(Effect::Score { by: *by, because: because.clone() }),
-            Action::RecordEvent { event, fields } => {
-                let data: serde_json::Map<String, Value> = fields
-                    .iter()
-                    .map(|(name, expression)| (name.clone(), self.program.value(&self.session, expression)))
-                    .collect();
-                self.effect(Effect::Event { kind: event.clone(), data: Value::Object(data) });
-            }
-            Action::Recording { on } => self.record(*on),
-            Action::Webhook { endpoint, save_as } => {
-                self.effect(Effect::Webhook { endpoint: endpoint.clone(), save_as: save_as.clone() });
-                if save_as.is_some() {
-                    self.wait(Waiting::Webhook, Vec::new(), BTreeMap::new(), 10);
-                    return false;
-                }
-            }
-            Action::CallBack { when } => self.call_back(when),
-            Action::OptOut => self.opt_out("asked in the call"),
-        }
-        true
+    pub fn wait(&mut self, waiting: Waiting, kind: Expected, timeout_s: u32) {
+        let expect = Expect { kind, answers: Vec::new(), keys: std::collections::BTreeMap::new(), open: false, timeout_s };
+        self.wait_for(waiting, expect);
     }
 
-    /// Never records without a consent granted in this call, whatever the flow says.
-    fn record(&mut self, on: bool) {
-        if on && self.session.recording_consent != Some(true) {
-            return;
-        }
-        self.session.recording = on;
-        self.effect(Effect::Recording { on });
+    pub fn wait_for(&mut self, waiting: Waiting, expect: Expect) {
+        self.session.waiting = Some(waiting);
+        self.expect = Some(expect);
     }
 
-    /// An opt-out counts once, however often it is said.
-    pub fn opt_out(&mut self, reason: &str) {
-        if !self.session.conversation.effects.iter().any(|effect| matches!(effect, Effect::OptOut { .. })) {
-            self.effect(Effect::OptOut { reason: reason.to_owned() });
+    /// Moves the current flow to one of its steps.
+    pub fn go(&mut self, target: StepIndex) -> Result<(), String> {
+        let Some((flow, _)) = self.current() else { return Err("there is no flow to go on with".to_owned()) };
+        let step = flow.steps.get(target).ok_or_else(|| format!("flow `{}` has no step {target}", flow.key))?;
+        self.session.tries = 0;
+        self.session.conversation.nodes.push(step.name.clone());
+        if let Some(frame) = self.session.stack.last_mut() {
+            (frame.step, frame.done) = (step.name.clone(), 0);
         }
+        Ok(())
     }
 
-    pub fn call_back(&mut self, when: &CallBackTime) {
-        let (delay, said) = match when {
-            CallBackTime::After(delay) => (*delay, None),
-            CallBackTime::WhenAsked { otherwise } => {
-                let said = self.session.answers.get("asked_time").and_then(Value::as_str).map(str::to_owned);
-                (*otherwise, said)
-            }
+    /// Enters a flow on top of the stack.
+    pub fn push(&mut self, flow: &Flow, step: StepIndex) {
+        let name = flow.steps.get(step).map(|step| step.name.clone()).unwrap_or_default();
+        self.session.tries = 0;
+        self.session.conversation.nodes.push(name.clone());
+        self.session.stack.push(Frame { flow: flow.key.clone(), step: name, done: 0 });
+    }
+
+    fn webhook_answered(&mut self, input: Input) {
+        let value = match input {
+            Input::WebhookAnswer(value) => value,
+            // No answer is an answer too: expressions see null.
+            _ => Value::Null,
         };
-        let after_s = match delay {
-            Delay::Exact(length) => Some(length.num_seconds()),
-            // Counted by the cadence, which knows the lead's holidays.
-            Delay::BusinessDays(_) => None,
-        };
-        self.effect(Effect::CallBack { after_s, said });
+        let done = self.session.stack.last().map_or(0, |frame| frame.done);
+        let action = self.current().and_then(|(_, step)| step.actions.get(done));
+        if let Some(Action::Webhook { save_as: Some(name), .. }) = action {
+            self.session.answers.insert(name.clone(), value);
+        }
+        if let Some(frame) = self.session.stack.last_mut() {
+            frame.done += 1;
+        }
+        self.follow();
     }
 
-    pub fn wait(&mut self, kind: Waiting, answers: Vec<String>, keys: BTreeMap<char, String>, timeout_s: u32) {
-        self.session.waiting = Some(kind);
-        self.expect = Some(Expect { kind, answers, keys, timeout_s });
+    fn voicemail(&mut self) {
+        let Some(flow) = self.program.flow(self.program.root) else {
+            return self.fail(format!("there is no flow `{}`", self.program.root));
+        };
+        if self.session.stack.is_empty() {
+            self.session.stack.push(Frame { flow: flow.key.clone(), step: String::new(), done: 0 });
+        }
+        let Some(ending) = &flow.voicemail else { return self.finish(Outcome::Voicemail, "voicemail") };
+        if let Some(text) = &ending.say
+            && let Err(problem) = self.say(text)
+        {
+            return self.fail(problem);
+        }
+        let outcome = match flow.outcome_of(&ending.disposition) {
+            Outcome::Answered => Outcome::Voicemail,
+            other => other,
+        };
+        self.finish(outcome, &ending.disposition);
+    }
+
+    /// The call is over. A recorded opt-out outweighs whatever the flow calls its ending.
+    pub fn finish(&mut self, outcome: Outcome, disposition: &str) {
+        let outcome = if self.has_opted_out() { Outcome::OptedOut } else { outcome };
+        self.session.conversation.ended = Some(Ended { outcome, disposition: disposition.to_owned() });
+        (self.session.waiting, self.expect) = (None, None);
+    }
+
+    /// The flow cannot be followed: a polite end, and the reason for its author.
+    pub fn fail(&mut self, problem: String) {
+        self.fault = Some(problem);
+        self.say_if_known("goodbye");
+        self.finish(Outcome::Answered, "flow_error");
     }
 }

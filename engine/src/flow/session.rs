@@ -29,7 +29,7 @@ pub struct Session {
 pub struct Frame {
     pub flow: String,
     pub step: String,
-    /// Actions of the step already done: a step that waits for an endpoint's answer goes on from there.
+    /// Actions of the step that are done: a step that waits for an endpoint goes on behind it.
     #[serde(default)]
     pub done: usize,
 }

@@ -98,9 +98,8 @@ struct Entering<'a> {
 
 impl Entering<'_> {
     fn step(&mut self, step: &CadenceStep) -> Result<Done, Fault> {
-        // A wait that has begun is finished whatever has become of its condition.
-        let begun = self.waiting || (matches!(step.action, StepAction::Wait(_)) && self.position.due_since < self.now);
-        if !begun && !self.context.holds(&step.id, step.condition.as_ref())? {
+        // An event wait that has begun runs out whatever has become of its condition.
+        if !self.waiting && !self.context.holds(&step.id, step.condition.as_ref())? {
             return Ok(self.skip(step, "condition"));
         }
         match &step.action {
