@@ -1,1 +1,9 @@
 //! Telephone numbers: E.164 form, validity, region and candidate zones.
+//!
+//! Suppression, consent and caps belong to `domain` and `decide`; here a number is only a number and a place.
+
+pub mod number;
+pub mod zones;
+
+pub use number::{LineType, PhoneError, PhoneNumber, PhoneReason};
+pub use zones::{Candidates, Evidence, LeadPlace, NoZone, candidates, candidates_from_names};
