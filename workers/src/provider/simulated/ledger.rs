@@ -61,6 +61,12 @@ impl Asked {
     }
 }
 
+impl Entry {
+    pub fn key(&self) -> CallKey<'_> {
+        CallKey { number: self.number, step: &self.step, visit: self.visit, attempt: self.attempt }
+    }
+}
+
 /// All entries in the order in which they were asked.
 #[derive(Debug, Default)]
 pub struct Ledger {
