@@ -169,7 +169,8 @@ CREATE INDEX enrollments_campaign ON enrollments (campaign_id, state);
 
 CREATE TABLE attempts (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    enrollment_id TEXT COLLATE "C" NOT NULL REFERENCES enrollments (id),
+    -- Empty for a call that an outside dialer reported: it counts in caps and belongs to no cadence.
+    enrollment_id TEXT COLLATE "C" REFERENCES enrollments (id),
     lead_id TEXT COLLATE "C" NOT NULL REFERENCES leads (id),
     campaign_id TEXT COLLATE "C" NOT NULL REFERENCES campaigns (id),
     number TEXT COLLATE "C" NOT NULL,
@@ -341,6 +342,7 @@ CREATE INDEX jobs_due ON jobs (kind, priority, run_at) WHERE state = 'pending';
 -- `lease_until IS NOT NULL`, not `state = 'running'`: after ANALYZE on an idle queue SQLite would scan the latter for every finish.
 CREATE INDEX jobs_lease ON jobs (lease_until) WHERE lease_until IS NOT NULL;
 CREATE UNIQUE INDEX jobs_dedup ON jobs (kind, dedup_key) WHERE state = 'pending' AND dedup_key IS NOT NULL;
+CREATE INDEX jobs_failed ON jobs (id) WHERE state IN ('dead', 'quarantined');
 
 CREATE TABLE schedules (
     name TEXT COLLATE "C" NOT NULL PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! The nouns of the dialer and their legal transitions. No I/O, no SQL, no clock: instants are arguments.
 
-mod text_enum;
+pub(crate) mod text_enum;
 
 pub mod attempt;
 pub mod call;

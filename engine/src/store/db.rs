@@ -198,7 +198,7 @@ impl Tx {
 
 /// A statement for both databases. Tokens:
 /// `{each}`, `{each2}`, `{each3}`: the rows of the JSON array bound as `$1`, `$2`, `$3`, named `e`, `e2`, `e3` (column `value`);
-/// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read;
+/// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
 /// `{array}`: the aggregate that makes a JSON array; `{greatest}`: the larger of several values.
 #[derive(Debug)]
 pub struct Sql {
@@ -234,6 +234,10 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ("{each3}", "json_each($3) AS e3", "json_array_elements(CAST($3 AS json)) AS e3"),
     ("{skip}", "", "FOR UPDATE SKIP LOCKED"),
     ("{lock}", "", "FOR UPDATE"),
+    ("{skip_n}", "", "FOR UPDATE OF n SKIP LOCKED"),
+    ("{lock_n}", "", "FOR UPDATE OF n"),
+    ("{lock_a}", "", "FOR UPDATE OF a"),
+    ("{skip_a}", "", "FOR UPDATE OF a SKIP LOCKED"),
     ("{array}", "json_group_array", "json_agg"),
     ("{greatest}", "max", "greatest"),
 ];

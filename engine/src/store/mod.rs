@@ -6,3 +6,19 @@ pub mod error;
 
 pub use db::{Db, Dialect, Durability, Sql, Tx};
 pub use error::StoreError;
+
+mod bulk;
+
+pub mod attempt;
+pub mod call;
+pub mod decision;
+pub mod enrollment;
+pub mod event;
+pub mod jobs;
+pub mod lead_change;
+pub mod second_look;
+pub mod summary;
+pub mod task;
+pub mod walk;
+
+pub(crate) use bulk::{bulk, keys};

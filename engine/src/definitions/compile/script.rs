@@ -1,0 +1,83 @@
+//! Scripts: texts to templates, phrases to the form in which answers are compared.
+
+use super::super::diagnostic::{Findings, Place};
+use super::super::model::script::{Script, Words};
+use super::super::raw::script::{RawScript, RawWords};
+use super::super::source::escape;
+use super::super::template::Template;
+
+/// The script every other one falls back to.
+pub const COMMON: &str = "common";
+
+pub fn compile(raw: &RawScript, findings: &mut Findings<'_>) -> Option<Script> {
+    let languages = raw.languages.iter().map(|(code, words)| {
+        if !is_language(code) {
+            findings
+                .error("bad-language", Place::key(format!("/languages/{}", escape(code))), format!("`{code}` is no language code"))
+                .help("write a code such as en, hi, hi-Latn (Hinglish), gu, mr");
+        }
+        (code.clone(), words_of(code, words, findings))
+    });
+    let languages = languages.collect();
+    for (index, code) in raw.fallback.iter().flatten().enumerate() {
+        if !raw.languages.contains_key(code) {
+            findings
+                .error("unknown-language", Place::value(format!("/fallback/{index}")), format!("`{code}` has no words in this script"))
+                .suggest(code, raw.languages.keys().map(String::as_str));
+        }
+    }
+    let fallback = raw.fallback.clone().unwrap_or_else(|| vec!["en".to_owned()]);
+    let script = Script { key: raw.script.clone(), languages, fallback };
+    (!findings.has_errors()).then_some(script)
+}
+
+fn words_of(code: &str, raw: &RawWords, findings: &mut Findings<'_>) -> Words {
+    let mut words = Words::default();
+    for (name, source) in &raw.texts {
+        let pointer = format!("/languages/{}/texts/{}", escape(code), escape(name));
+        match Template::compile(name, source) {
+            Ok(template) => {
+                words.texts.insert(name.clone(), template);
+            }
+            Err(error) => {
+                findings.error("bad-text", Place::value(pointer), format!("text `{name}` is broken: {}", error.message));
+            }
+        }
+    }
+    for (name, phrases) in &raw.answers {
+        let plain: Vec<String> = phrases.iter().map(|phrase| plain(phrase)).filter(|phrase| !phrase.is_empty()).collect();
+        if plain.is_empty() {
+            let pointer = format!("/languages/{}/answers/{}", escape(code), escape(name));
+            findings
+                .error("empty", Place::key(pointer), format!("answer `{name}` has no phrases"))
+                .label("needs a phrase");
+        }
+        words.answers.insert(name.clone(), plain);
+    }
+    words
+}
+
+/// A phrase as answers are compared: lower case, without punctuation, single spaces.
+pub fn plain(phrase: &str) -> String {
+    let letters: String = phrase
+        .chars()
+        // Apostrophes join a word ("don't"), everything else that is no letter or digit separates words. Vowel signs of
+        // Indian scripts are not alphabetic everywhere, but never ASCII.
+        .filter(|c| !matches!(c, '\'' | '’'))
+        .map(|c| if c.is_alphanumeric() || (!c.is_ascii() && !is_punctuation(c)) { c } else { ' ' })
+        .flat_map(char::to_lowercase)
+        .collect();
+    letters.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_punctuation(c: char) -> bool {
+    matches!(c, '।' | '॥' | '…' | '–' | '—' | '“' | '”' | '‘' | '¿' | '¡') || c.is_whitespace()
+}
+
+fn is_language(code: &str) -> bool {
+    let mut parts = code.split('-');
+    let primary = parts.next().unwrap_or_default();
+    (2..=3).contains(&primary.len())
+        && primary.chars().all(|c| c.is_ascii_lowercase())
+        && parts.all(|part| (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+}

@@ -1,0 +1,85 @@
+//! The variables of texts and conditions: the one list of what authors may name, with an example of each.
+//!
+//! | Name | What it holds |
+//! |---|---|
+//! | `lead` | `firstName lastName fullName company segment status language email zone country region score tags custom synthetic doNotCall`; `custom.ANYTHING` |
+//! | `campaign` | `key name company continueUnrecorded` |
+//! | `agent` | `name` |
+//! | `offer` | `type title percent savings coupon description expiresAt currency` |
+//! | `product` | `name oldPrice newPrice currency sku category url purchasedAt` |
+//! | `currency` | code for amounts whose own currency is not known |
+//! | `answers` | what this call has learned: `save_as` and `set` names |
+//! | `event` | in exit rules and waits: the fields of the event, and `event.type` |
+//! | `cadence` | `key step placed` (calls placed by this enrollment) |
+//!
+//! Whatever else an enrollment brings (`variables:` of the cadence) is visible under its own name.
+
+use serde_json::{Value, json};
+
+/// Owners whose fields nobody can list: answers and event fields are named by authors and outside systems.
+pub const OPEN: [&str; 2] = ["answers", "event"];
+/// Fields that hold anything.
+pub const OPEN_FIELDS: [&str; 1] = ["lead.custom"];
+
+/// One complete example of every variable. Checks render every text with it.
+pub fn sample() -> Value {
+    json!({
+        "lead": {
+            "firstName": "Alice", "lastName": "Johnson", "fullName": "Alice Johnson", "company": "Johnson Designs",
+            "segment": "agencies", "status": "cold", "language": "en", "email": "alice@example.com",
+            "zone": "America/New_York", "country": "US", "region": "NY", "score": 55, "tags": ["newsletter"],
+            "custom": { "plan": "starter", "industry": "design" }, "synthetic": false, "doNotCall": false,
+        },
+        "campaign": { "key": "campaign_sample", "name": "Sample campaign", "company": "Acme", "continueUnrecorded": false },
+        "agent": { "name": "Rachel" },
+        "offer": {
+            "type": "price_drop", "title": "Price drop refund", "percent": 15, "savings": "150.00",
+            "coupon": "PRICE-15-4821", "description": "15% refund", "expiresAt": "2026-12-31T23:59:00Z", "currency": "USD",
+        },
+        "product": {
+            "name": "iPhone 15 Pro", "oldPrice": "999.99", "newPrice": "849.99", "currency": "USD", "sku": "IP15P",
+            "category": "phones", "url": "https://example.com/p/ip15p", "purchasedAt": "2026-01-10",
+        },
+        "currency": "USD",
+        "answers": {},
+        "event": { "type": "SAMPLE" },
+        "cadence": { "key": "sample", "step": "first", "placed": 1 },
+    })
+}
+
+/// Is the dotted path one that authors may name? `further` are names declared by the definition itself.
+pub fn knows(path: &str, further: &[&str]) -> bool {
+    let root = path.split('.').next().unwrap_or_default();
+    if further.contains(&root) || OPEN.contains(&root) {
+        return true;
+    }
+    if OPEN_FIELDS.iter().any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))) {
+        return true;
+    }
+    let sample = sample();
+    let mut value = &sample;
+    for part in path.split('.') {
+        match value {
+            Value::Object(fields) => match fields.get(part) {
+                Some(next) => value = next,
+                None => return false,
+            },
+            // `lead.tags.0`, `lead.email.length`: beyond a plain value the engine decides.
+            _ => return true,
+        }
+    }
+    true
+}
+
+/// Every dotted path, for suggestions.
+pub fn paths() -> Vec<String> {
+    let sample = sample();
+    let mut paths = Vec::new();
+    for (root, value) in sample.as_object().into_iter().flatten() {
+        paths.push(root.clone());
+        for field in value.as_object().into_iter().flatten().map(|(field, _)| field) {
+            paths.push(format!("{root}.{field}"));
+        }
+    }
+    paths
+}

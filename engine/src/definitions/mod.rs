@@ -1,0 +1,30 @@
+//! Definitions: YAML in, checked values out.
+//!
+//! ```text
+//! text ─source─▶ tree ─schema─▶ raw ─compile─▶ model ─check─▶ library ─▶ bundle (pinned by content hash)
+//! ```
+//!
+//! Mistakes of authors are [`diagnostic::Diagnostic`]s, all of them at once; errors are kept for broken infrastructure.
+//! What a definition *does* at run time lives in `decide` (cadences) and `flow` (calls), not here.
+
+pub mod bundle;
+pub mod check;
+pub mod compile;
+pub mod context;
+pub mod diagnostic;
+pub mod embedded;
+pub mod expression;
+mod filters;
+pub mod library;
+pub mod model;
+pub mod raw;
+pub mod render;
+mod sandbox;
+pub mod schema;
+mod schema_errors;
+pub mod source;
+pub mod template;
+mod workspace;
+
+#[cfg(test)]
+mod tests;

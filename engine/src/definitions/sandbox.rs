@@ -1,0 +1,122 @@
+//! The one configuration under which authors' templates and expressions run: no loader, no file, no network, a short
+//! list of filters and tests, strict limits. What is not named here does not exist for an author (DEF-9).
+
+use std::sync::LazyLock;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, filters, tests};
+
+use super::filters as own;
+
+/// Instructions one evaluation may take.
+pub const FUEL: u64 = 20_000;
+const RECURSION: usize = 32;
+const LONGEST_RANGE: i64 = 200;
+
+/// For texts: a missing value is an error, never silence in the callee's ear.
+pub static TEXTS: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = base();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_formatter(speak);
+    environment
+});
+
+/// For conditions and values: a missing value is null, and equal to nothing.
+pub static EXPRESSIONS: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = base();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment
+});
+
+fn base() -> Environment<'static> {
+    let mut env = Environment::empty();
+    env.set_fuel(Some(FUEL));
+    env.set_recursion_limit(RECURSION);
+    env.set_debug(false);
+    env.add_filter("lower", filters::lower);
+    env.add_filter("upper", filters::upper);
+    env.add_filter("title", filters::title);
+    env.add_filter("capitalize", filters::capitalize);
+    env.add_filter("trim", filters::trim);
+    env.add_filter("length", filters::length);
+    env.add_filter("first", filters::first);
+    env.add_filter("last", filters::last);
+    env.add_filter("round", filters::round);
+    env.add_filter("abs", filters::abs);
+    env.add_filter("int", filters::int);
+    env.add_filter("float", filters::float);
+    env.add_filter("min", filters::min);
+    env.add_filter("max", filters::max);
+    env.add_filter("default", own::default);
+    env.add_filter("join", own::join);
+    env.add_filter("times", own::times);
+    env.add_filter("money", own::money);
+    env.add_filter("date", own::date);
+    env.add_filter("phone", own::phone);
+    env.add_filter("name", own::name);
+    env.add_test("defined", tests::is_defined);
+    env.add_test("undefined", tests::is_undefined);
+    env.add_test("none", tests::is_none);
+    env.add_test("number", tests::is_number);
+    env.add_test("string", tests::is_string);
+    env.add_test("odd", tests::is_odd);
+    env.add_test("even", tests::is_even);
+    env.add_test("startingwith", tests::is_startingwith);
+    env.add_test("endingwith", tests::is_endingwith);
+    env.add_test("in", tests::is_in);
+    env.add_function("range", range);
+    env
+}
+
+/// Names of filters and functions, for suggestions.
+pub fn filter_names() -> &'static [&'static str] {
+    &[
+        "lower", "upper", "title", "capitalize", "trim", "length", "first", "last", "round", "abs", "int", "float",
+        "min", "max", "default", "join", "times", "money", "date", "phone", "name",
+    ]
+}
+
+/// Writes a value into a text. Nothing and collections are refused: "Hello none" must never be spoken.
+fn speak(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => {
+            Err(Error::new(ErrorKind::UndefinedError, "the value is missing; give one with | default(\"…\")"))
+        }
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => {
+            write!(out, "{value}").map_err(|_| Error::new(ErrorKind::WriteFailure, "the text is too long"))
+        }
+        other => Err(Error::new(ErrorKind::InvalidOperation, format!("a {other} cannot be spoken"))),
+    }
+}
+
+fn range(lower: i64, upper: Option<i64>) -> Result<Vec<i64>, Error> {
+    let (from, until) = upper.map_or((0, lower), |upper| (lower, upper));
+    if until.saturating_sub(from) > LONGEST_RANGE {
+        let words = format!("a range may have at most {LONGEST_RANGE} items");
+        return Err(Error::new(ErrorKind::InvalidOperation, words));
+    }
+    Ok((from..until).collect())
+}
+
+/// What the code inside one pair of braces may not contain, whatever it does at run time. Quoted texts are skipped.
+/// `*` repeats texts and lists into gigabytes within one instruction, and long chains of `~` and `+` copy quadratically.
+pub fn refuse_dangerous(code: &str) -> Result<(), &'static str> {
+    let mut joins = 0;
+    let mut quote = None;
+    let mut previous = ' ';
+    for c in code.chars() {
+        match quote {
+            Some(open) if c == open && previous != '\\' => quote = None,
+            Some(_) => {}
+            None => match c {
+                '"' | '\'' => quote = Some(c),
+                '*' => return Err("multiplication is written `value | times(2)`"),
+                '~' | '+' => joins += 1,
+                _ => {}
+            },
+        }
+        // Two backslashes in a row are one character, not the start of an escape.
+        previous = if previous == '\\' && c == '\\' { ' ' } else { c };
+    }
+    if joins > 50 { Err("more than 50 values are joined in one place") } else { Ok(()) }
+}

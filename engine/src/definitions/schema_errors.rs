@@ -1,0 +1,216 @@
+//! Violations of the schema in the words of a helpful colleague: what was found, what was expected, what to do.
+
+use std::sync::LazyLock;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use super::diagnostic::{Findings, Place, suggestion};
+use super::schema::{DefinitionKind, schema};
+use super::source::escape;
+
+static VALIDATORS: LazyLock<[Validator; 3]> = LazyLock::new(|| {
+    [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence].map(|kind| {
+        jsonschema::validator_for(schema(kind)).expect("our generated schemas are valid, as a test proves")
+    })
+});
+
+/// Reports everything in which `value` departs from the schema. Patterns are left to `compile`, which says more.
+pub fn report(kind: DefinitionKind, value: &Value, findings: &mut Findings<'_>) {
+    let validator = match kind {
+        DefinitionKind::Flow => &VALIDATORS[0],
+        DefinitionKind::Script => &VALIDATORS[1],
+        DefinitionKind::Cadence => &VALIDATORS[2],
+    };
+    for error in validator.iter_errors(value) {
+        explain(kind, &error, findings);
+    }
+}
+
+fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
+    let pointer = error.instance_path().to_string();
+    let name = display_name(&pointer);
+    let instance: &Value = error.instance();
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = properties_beside(kind, error);
+            for key in unexpected {
+                let place = Place::key(format!("{pointer}/{}", escape(key)));
+                let help = suggestion(key, known.iter().map(String::as_str));
+                let note = findings.error("unknown-key", place, format!("{name} has no key `{key}`")).label("unknown key");
+                if let Some(help) = help {
+                    note.help(help);
+                }
+            }
+        }
+        ValidationErrorKind::Required { property } => {
+            let key = property.as_str().unwrap_or_default();
+            findings
+                .error("missing-key", Place::key(pointer), format!("{name} needs the key `{key}`"))
+                .help(format!("add `{key}: …`"));
+        }
+        ValidationErrorKind::Type { kind } => {
+            wrong_type(findings, pointer, &name, &expected_types(kind), instance);
+        }
+        ValidationErrorKind::Enum { options } => not_among(findings, pointer, &name, instance, &strings(options)),
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            explain_choice(kind, error, context, findings);
+        }
+        ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {
+            let least = matches!(error.kind(), ValidationErrorKind::Minimum { .. });
+            let bound = if least { "at least" } else { "at most" };
+            findings
+                .error("out-of-range", Place::value(pointer), format!("{name} must be {bound} {limit}, not {instance}"))
+                .label(format!("{bound} {limit}"));
+        }
+        ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinProperties { .. } => {
+            findings.error("empty", Place::key(pointer), format!("{name} is too short")).label("needs an entry");
+        }
+        ValidationErrorKind::MaxItems { limit } => {
+            findings.error("too-many", Place::key(pointer), format!("{name} may have at most {limit} entries"));
+        }
+        ValidationErrorKind::Pattern { .. } if is_name(&pointer) => {
+            let text = instance.as_str().unwrap_or_default();
+            findings
+                .error("bad-name", Place::value(pointer), format!("`{text}` cannot be a name"))
+                .label("lower-case letters, digits, `-` and `_`, beginning with a letter");
+        }
+        ValidationErrorKind::Pattern { .. } => {}
+        other => {
+            findings.error("schema", Place::value(pointer), format!("{name} is not allowed here ({})", other.keyword()));
+        }
+    }
+}
+
+/// Keys that hold names: their pattern has no better explanation elsewhere.
+fn is_name(pointer: &str) -> bool {
+    let last = pointer.rsplit('/').next().unwrap_or_default();
+    matches!(last, "flow" | "script" | "cadence" | "id" | "arm" | "end" | "result" | "record_event" | "save_as")
+}
+
+/// Several shapes are allowed: speak about the one whose type fits, or list the shapes.
+fn explain_choice(
+    kind: DefinitionKind,
+    error: &ValidationError<'_>,
+    context: &[Vec<ValidationError<'static>>],
+    findings: &mut Findings<'_>,
+) {
+    let here = error.instance_path().to_string();
+    let pointer = here.clone();
+    let name = display_name(&here);
+    let is_shape = |inner: &ValidationError<'_>| {
+        inner.instance_path().to_string() == here
+            && matches!(inner.kind(), ValidationErrorKind::Type { .. } | ValidationErrorKind::Constant { .. } | ValidationErrorKind::Enum { .. })
+    };
+    let fitting = context.iter().filter(|branch| !branch.iter().any(is_shape)).min_by_key(|branch| branch.len());
+    if let Some(branch) = fitting {
+        for inner in branch {
+            explain(kind, inner, findings);
+        }
+        return;
+    }
+    let mut words = Vec::new();
+    let mut types = Vec::new();
+    for inner in context.iter().flatten() {
+        match inner.kind() {
+            ValidationErrorKind::Constant { expected_value } => words.extend(expected_value.as_str().map(str::to_owned)),
+            ValidationErrorKind::Enum { options } => words.extend(strings(options)),
+            ValidationErrorKind::Type { kind } if inner.instance_path().to_string() == here => {
+                types.push(expected_types(kind));
+            }
+            _ => {}
+        }
+    }
+    if words.is_empty() {
+        wrong_type(findings, pointer, &name, &types.join(" or "), error.instance());
+    } else {
+        not_among(findings, pointer, &name, error.instance(), &words);
+    }
+}
+
+fn wrong_type(findings: &mut Findings<'_>, pointer: String, name: &str, expected: &str, found: &Value) {
+    let found_words = describe(found);
+    let note = findings
+        .error("wrong-type", Place::value(pointer), format!("{name} must be {expected}, not {found_words}"))
+        .label(format!("expected {expected}"));
+    if expected.contains("a text") && matches!(found, Value::Number(_) | Value::Bool(_)) {
+        note.help(format!("write it in quotes: \"{found}\""));
+    } else if found.is_null() {
+        note.help("give it a value, or leave the key out");
+    }
+}
+
+fn not_among(findings: &mut Findings<'_>, pointer: String, name: &str, found: &Value, options: &[String]) {
+    let Some(text) = found.as_str() else {
+        wrong_type(findings, pointer, name, &format!("one of {}", options.join(", ")), found);
+        return;
+    };
+    let list: Vec<String> = options.iter().map(|each| format!("`{each}`")).collect();
+    let note = findings
+        .error("unknown-word", Place::value(pointer), format!("{name} cannot be `{text}`"))
+        .label(format!("expected {}", list.join(", ")));
+    if let Some(help) = suggestion(text, options.iter().map(String::as_str)).filter(|help| help.starts_with("did")) {
+        note.help(help);
+    }
+}
+
+fn strings(options: &Value) -> Vec<String> {
+    options.as_array().into_iter().flatten().filter_map(|each| each.as_str().map(str::to_owned)).collect()
+}
+
+fn expected_types(kind: &TypeKind) -> String {
+    let names: Vec<&str> = match kind {
+        TypeKind::Single(one) => vec![type_words(&one.to_string())],
+        TypeKind::Multiple(set) => set.iter().map(|one| type_words(&one.to_string())).collect(),
+    };
+    names.join(" or ")
+}
+
+fn type_words(name: &str) -> &'static str {
+    match name {
+        "string" => "a text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "a mapping of keys to values",
+        _ => "empty",
+    }
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "empty".to_owned(),
+        Value::Bool(value) => format!("`{value}`"),
+        Value::Number(value) => format!("the number {value}"),
+        Value::String(text) if text.chars().count() > 40 => "a long text".to_owned(),
+        Value::String(text) => format!("the text \"{text}\""),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+    }
+}
+
+/// How a message names a place: the nearest key, or the file.
+fn display_name(pointer: &str) -> String {
+    let segments: Vec<&str> = pointer.split('/').skip(1).collect();
+    match segments.as_slice() {
+        [] => "the file".to_owned(),
+        ["steps", name] if name.parse::<usize>().is_err() => format!("step `{name}`"),
+        [.., "steps", index] if index.parse::<usize>().is_ok() => {
+            format!("step {}", index.parse::<usize>().unwrap_or_default() + 1)
+        }
+        [.., parent, index] if index.parse::<usize>().is_ok() => {
+            format!("entry {} of `{parent}`", index.parse::<usize>().unwrap_or_default() + 1)
+        }
+        [.., last] => format!("`{last}`"),
+    }
+}
+
+/// Property names of the schema object that refused a key.
+fn properties_beside(kind: DefinitionKind, error: &ValidationError<'_>) -> Vec<String> {
+    let path = error.schema_path().to_string();
+    let owner = path.strip_suffix("/additionalProperties").unwrap_or(&path);
+    let keys = |value: &Value| value.get("properties")?.as_object().map(|map| map.keys().cloned().collect());
+    schema(kind).pointer(owner).and_then(keys).unwrap_or_default()
+}

@@ -1,0 +1,177 @@
+//! All files together while they are read: parsed, compiled one by one, ready to be checked against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::compile::{self, script::COMMON};
+use super::diagnostic::{Diagnostic, Findings, Place, suggestion};
+use super::model::cadence::Cadence;
+use super::model::flow::Flow;
+use super::model::script::Script;
+use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript};
+use super::render::Sources;
+use super::schema::DefinitionKind;
+use super::schema_errors;
+use super::source::Source;
+
+/// A definition that compiled, with what checks need to point into its file.
+#[derive(Debug)]
+pub struct Compiled<R, M> {
+    pub source: Source,
+    pub raw: R,
+    pub model: Arc<M>,
+    /// Cadences: pointer of each step.
+    pub pointers: Vec<String>,
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    pub flows: BTreeMap<String, Compiled<RawFlow, Flow>>,
+    pub scripts: BTreeMap<String, Compiled<RawScript, Script>>,
+    pub cadences: BTreeMap<String, Compiled<RawCadence, Cadence>>,
+    /// Kind and key of every file, also of those with errors: nobody is told that a broken flow does not exist.
+    pub declared: BTreeMap<(DefinitionKind, String), String>,
+    /// Files with an error in themselves.
+    pub broken: BTreeSet<String>,
+    pub sources: Sources,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Workspace {
+    /// Reads files given as (relative path, text).
+    pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut workspace = Self::default();
+        for (path, text) in files {
+            workspace.add_text(path, text);
+        }
+        workspace
+    }
+
+    /// Reads one more file.
+    pub fn add_text(&mut self, path: &str, text: &str) {
+        match Source::parse(path, text) {
+            Ok(source) => self.add(source),
+            Err(diagnostic) => {
+                self.sources.insert_text(path, text);
+                self.broken.insert(path.to_owned());
+                self.diagnostics.push(*diagnostic);
+            }
+        }
+    }
+
+    /// A script with the words of `common` added where it has none of its own.
+    pub fn script_with_common(&self, key: &str) -> Option<Script> {
+        let mut script = Script::clone(&self.scripts.get(key)?.model);
+        let Some(common) = self.scripts.get(COMMON).filter(|_| key != COMMON) else { return Some(script) };
+        for (code, words) in &mut script.languages {
+            let Some(shared) = common.model.languages.get(code) else { continue };
+            for (name, text) in &shared.texts {
+                words.texts.entry(name.clone()).or_insert_with(|| text.clone());
+            }
+            for (name, phrases) in &shared.answers {
+                let own = words.answers.entry(name.clone()).or_default();
+                let missing: Vec<String> = phrases.iter().filter(|phrase| !own.contains(phrase)).cloned().collect();
+                own.extend(missing);
+            }
+        }
+        Some(script)
+    }
+
+    pub fn is_declared(&self, kind: DefinitionKind, key: &str) -> bool {
+        self.declared.contains_key(&(kind, key.to_owned()))
+    }
+
+    /// Keys of a kind, for suggestions.
+    pub fn keys(&self, kind: DefinitionKind) -> impl Iterator<Item = &str> {
+        self.declared.keys().filter(move |(each, _)| *each == kind).map(|(_, key)| key.as_str())
+    }
+
+    fn add(&mut self, source: Source) {
+        let mut findings = Findings::new(&source);
+        let first = source.root.entries().first().map(|entry| entry.key.clone());
+        let kind = DefinitionKind::ALL.iter().copied().find(|kind| source.root.get(kind.as_str()).is_some());
+        let Some(kind) = kind else {
+            let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence"]));
+            findings
+                .error("unknown-kind", Place::Bytes(0..0), "this file defines nothing")
+                .help(help.unwrap_or_else(|| "begin with `flow: NAME`, `script: NAME` or `cadence: NAME`".to_owned()));
+            let list = findings.list;
+            return self.keep_broken(source, list);
+        };
+        let value = source.root.to_json();
+        let key = value.get(kind.as_str()).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        schema_errors::report(kind, &value, &mut findings);
+        if let Some(other) = self.declared.get(&(kind, key.clone())) {
+            findings
+                .error("duplicate-key", Place::value(format!("/{kind}")), format!("there are two {kind}s called `{key}`"))
+                .label("already taken")
+                .help(format!("the other one is {other}"));
+        } else if !key.is_empty() {
+            self.declared.insert((kind, key.clone()), source.path.clone());
+        }
+        let list = match kind {
+            DefinitionKind::Flow => {
+                let compiled = build(value, findings, |raw, findings| Some((compile::flow::compile(raw, findings)?, Vec::new())));
+                keep(compiled, &mut self.flows, &key, &source)
+            }
+            DefinitionKind::Script => {
+                let compiled = build(value, findings, |raw, findings| Some((compile::script::compile(raw, findings)?, Vec::new())));
+                keep(compiled, &mut self.scripts, &key, &source)
+            }
+            DefinitionKind::Cadence => {
+                let compiled = build(value, findings, |raw, findings| {
+                    compile::cadence::compile(raw, findings).map(|done| (done.cadence, done.pointers))
+                });
+                keep(compiled, &mut self.cadences, &key, &source)
+            }
+        };
+        if list.iter().any(Diagnostic::is_error) {
+            self.broken.insert(source.path.clone());
+        }
+        self.diagnostics.extend(list);
+        self.sources.insert(source);
+    }
+
+    fn keep_broken(&mut self, source: Source, list: Vec<Diagnostic>) {
+        self.broken.insert(source.path.clone());
+        self.diagnostics.extend(list);
+        self.sources.insert(source);
+    }
+}
+
+type Built<R, M> = (Option<(R, M, Vec<String>)>, Vec<Diagnostic>);
+
+fn build<R: DeserializeOwned, M>(
+    value: serde_json::Value,
+    mut findings: Findings<'_>,
+    compile: impl FnOnce(&R, &mut Findings<'_>) -> Option<(M, Vec<String>)>,
+) -> Built<R, M> {
+    let raw: R = match serde_json::from_value(value) {
+        Ok(raw) => raw,
+        Err(error) => {
+            // The schema has said it better; if it was content, this is all there is to say.
+            if !findings.has_errors() {
+                findings.error("schema", Place::value(""), error.to_string());
+            }
+            return (None, findings.list);
+        }
+    };
+    let compiled = compile(&raw, &mut findings);
+    (compiled.filter(|_| !findings.has_errors()).map(|(model, pointers)| (raw, model, pointers)), findings.list)
+}
+
+fn keep<R, M>(
+    (compiled, list): Built<R, M>,
+    files: &mut BTreeMap<String, Compiled<R, M>>,
+    key: &str,
+    source: &Source,
+) -> Vec<Diagnostic> {
+    if let Some((raw, model, pointers)) = compiled {
+        let compiled = Compiled { source: source.clone(), raw, model: Arc::new(model), pointers };
+        files.insert(key.to_owned(), compiled);
+    }
+    list
+}
