@@ -52,7 +52,12 @@ pub async fn receive(
 }
 
 /// Believes and reads a callback; `now` is wall time.
-pub fn read(secret: &[u8], now: Instant, headers: &HeaderMap, body: &[u8]) -> Result<Callback, CallbackError> {
+pub fn read(
+    secret: &[u8],
+    now: Instant,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Callback, CallbackError> {
     let header = headers.get(signature::HEADER).and_then(|value| value.to_str().ok());
     signature::verify(secret, now, header, body)?;
     Ok(serde_json::from_slice(body)?)
@@ -64,7 +69,9 @@ pub fn fact(callback: &Callback) -> Option<ReportedFact> {
         CallbackEvent::Ringing => Fact::Ringing,
         CallbackEvent::Answered { answered_by } => Fact::Answered { by: *answered_by },
         CallbackEvent::Input { .. } => return None,
-        CallbackEvent::Ended { status, talk_s } => Fact::Ended { status: *status, talk_s: i64::from(*talk_s) },
+        CallbackEvent::Ended { status, talk_s } => {
+            Fact::Ended { status: *status, talk_s: i64::from(*talk_s) }
+        }
     };
     Some(ReportedFact {
         attempt_id: callback.attempt_id,

@@ -61,7 +61,10 @@ impl HttpCarrier {
         let count = calls.len();
         let all = |placement: Placement| vec![placement; count];
         let Ok(request) = self.request(reqwest::Method::POST, "calls") else {
-            return all(Placement::Refused { reason: "the carrier's URL cannot be used".to_owned(), retry: false });
+            return all(Placement::Refused {
+                reason: "the carrier's URL cannot be used".to_owned(),
+                retry: false,
+            });
         };
         let answer = match request.json(&CallBatch { calls }).send().await {
             Ok(answer) => answer,
@@ -71,15 +74,19 @@ impl HttpCarrier {
             return all(of_status(answer.status()));
         }
         match answer.json::<CallAnswers>().await {
-            Ok(CallAnswers { answers }) if answers.len() == count => answers.into_iter().map(of_answer).collect(),
-            Ok(_) => all(Placement::Unknown { reason: "the carrier answered for another number of calls".to_owned() }),
+            Ok(CallAnswers { answers }) if answers.len() == count => {
+                answers.into_iter().map(of_answer).collect()
+            }
+            Ok(_) => all(Placement::Unknown {
+                reason: "the carrier answered for another number of calls".to_owned(),
+            }),
             Err(error) => all(Placement::Unknown { reason: describe(&error) }),
         }
     }
 
     /// Calls made for an attempt, as the carrier knows them.
     pub async fn calls_of(&self, query: &LookUp) -> Result<FoundCalls, ProviderError> {
-        let request = self.request(reqwest::Method::GET, "calls")?.query(&[("attempt", query.attempt_id.to_string())]);
+        let request = self.request(reqwest::Method::GET, &format!("calls?attempt={}", query.attempt_id))?;
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
         let answer = answer.map_err(|error| ProviderError(describe(&error)))?;
         answer.json().await.map_err(|error| ProviderError(describe(&error)))
@@ -154,7 +161,8 @@ impl Provider for HttpCarrier {
     }
 
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
-        let calls = requests.iter().map(|request| CallRequest::of(request, &self.options.callback_url)).collect();
+        let calls =
+            requests.iter().map(|request| CallRequest::of(request, &self.options.callback_url)).collect();
         Box::pin(self.ask(calls))
     }
 

@@ -157,7 +157,10 @@ mod tests {
             event: CallbackEvent::Ended { status: EndStatus::Busy, talk_s: 0 },
         };
         let json = serde_json::to_value(&callback).unwrap();
-        assert_eq!((&json["event"], &json["status"], &json["talkS"]), (&"ended".into(), &"busy".into(), &0.into()));
+        assert_eq!(
+            (&json["event"], &json["status"], &json["talkS"]),
+            (&"ended".into(), &"busy".into(), &0.into())
+        );
         assert_eq!(serde_json::from_value::<Callback>(json).unwrap(), callback);
     }
 }

@@ -19,7 +19,8 @@ use super::{CALL_BACK_LATER, delay, exact, expression, parse};
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
 use crate::time::hours::{HolidayRule, Hours};
-use crate::time::local::{DaySet, LocalSpan, LocalTime};
+use crate::time::DaySet;
+use crate::time::local::{LocalSpan, LocalTime};
 use crate::time::zone::Zone;
 
 /// Keys of a step that say what it does.

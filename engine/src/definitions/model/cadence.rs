@@ -9,7 +9,8 @@ use crate::definitions::expression::Expression;
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
 use crate::time::hours::Hours;
-use crate::time::local::{DaySet, LocalTime};
+use crate::time::DaySet;
+use crate::time::local::LocalTime;
 
 /// Index of a step in [`Cadence::steps`].
 pub type StepIndex = usize;

@@ -1,6 +1,6 @@
 //! What the carrier's books say about the dialer: the outside check of at-most-once dialing, calling hours and opt-outs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use callwright_engine::clock::Instant;
@@ -121,14 +121,14 @@ impl Audit {
     }
 
     fn find_repeats(&mut self, ledger: &Ledger) {
-        let mut asked: HashMap<AttemptId, ()> = HashMap::with_capacity(ledger.entries().len());
-        let mut dialed: HashMap<Purpose<'_>, ()> = HashMap::with_capacity(ledger.entries().len());
+        let mut asked: HashSet<AttemptId> = HashSet::with_capacity(ledger.entries().len());
+        let mut dialed: HashSet<Purpose<'_>> = HashSet::with_capacity(ledger.entries().len());
         for entry in ledger.entries() {
-            if asked.insert(entry.attempt_id, ()).is_some() {
+            if !asked.insert(entry.attempt_id) {
                 self.repeated_requests += 1;
                 self.found(Wrong::RepeatedRequest, entry);
             }
-            if entry.accepted && dialed.insert(purpose(entry), ()).is_some() {
+            if entry.accepted && !dialed.insert(purpose(entry)) {
                 self.double_dials += 1;
                 self.found(Wrong::DoubleDial, entry);
             }
@@ -180,7 +180,8 @@ impl Audit {
         for entry in calls(ledger) {
             let Some(entries) = suppressed.get(&entry.number) else { continue };
             let forbids = |known: &&SuppressedFrom| {
-                entry.asked_at > known.at + Self::SUPPRESSION_GRACE && known.until.is_none_or(|until| entry.asked_at < until)
+                entry.asked_at > known.at + Self::SUPPRESSION_GRACE
+                    && known.until.is_none_or(|until| entry.asked_at < until)
             };
             if entries.iter().any(forbids) {
                 self.suppressed_dials += 1;
@@ -254,6 +255,7 @@ mod tests {
                 step: "first".to_owned(),
                 visit: 1,
                 attempt,
+                callback_url: None,
             };
             self.again(&asked, after_s);
             asked
@@ -261,7 +263,12 @@ mod tests {
 
         fn again(&mut self, asked: &Asked, after_s: i64) {
             let at = noon() + TimeDelta::seconds(after_s);
-            let end = Ending { at: at + TimeDelta::seconds(40), status: EndStatus::Completed, talk_s: 30, converted: true };
+            let end = Ending {
+                at: at + TimeDelta::seconds(40),
+                status: EndStatus::Completed,
+                talk_s: 30,
+                converted: true,
+            };
             self.ledger.book(asked, at, true).end = Some(end);
         }
 

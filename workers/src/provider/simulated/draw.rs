@@ -17,13 +17,21 @@ impl Draw {
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         // The closing byte keeps ("ab", "c") apart from ("a", "bc").
-        let hash = text.bytes().chain([0xff]).fold(self.0, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
+        let hash = text
+            .bytes()
+            .chain([0xff])
+            .fold(self.0, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
         Self(hash)
     }
 
     #[must_use]
     pub fn number(self, number: u64) -> Self {
-        Self(number.to_le_bytes().iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)))
+        Self(
+            number
+                .to_le_bytes()
+                .iter()
+                .fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)),
+        )
     }
 
     /// Uniform in `[0, 1)`; each `about` is an independent draw.
@@ -81,7 +89,9 @@ mod tests {
     #[test]
     fn keys_are_not_confused_by_where_one_word_ends() {
         let draw = Draw::seeded(1);
-        assert!((draw.text("ab").text("c").unit("x") - draw.text("a").text("bc").unit("x")).abs() > f64::EPSILON);
+        assert!(
+            (draw.text("ab").text("c").unit("x") - draw.text("a").text("bc").unit("x")).abs() > f64::EPSILON
+        );
     }
 
     #[test]

@@ -177,7 +177,9 @@ impl Faults {
                     2 => PlacementFault::TimeoutAfterAccept,
                     3 => PlacementFault::ErrorBeforeAccept,
                     4 => PlacementFault::ErrorAfterAccept,
-                    _ => PlacementFault::LateAccept { by_s: draw.between("late-accept", 10, Self::LATEST_ACCEPT_S) },
+                    _ => PlacementFault::LateAccept {
+                        by_s: draw.between("late-accept", 10, Self::LATEST_ACCEPT_S),
+                    },
                 };
             }
             rest -= rate;
@@ -211,7 +213,9 @@ impl Faults {
         if draw.chance("duplicate", self.duplicate_callback) {
             names.push("duplicateCallback");
             let copies = draw.between("copies", 1, 2);
-            delays_s.extend((0..copies).map(|copy| first + draw.number(u64::from(copy)).between("again", 0, 300)));
+            delays_s.extend(
+                (0..copies).map(|copy| first + draw.number(u64::from(copy)).between("again", 0, 300)),
+            );
         }
         CallbackFault { lost: false, delays_s, names }
     }
@@ -254,8 +258,11 @@ mod tests {
     #[test]
     fn a_refused_call_may_be_accepted_later() {
         let faults = Faults { refuse: 0.5, ..Faults::default() };
-        let at = |second| faults.placement(1, &key(1), instant_from_micros(second * 1_000_000));
-        assert!((0..50).any(|s| at(s) == PlacementFault::Refuse) && (0..50).any(|s| at(s) == PlacementFault::None));
+        let at = |second: i64| faults.placement(1, &key(1), instant_from_micros(second * 1_000_000));
+        assert!(
+            (0..50).any(|s| at(s) == PlacementFault::Refuse)
+                && (0..50).any(|s| at(s) == PlacementFault::None)
+        );
     }
 
     #[test]

@@ -96,6 +96,14 @@ impl SimulatedCarrier {
         self.state().queue.peek().map(|pending| pending.at)
     }
 
+    /// Takes facts back that could not be recorded: they are due again at `now`.
+    pub fn deliver_again(&self, now: Instant, facts: Vec<ReportedFact>) {
+        let mut state = self.state();
+        for fact in facts {
+            state.push(now, fact);
+        }
+    }
+
     /// Runs `read` on the books.
     pub fn with_ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
         read(&self.state().ledger)
@@ -137,6 +145,7 @@ impl SimulatedCarrier {
             step: request.step.clone(),
             visit: request.visit,
             attempt: request.attempt,
+            callback_url: None,
         };
         self.take_with(asked, now, request.max_duration_s, |answerer| callee::converse(request, answerer))
     }
@@ -177,7 +186,9 @@ impl SimulatedCarrier {
         }
         match fault {
             PlacementFault::None => Placement::Accepted { provider_call_id: call_id },
-            PlacementFault::Refuse => Placement::Refused { reason: "simulated rate limit".to_owned(), retry: true },
+            PlacementFault::Refuse => {
+                Placement::Refused { reason: "simulated rate limit".to_owned(), retry: true }
+            }
             fault => Placement::Unknown { reason: format!("simulated {}", fault.name().unwrap_or_default()) },
         }
     }
@@ -200,8 +211,10 @@ impl SimulatedCarrier {
 
     fn place_all(&self, requests: &[PlaceRequest]) -> Vec<Placement> {
         let now = (self.now)();
-        let taken: Vec<Option<Taken>> =
-            requests.iter().map(|request| (now <= request.send_by).then(|| self.take(request, now))).collect();
+        let taken: Vec<Option<Taken>> = requests
+            .iter()
+            .map(|request| (now <= request.send_by).then(|| self.take(request, now)))
+            .collect();
         let mut state = self.state();
         let place = |taken: Option<Taken>| match taken {
             Some(taken) => self.enter(&mut state, taken, now),
@@ -217,7 +230,8 @@ impl SimulatedCarrier {
             PlacementFault::LateAccept { by_s } => now < entry.asked_at + TimeDelta::seconds(i64::from(by_s)),
             _ => false,
         };
-        let found = state.ledger.calls_of(attempt).find(|entry| !late(entry)).map(|entry| entry.call_id.clone());
+        let found =
+            state.ledger.calls_of(attempt).find(|entry| !late(entry)).map(|entry| entry.call_id.clone());
         let Some(provider_call_id) = found else { return LookUpResult::Absent };
         for fact in state.lost.remove(&attempt).unwrap_or_default() {
             state.push(fact.at.max(now), fact);
@@ -311,7 +325,10 @@ impl Ord for Pending {
 
 impl std::fmt::Debug for SimulatedCarrier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SimulatedCarrier").field("seed", &self.seed).field("faults", &self.faults).finish_non_exhaustive()
+        f.debug_struct("SimulatedCarrier")
+            .field("seed", &self.seed)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
     }
 }
 
@@ -321,7 +338,12 @@ impl Provider for SimulatedCarrier {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { look_up: true, conclusive_after: Self::CONCLUSIVE_AFTER, follows_flow: true, simulated: true }
+        Capabilities {
+            look_up: true,
+            conclusive_after: Self::CONCLUSIVE_AFTER,
+            follows_flow: true,
+            simulated: true,
+        }
     }
 
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {

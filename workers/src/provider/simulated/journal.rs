@@ -25,7 +25,9 @@ impl Journal {
         let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
         let ledger = reload(&mut file)?;
         let (sender, receiver) = mpsc::unbounded_channel();
-        std::thread::Builder::new().name("carrier-journal".to_owned()).spawn(move || write_all(file, receiver))?;
+        std::thread::Builder::new()
+            .name("carrier-journal".to_owned())
+            .spawn(move || write_all(file, receiver))?;
         Ok((Self(sender), ledger))
     }
 
@@ -102,6 +104,7 @@ mod tests {
             step: "first".to_owned(),
             visit: 1,
             attempt: 1,
+            callback_url: None,
         };
         Ledger::default().book(&asked, instant_from_micros(5), true).clone()
     }

@@ -30,6 +30,9 @@ pub struct Entry {
     pub accepted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Ending>,
+    /// Where a stand-alone carrier reports this call, also after a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<Arc<str>>,
 }
 
 /// How a call ended.
@@ -53,6 +56,8 @@ pub struct Asked {
     pub step: String,
     pub visit: u32,
     pub attempt: u32,
+    /// Where a stand-alone carrier reports.
+    pub callback_url: Option<Arc<str>>,
 }
 
 impl Asked {
@@ -95,7 +100,8 @@ impl Ledger {
     pub fn book(&mut self, asked: &Asked, asked_at: Instant, accepted: bool) -> &mut Entry {
         let before = self.by_attempt.get(&asked.attempt_id).map_or(0, Vec::len);
         let simple = asked.attempt_id.0.simple();
-        let call_id = if before == 0 { format!("sim-{simple}") } else { format!("sim-{simple}-{}", before + 1) };
+        let call_id =
+            if before == 0 { format!("sim-{simple}") } else { format!("sim-{simple}-{}", before + 1) };
         let position = self.push(Entry {
             call_id,
             attempt_id: asked.attempt_id,
@@ -107,6 +113,7 @@ impl Ledger {
             asked_at,
             accepted,
             end: None,
+            callback_url: asked.callback_url.clone(),
         });
         &mut self.entries[position]
     }
@@ -125,13 +132,17 @@ impl Ledger {
     /// Calls made for an attempt, refused requests left out.
     pub fn calls_of(&self, attempt: AttemptId) -> impl Iterator<Item = &Entry> {
         let positions = self.by_attempt.get(&attempt).map_or(&[][..], Vec::as_slice);
-        positions.iter().filter_map(|position| self.entries.get(*position as usize)).filter(|entry| entry.accepted)
+        positions
+            .iter()
+            .filter_map(|position| self.entries.get(*position as usize))
+            .filter(|entry| entry.accepted)
     }
 
     pub fn by_call_id(&mut self, call_id: &str) -> Option<&mut Entry> {
         let attempt = attempt_of(call_id)?;
         let positions = self.by_attempt.get(&attempt)?;
-        let position = positions.iter().find(|position| self.entries[**position as usize].call_id == call_id)?;
+        let position =
+            positions.iter().find(|position| self.entries[**position as usize].call_id == call_id)?;
         self.entries.get_mut(*position as usize)
     }
 
@@ -162,6 +173,7 @@ mod tests {
             step: "first".to_owned(),
             visit: 1,
             attempt: 1,
+            callback_url: None,
         }
     }
 

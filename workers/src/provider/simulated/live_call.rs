@@ -23,7 +23,6 @@ pub(super) struct LiveCall {
     pub carrier: Arc<Carrier>,
     pub call_id: String,
     pub asked: Asked,
-    pub callback_url: String,
     pub max_duration_s: u32,
     pub starts_at: Instant,
 }
@@ -117,8 +116,9 @@ impl LiveCall {
     }
 
     fn letter(&self, at: Instant, event: CallbackEvent) -> Letter {
-        let callback = Callback { attempt_id: self.asked.attempt_id, call_id: self.call_id.clone(), at, event };
-        Letter { url: self.callback_url.clone(), callback }
+        let callback =
+            Callback { attempt_id: self.asked.attempt_id, call_id: self.call_id.clone(), at, event };
+        Letter { url: self.asked.callback_url.as_deref().unwrap_or_default().to_owned(), callback }
     }
 
     async fn ask(&self, at: Instant, event: CallbackEvent) -> Option<TurnBody> {

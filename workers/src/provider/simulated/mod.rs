@@ -18,4 +18,5 @@ pub mod ledger;
 mod live_call;
 mod outbox;
 pub mod profile;
+pub mod pump;
 pub mod server;

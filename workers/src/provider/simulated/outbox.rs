@@ -100,7 +100,8 @@ impl Outbox {
         if answer.status().is_success() {
             return answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(|_| Miss::Unclear);
         }
-        let again = answer.status().is_server_error() || answer.status() == reqwest::StatusCode::TOO_MANY_REQUESTS;
+        let again =
+            answer.status().is_server_error() || answer.status() == reqwest::StatusCode::TOO_MANY_REQUESTS;
         Err(if again { Miss::Unclear } else { Miss::Refused })
     }
 }

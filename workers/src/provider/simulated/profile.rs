@@ -121,7 +121,9 @@ impl Profile {
         if self.answer > 0.0 && wishes.iter().all(|(_, weight)| *weight <= 0.0) {
             return Err(ProfileError::NothingToDraw("the wishes of those who answer"));
         }
-        for (name, (from, to)) in [("ringS", self.ring_s), ("talkS", self.talk_s), ("voicemailS", self.voicemail_s)] {
+        for (name, (from, to)) in
+            [("ringS", self.ring_s), ("talkS", self.talk_s), ("voicemailS", self.voicemail_s)]
+        {
             if from > to {
                 return Err(ProfileError::Range(name));
             }
@@ -212,7 +214,8 @@ mod tests {
 
     #[test]
     fn a_profile_is_written_in_camel_case_and_misspellings_are_refused() {
-        let profile: Profile = serde_json::from_str(r#"{"answer": 1, "noAnswer": 0, "talkS": [5, 6]}"#).unwrap();
+        let profile: Profile =
+            serde_json::from_str(r#"{"answer": 1, "noAnswer": 0, "talkS": [5, 6]}"#).unwrap();
         assert_eq!((profile.no_answer, profile.talk_s), (0.0, (5, 6)));
         assert!(serde_json::from_str::<Profile>(r#"{"no_answr": 1}"#).is_err());
     }

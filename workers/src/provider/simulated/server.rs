@@ -40,10 +40,12 @@ use super::faults::{Faults, Fired, PlacementFault};
 use super::journal::Journal;
 use super::ledger::{Asked, Ending, Entry};
 use super::live_call::LiveCall;
-use super::outbox::Outbox;
 pub use super::outbox::Retries;
+use super::outbox::{Letter, Outbox};
 use crate::provider::http;
-use crate::provider::wire::{CallAnswer, CallAnswers, CallBatch, CallRequest, FoundCall, FoundCalls};
+use crate::provider::wire::{
+    CallAnswer, CallAnswers, CallBatch, CallRequest, Callback, CallbackEvent, FoundCall, FoundCalls,
+};
 
 /// How a carrier is set up.
 #[derive(Debug)]
@@ -99,21 +101,19 @@ pub async fn serve(listener: TcpListener, options: ServerOptions, stop: Cancella
 }
 
 impl CarrierServer {
-    /// Opens the books. Calls that were in progress when the last process died are booked as failed.
+    /// Opens the books. Calls that were in progress when the last process died are booked, and reported, as failed.
     pub async fn open(options: ServerOptions) -> io::Result<Self> {
         let client = http::repeatable(Duration::from_secs(10)).map_err(io::Error::other)?;
         let outbox = Outbox::new(client, options.secret, options.retries);
         let kept = options.ledger.as_deref().map(Journal::open).transpose()?;
         let clock = CarrierClock::new(options.clock);
         let carrier = Carrier::new(clock, options.seed, options.faults, options.source, outbox, kept);
-        let dropped: Vec<String> =
-            carrier.with_ledger(|ledger| ledger.open().map(|entry| entry.call_id.clone()).collect());
-        let now = carrier.clock.now();
-        for call_id in dropped {
-            let ending = Ending { at: now, status: EndStatus::Failed, talk_s: 0, converted: false };
-            carrier.close(&call_id, ending).await?;
+        let dropped: Vec<Entry> = carrier.with_ledger(|ledger| ledger.open().cloned().collect());
+        let carrier = Arc::new(carrier);
+        for entry in dropped {
+            drop_call(&carrier, entry).await?;
         }
-        Ok(Self { carrier: Arc::new(carrier), token: options.token.map(Arc::from), hang: options.hang })
+        Ok(Self { carrier, token: options.token.map(Arc::from), hang: options.hang })
     }
 
     pub fn set_clock(&self, setting: ClockSetting) {
@@ -141,6 +141,18 @@ impl CarrierServer {
             .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
             .with_state(self.clone())
     }
+}
+
+/// A call whose line died with the last process: booked as failed, and reported.
+async fn drop_call(carrier: &Arc<Carrier>, entry: Entry) -> io::Result<()> {
+    let ending = Ending { at: carrier.clock.now(), status: EndStatus::Failed, talk_s: 0, converted: false };
+    carrier.close(&entry.call_id, ending).await?;
+    let Some(url) = entry.callback_url else { return Ok(()) };
+    let event = CallbackEvent::Ended { status: ending.status, talk_s: 0 };
+    let callback = Callback { attempt_id: entry.attempt_id, call_id: entry.call_id, at: ending.at, event };
+    let (carrier, letter) = (carrier.clone(), Letter { url: url.to_string(), callback });
+    tokio::spawn(async move { carrier.outbox.tell(&letter).await });
+    Ok(())
 }
 
 async fn authorise(State(server): State<CarrierServer>, request: Request, next: Next) -> Response {
@@ -173,13 +185,16 @@ async fn place(State(server): State<CarrierServer>, Json(batch): Json<CallBatch>
     let faults: Vec<PlacementFault> = faults.iter().map(answered).map(only_refusals(shared)).collect();
     faults.iter().filter_map(|fault| fault.name()).for_each(|name| carrier.count(name));
 
-    let booked: Vec<(Asked, bool)> = asked.into_iter().zip(faults.iter().map(|fault| fault.calls())).collect();
+    let booked: Vec<(Asked, bool)> =
+        asked.into_iter().zip(faults.iter().map(|fault| fault.calls())).collect();
     let entries = match carrier.book(&booked).await {
         Ok(entries) => entries,
         Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     };
     let mut answers = Vec::with_capacity(entries.len());
-    for ((entry, (asked, _)), (call, fault)) in entries.iter().zip(booked).zip(batch.calls.iter().zip(&faults)) {
+    for ((entry, (asked, _)), (call, fault)) in
+        entries.iter().zip(booked).zip(batch.calls.iter().zip(&faults))
+    {
         if entry.accepted {
             start(carrier, entry, asked, call, *fault);
         }
@@ -212,6 +227,7 @@ fn asked(call: &CallRequest) -> Asked {
         step: call.step.clone(),
         visit: call.visit,
         attempt: call.attempt,
+        callback_url: Some(Arc::from(call.callback_url.as_str())),
     }
 }
 
@@ -227,7 +243,6 @@ fn start(carrier: &Arc<Carrier>, entry: &Entry, asked: Asked, call: &CallRequest
         carrier: carrier.clone(),
         call_id: entry.call_id.clone(),
         asked,
-        callback_url: call.callback_url.clone(),
         max_duration_s: call.max_duration_s,
         starts_at: entry.asked_at + TimeDelta::seconds(i64::from(fault.delay_s())),
     };

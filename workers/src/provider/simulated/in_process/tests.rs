@@ -36,6 +36,7 @@ impl Desk {
             step: "first".to_owned(),
             visit: 1,
             attempt,
+            callback_url: None,
         }
     }
 
@@ -169,8 +170,11 @@ fn troubled_callbacks_are_the_same_facts_in_another_order() {
             desk.place(desk.asked(attempt));
         }
         desk.wait(7_200);
-        let mut facts: Vec<String> =
-            desk.due().iter().map(|fact| format!("{} {} {:?}", fact.attempt_id, fact.key, fact.fact)).collect();
+        let mut facts: Vec<String> = desk
+            .due()
+            .iter()
+            .map(|fact| format!("{} {} {:?}", fact.attempt_id, fact.key, fact.fact))
+            .collect();
         facts.sort();
         facts.dedup();
         *seen = facts;
