@@ -38,6 +38,8 @@ pub struct HttpCarrier {
 
 /// Calls per POST: a lost answer makes this many attempts unknown.
 const BATCH: usize = 100;
+/// The life of a permit, in real time.
+const FRESH: Duration = Duration::from_secs(1);
 
 impl HttpCarrier {
     /// The provider's name, stored with each call.
@@ -49,10 +51,18 @@ impl HttpCarrier {
     }
 
     /// Asks for calls by their JSON form; answers in order, one each.
+    ///
+    /// Batches that a slow one has held up past the life of a permit are not sent any more (I2).
     pub async fn ask(&self, calls: Vec<CallRequest>) -> Vec<Placement> {
+        let began = tokio::time::Instant::now();
         let mut placements = Vec::with_capacity(calls.len());
         for batch in calls.chunks(BATCH) {
-            placements.extend(self.ask_batch(batch.to_vec()).await);
+            if began.elapsed() > FRESH {
+                let late = Placement::NotSent { reason: "an earlier batch took too long".to_owned() };
+                placements.extend(vec![late; batch.len()]);
+            } else {
+                placements.extend(self.ask_batch(batch.to_vec()).await);
+            }
         }
         placements
     }

@@ -43,6 +43,18 @@ struct State {
     /// Calls ended by us before their time: what they would still have reported did not happen.
     hung_up: HashSet<String>,
     fired: Fired,
+    /// Entries from here on were never saved,
+    saved: usize,
+    /// and these earlier ones have changed since.
+    amended: HashSet<String>,
+}
+
+/// What of the books is to be saved.
+#[derive(Debug)]
+pub struct Changed {
+    pub entries: Vec<Entry>,
+    length: usize,
+    amended: HashSet<String>,
 }
 
 /// A fact and when it is delivered; earliest first, in order of queueing.
@@ -109,6 +121,25 @@ impl SimulatedCarrier {
         read(&self.state().ledger)
     }
 
+    /// What changed in the books since [`SimulatedCarrier::saved`].
+    pub fn changed(&self) -> Changed {
+        let state = self.state();
+        let entries = state.ledger.entries();
+        let (old, new) = entries.split_at(state.saved.min(entries.len()));
+        let amended = old.iter().filter(|entry| state.amended.contains(&entry.call_id));
+        let amended = if state.amended.is_empty() { Vec::new() } else { amended.cloned().collect() };
+        let all = amended.into_iter().chain(new.iter().cloned()).collect();
+        Changed { entries: all, length: entries.len(), amended: state.amended.clone() }
+    }
+
+    /// These changes are on disk.
+    pub fn saved(&self, changed: &Changed) {
+        let mut state = self.state();
+        state.saved = changed.length;
+        // A call hung up again meanwhile would end no differently.
+        state.amended.retain(|call_id| !changed.amended.contains(call_id));
+    }
+
     /// How often each fault has fired.
     pub fn fired(&self) -> Fired {
         self.state().fired.clone()
@@ -119,6 +150,7 @@ impl SimulatedCarrier {
         let now = (self.now)();
         let mut state = self.state();
         state.ledger = Ledger::reload(entries);
+        state.saved = state.ledger.entries().len();
         let open: Vec<String> = state
             .ledger
             .entries()
@@ -298,6 +330,7 @@ impl State {
         };
         self.lost.remove(&fact.attempt_id);
         self.hung_up.insert(call_id.to_owned());
+        self.amended.insert(call_id.to_owned());
         self.push(now, fact);
     }
 }
@@ -364,4 +397,4 @@ impl Provider for SimulatedCarrier {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -19,4 +19,5 @@ mod live_call;
 mod outbox;
 pub mod profile;
 pub mod pump;
+pub mod rows;
 pub mod server;

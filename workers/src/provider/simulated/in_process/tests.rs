@@ -10,14 +10,14 @@ use super::super::audit::{Audit, Evidence};
 use super::super::behaviour::{Profile, Scripted, Seeded, Wish};
 use super::*;
 
-struct Desk {
-    carrier: SimulatedCarrier,
+pub struct Desk {
+    pub carrier: SimulatedCarrier,
     clock: Arc<AtomicI64>,
     ids: IdSource,
 }
 
 impl Desk {
-    fn new(source: impl BehaviourSource + 'static, faults: Faults) -> Self {
+    pub fn new(source: impl BehaviourSource + 'static, faults: Faults) -> Self {
         let clock = Arc::new(AtomicI64::new(micros(noon())));
         let reader = clock.clone();
         let now: Now = Arc::new(move || instant_from_micros(reader.load(Atomic::SeqCst)));
@@ -28,7 +28,7 @@ impl Desk {
         Self::new(Scripted::otherwise(answered(60)), faults)
     }
 
-    fn asked(&self, attempt: u32) -> Asked {
+    pub fn asked(&self, attempt: u32) -> Asked {
         Asked {
             attempt_id: self.ids.next(noon()),
             enrollment_id: None,
@@ -41,7 +41,7 @@ impl Desk {
     }
 
     /// Places a call as `place` does, with an empty conversation: a permit is the gates' to give.
-    fn place(&self, asked: Asked) -> Placement {
+    pub fn place(&self, asked: Asked) -> Placement {
         let now = (self.carrier.now)();
         let taken = self.carrier.take_with(asked, now, 600, |_| Conversation::default());
         self.carrier.enter(&mut self.carrier.state(), taken, now)
@@ -60,7 +60,7 @@ impl Desk {
     }
 }
 
-fn noon() -> Instant {
+pub fn noon() -> Instant {
     "2026-07-01T16:00:00Z".parse().unwrap()
 }
 

@@ -46,7 +46,7 @@ fn options(behaviour: Behaviour) -> ServerOptions {
     ServerOptions {
         clock: ClockSetting::Virtual { at: noon(), rate: 2_000.0 },
         retries: Retries { tries: 5, first_pause: Duration::from_millis(5) },
-        hang: Duration::from_secs(5),
+        hang: Duration::from_mins(1),
         ..ServerOptions::new(Scripted::otherwise(behaviour), SECRET)
     }
 }
@@ -91,12 +91,13 @@ async fn hear(State(dialer): State<Arc<Dialer>>, headers: HeaderMap, body: Bytes
 impl Line {
     async fn open(options: ServerOptions) -> Self {
         let token = options.token.clone();
+        let loses_answers = options.faults.timeout_after_accept > 0.0;
         let server = CarrierServer::open(options).await.unwrap();
         let url = Url::parse(&listen(server.router()).await).unwrap();
         let dialer = Arc::new(Dialer::default());
         let router = Router::new().route("/callback", post(hear)).with_state(dialer.clone());
         let dialer_url = format!("{}/callback", listen(router).await);
-        let timeout = Duration::from_millis(700);
+        let timeout = Duration::from_millis(if loses_answers { 1_200 } else { 30_000 });
         let options = HttpCarrierOptions { url, callback_url: dialer_url.clone(), token, timeout };
         let provider = HttpCarrier::new(options).unwrap();
         Self { server, provider, dialer, dialer_url, ids: IdSource::seeded(9) }
@@ -191,6 +192,16 @@ async fn a_lost_answer_is_unknown_and_the_call_is_found_again() {
         assert!(matches!(line.look_up(&call).await, LookUpResult::Found { .. }));
         assert_eq!(line.audit().calls, 1);
     }
+}
+
+#[tokio::test]
+async fn calls_behind_a_batch_that_hangs_are_not_sent() {
+    let faults = Faults { timeout_after_accept: 1.0, ..Faults::default() };
+    let line = Line::open(ServerOptions { faults, ..options(Scripted::RINGS_OUT) }).await;
+    let placements = line.provider.ask((0..101).map(|_| line.call()).collect()).await;
+    assert!(placements[..100].iter().all(|placement| matches!(placement, Placement::Unknown { .. })));
+    assert!(matches!(placements[100], Placement::NotSent { .. }));
+    assert_eq!(line.audit().requests, 100);
 }
 
 #[tokio::test]
