@@ -1,13 +1,11 @@
 //! The simulated carrier inside the dialer's own process: calls are played in memory when they are accepted, and their facts
 //! are handed out as the caller's clock reaches them. No task, timer or socket per call.
 
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{EndStatus, Fact};
-use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::engine::ReportedFact;
 use callwright_engine::flow::session::Conversation;
 use callwright_engine::id::AttemptId;
@@ -16,10 +14,12 @@ use callwright_engine::provider::{
 };
 use chrono::TimeDelta;
 
-use super::behaviour::{Behaviour, BehaviourSource, End};
+use super::behaviour::BehaviourSource;
 use super::callee::{self, Answerer};
 use super::faults::{Faults, Fired, PlacementFault};
 use super::ledger::{Asked, Ending, Entry, Ledger};
+use super::pending::Pending;
+use super::played::{Played, play};
 
 /// Tells the carrier what time it is: the same clock that drives the engine.
 pub type Now = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -36,8 +36,7 @@ pub struct SimulatedCarrier {
 #[derive(Debug, Default)]
 struct State {
     ledger: Ledger,
-    queue: BinaryHeap<Pending>,
-    sequence: u64,
+    queue: Pending,
     /// Callbacks that were lost, until a look-up asks for them.
     lost: HashMap<AttemptId, Vec<ReportedFact>>,
     /// Calls ended by us before their time: what they would still have reported did not happen.
@@ -55,21 +54,6 @@ pub struct Changed {
     pub entries: Vec<Entry>,
     length: usize,
     amended: HashSet<String>,
-}
-
-/// A fact and when it is delivered; earliest first, in order of queueing.
-#[derive(Debug)]
-struct Pending {
-    at: Instant,
-    sequence: u64,
-    fact: ReportedFact,
-}
-
-/// One call as it will have gone.
-#[derive(Debug)]
-struct Played {
-    facts: Vec<(Instant, &'static str, Fact)>,
-    ending: Ending,
 }
 
 /// What is known about one request before the books are opened.
@@ -91,8 +75,7 @@ impl SimulatedCarrier {
     pub fn due(&self, now: Instant) -> Vec<ReportedFact> {
         let mut state = self.state();
         let mut due = Vec::new();
-        while state.queue.peek().is_some_and(|pending| pending.at <= now) {
-            let Some(Pending { fact, .. }) = state.queue.pop() else { break };
+        while let Some(fact) = state.queue.pop_due(now) {
             let is_moot = !state.hung_up.is_empty()
                 && fact.key != HUNG_UP
                 && fact.provider_call_id.as_ref().is_some_and(|call| state.hung_up.contains(call));
@@ -105,14 +88,14 @@ impl SimulatedCarrier {
 
     /// When the next fact will be due.
     pub fn next_at(&self) -> Option<Instant> {
-        self.state().queue.peek().map(|pending| pending.at)
+        self.state().queue.next_at()
     }
 
     /// Takes facts back that could not be recorded: they are due again at `now`.
     pub fn deliver_again(&self, now: Instant, facts: Vec<ReportedFact>) {
         let mut state = self.state();
         for fact in facts {
-            state.push(now, fact);
+            state.queue.push(now, fact);
         }
     }
 
@@ -236,9 +219,9 @@ impl SimulatedCarrier {
         }
         let Some((last, earlier)) = fault.delays_s.split_last() else { return };
         for delay_s in earlier {
-            state.push(fact.at + TimeDelta::seconds(i64::from(*delay_s)), fact.clone());
+            state.queue.push(fact.at + TimeDelta::seconds(i64::from(*delay_s)), fact.clone());
         }
-        state.push(fact.at + TimeDelta::seconds(i64::from(*last)), fact);
+        state.queue.push(fact.at + TimeDelta::seconds(i64::from(*last)), fact);
     }
 
     fn place_all(&self, requests: &[PlaceRequest]) -> Vec<Placement> {
@@ -266,7 +249,7 @@ impl SimulatedCarrier {
             state.ledger.calls_of(attempt).find(|entry| !late(entry)).map(|entry| entry.call_id.clone());
         let Some(provider_call_id) = found else { return LookUpResult::Absent };
         for fact in state.lost.remove(&attempt).unwrap_or_default() {
-            state.push(fact.at.max(now), fact);
+            state.queue.push(fact.at.max(now), fact);
         }
         LookUpResult::Found { provider_call_id }
     }
@@ -275,44 +258,7 @@ impl SimulatedCarrier {
 /// Key of the fact that reports a call we ended ourselves.
 const HUNG_UP: &str = "hung-up";
 
-/// A whole call, from acceptance to its end. Few facts per call: each costs a row.
-fn play(
-    behaviour: Behaviour,
-    starts_at: Instant,
-    max_duration_s: u32,
-    converse: impl FnOnce(Answerer) -> Conversation,
-) -> Played {
-    let rung_at = starts_at + TimeDelta::seconds(i64::from(behaviour.ring_s));
-    let (answerer, talk_s) = match behaviour.end {
-        End::NoAnswer => return unanswered(rung_at, EndStatus::NoAnswer),
-        End::Busy => return unanswered(rung_at, EndStatus::Busy),
-        End::Failed => return unanswered(rung_at, EndStatus::Failed),
-        End::Voicemail { talk_s } => (Answerer::Machine, talk_s),
-        End::Answered { wants, talk_s } => (Answerer::Person(wants), talk_s),
-    };
-    let talk_s = talk_s.min(max_duration_s);
-    let ended_at = rung_at + TimeDelta::seconds(i64::from(talk_s));
-    let mut facts = vec![(rung_at, "answered", Fact::Answered { by: answerer.answered_by() })];
-    let conversation = converse(answerer);
-    let converted = conversation.outcome() == Outcome::Converted;
-    facts.push((ended_at, "conversation", Fact::Conversation { conversation: Box::new(conversation) }));
-    facts.push((ended_at, "ended", Fact::Ended { status: EndStatus::Completed, talk_s: i64::from(talk_s) }));
-    Played { facts, ending: Ending { at: ended_at, status: EndStatus::Completed, talk_s, converted } }
-}
-
-fn unanswered(at: Instant, status: EndStatus) -> Played {
-    Played {
-        facts: vec![(at, "ended", Fact::Ended { status, talk_s: 0 })],
-        ending: Ending { at, status, talk_s: 0, converted: false },
-    }
-}
-
 impl State {
-    fn push(&mut self, at: Instant, fact: ReportedFact) {
-        self.sequence += 1;
-        self.queue.push(Pending { at, sequence: self.sequence, fact });
-    }
-
     /// Ends a call at `now`; what it would still have reported is withheld.
     fn cut_off(&mut self, call_id: &str, now: Instant, status: EndStatus) {
         let Some(entry) = self.ledger.by_call_id(call_id) else { return };
@@ -331,28 +277,7 @@ impl State {
         self.lost.remove(&fact.attempt_id);
         self.hung_up.insert(call_id.to_owned());
         self.amended.insert(call_id.to_owned());
-        self.push(now, fact);
-    }
-}
-
-impl PartialEq for Pending {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.sequence) == (other.at, other.sequence)
-    }
-}
-
-impl Eq for Pending {}
-
-impl PartialOrd for Pending {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Pending {
-    /// Reversed: `BinaryHeap` hands out the greatest, we want the earliest.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+        self.queue.push(now, fact);
     }
 }
 

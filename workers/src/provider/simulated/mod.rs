@@ -17,6 +17,8 @@ pub mod journal;
 pub mod ledger;
 mod live_call;
 mod outbox;
+mod pending;
+mod played;
 pub mod profile;
 pub mod pump;
 pub mod rows;

@@ -7,7 +7,7 @@ use callwright_engine::id::IdSource;
 use callwright_engine::phone::number::PhoneNumber;
 
 use super::super::audit::{Audit, Evidence};
-use super::super::behaviour::{Profile, Scripted, Seeded, Wish};
+use super::super::behaviour::{Behaviour, End, Profile, Scripted, Seeded, Wish};
 use super::*;
 
 pub struct Desk {
