@@ -29,6 +29,9 @@ pub struct Session {
 pub struct Frame {
     pub flow: String,
     pub step: String,
+    /// Actions of the step already done: a step that waits for an endpoint's answer goes on from there.
+    #[serde(default)]
+    pub done: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

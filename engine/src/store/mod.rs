@@ -17,6 +17,7 @@ pub mod enrollment;
 pub mod event;
 pub mod jobs;
 pub mod lead_change;
+pub mod limit;
 pub mod second_look;
 pub mod summary;
 pub mod task;
