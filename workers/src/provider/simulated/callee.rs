@@ -3,7 +3,7 @@
 use callwright_engine::domain::call::AnsweredBy;
 use callwright_engine::flow::callee::{self, Callee, ScriptedCallee, Wants};
 use callwright_engine::flow::interpreter::{Expect, Input, Program, Prompt};
-use callwright_engine::flow::session::Conversation;
+use callwright_engine::flow::session::{Conversation, Waiting};
 use callwright_engine::provider::PlaceRequest;
 
 use super::behaviour::Wish;
@@ -24,32 +24,40 @@ impl Answerer {
     }
 
     /// A callee that keeps its mind for one whole call.
-    pub fn callee(self) -> Caller {
+    pub fn callee(self) -> SimulatedCallee {
+        let wanting = |wants| SimulatedCallee::Wants(ScriptedCallee::wanting(wants));
         match self {
-            Self::Machine => Caller::Always(Input::Machine),
-            Self::Person(Wish::Accept) => Caller::Wants(ScriptedCallee::wanting(Wants::Accept)),
-            Self::Person(Wish::Decline) => Caller::Wants(ScriptedCallee::wanting(Wants::Decline)),
-            Self::Person(Wish::OptOut) => Caller::Wants(ScriptedCallee::wanting(Wants::OptOut)),
-            Self::Person(Wish::Agent) => Caller::Wants(ScriptedCallee::wanting(Wants::Agent)),
-            Self::Person(Wish::WrongNumber) => Caller::Always(Input::Said("wrong number".to_owned())),
-            Self::Person(Wish::CallBack) => Caller::Always(Input::Said("call me back tomorrow".to_owned())),
-            Self::Person(Wish::Silent) => Caller::Always(Input::Silence),
-            Self::Person(Wish::HangUp) => Caller::Always(Input::HungUp),
+            Self::Machine => SimulatedCallee::Always(Input::Machine),
+            Self::Person(Wish::Accept) => wanting(Wants::Accept),
+            Self::Person(Wish::Decline) => wanting(Wants::Decline),
+            Self::Person(Wish::OptOut) => wanting(Wants::OptOut),
+            Self::Person(Wish::Agent) => wanting(Wants::Agent),
+            Self::Person(Wish::Silent) => wanting(Wants::Silent),
+            Self::Person(Wish::WrongNumber) => {
+                SimulatedCallee::Always(Input::Said("wrong number".to_owned()))
+            }
+            Self::Person(Wish::CallBack) => SimulatedCallee::Later,
+            Self::Person(Wish::HangUp) => SimulatedCallee::Always(Input::HungUp),
         }
     }
 }
 
 /// One callee on the line.
 #[derive(Debug)]
-pub enum Caller {
+pub enum SimulatedCallee {
+    /// Whatever happens.
     Always(Input),
+    /// Has no time now, but does not mind being recorded.
+    Later,
     Wants(ScriptedCallee),
 }
 
-impl Callee for Caller {
+impl Callee for SimulatedCallee {
     fn answer(&mut self, prompts: &[Prompt], expect: &Expect) -> Input {
         match self {
             Self::Always(input) => input.clone(),
+            Self::Later if expect.kind == Waiting::Answer => Input::Said("call me back tomorrow".to_owned()),
+            Self::Later => ScriptedCallee::wanting(Wants::Decline).answer(prompts, expect),
             Self::Wants(callee) => callee.answer(prompts, expect),
         }
     }
@@ -63,6 +71,11 @@ pub fn converse(request: &PlaceRequest, answerer: Answerer) -> Conversation {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use callwright_engine::definitions::context;
+    use callwright_engine::definitions::library::Library;
+    use callwright_engine::domain::outcome::Outcome;
+    use rstest::rstest;
+
     use super::*;
 
     pub fn prompt(text: &str) -> Prompt {
@@ -70,21 +83,32 @@ pub(super) mod tests {
     }
 
     pub fn expect_yes_or_no() -> Expect {
-        Expect { answers: vec!["accept".to_owned(), "decline".to_owned()] }
+        Expect {
+            kind: Waiting::Answer,
+            answers: vec!["accept".to_owned(), "decline".to_owned()],
+            keys: [('1', "accept".to_owned())].into(),
+            timeout_s: 5,
+        }
     }
 
-    #[test]
-    fn a_machine_is_a_machine_whatever_it_is_asked() {
-        let mut machine = Answerer::Machine.callee();
-        assert_eq!(machine.answer(&[prompt("Hello?")], &expect_yes_or_no()), Input::Machine);
-        assert_eq!(Answerer::Machine.answered_by(), AnsweredBy::Machine);
-    }
-
-    #[test]
-    fn wishes_are_said_so_that_a_flow_understands_them() {
-        let mut lost = Answerer::Person(Wish::WrongNumber).callee();
-        assert_eq!(lost.answer(&[], &expect_yes_or_no()), Input::Said("wrong number".to_owned()));
-        let mut gone = Answerer::Person(Wish::HangUp).callee();
-        assert_eq!(gone.answer(&[], &expect_yes_or_no()), Input::HungUp);
+    #[rstest]
+    #[case(Answerer::Machine, Outcome::Voicemail)]
+    #[case(Answerer::Person(Wish::Accept), Outcome::Converted)]
+    #[case(Answerer::Person(Wish::Decline), Outcome::Answered)]
+    #[case(Answerer::Person(Wish::OptOut), Outcome::OptedOut)]
+    #[case(Answerer::Person(Wish::WrongNumber), Outcome::WrongNumber)]
+    #[case(Answerer::Person(Wish::CallBack), Outcome::CallbackRequested)]
+    #[case(Answerer::Person(Wish::Agent), Outcome::Answered)]
+    #[case(Answerer::Person(Wish::Silent), Outcome::Answered)]
+    #[case(Answerer::Person(Wish::HangUp), Outcome::Answered)]
+    fn shipped_flows_understand_what_callees_want(#[case] answerer: Answerer, #[case] outcome: Outcome) {
+        let library = Library::embedded();
+        for flow in ["new-lead", "price-drop"] {
+            let bundle = library.bundle(flow).unwrap();
+            let variables = context::sample();
+            let program = Program::new(&bundle, flow, &variables);
+            let conversation = callee::converse(&program, "en", &mut answerer.callee());
+            assert_eq!(conversation.outcome(), outcome, "{flow}: {:#?}", conversation.transcript);
+        }
     }
 }
