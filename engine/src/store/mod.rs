@@ -21,6 +21,7 @@ pub mod limit;
 pub mod second_look;
 pub mod summary;
 pub mod task;
+pub mod totals;
 pub mod walk;
 
 pub(crate) use bulk::{bulk, keys};
