@@ -11,6 +11,7 @@ mod bulk;
 
 pub mod attempt;
 pub mod call;
+pub mod carrier_ledger;
 pub mod decision;
 pub mod enrollment;
 pub mod event;
