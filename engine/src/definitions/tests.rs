@@ -243,7 +243,7 @@ mod while_typing {
     use super::super::{embedded, render};
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
         fn half_written_files_are_answered_without_panic(
