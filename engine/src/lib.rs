@@ -14,5 +14,6 @@ pub mod id;
 pub mod phone;
 pub mod provider;
 pub mod rules;
+pub mod simulate;
 pub mod store;
 pub mod time;

@@ -48,7 +48,8 @@ impl AttemptState {
         matches!(
             (self, next),
             (Planned, Dialing | Cancelled)
-                | (Dialing, Placed | Finished | Unknown | NotSent)
+                // A dialing whose process died is unknown in all but name: a conclusive look-up may settle it directly.
+                | (Dialing, Placed | Finished | Unknown | NotSent | NotPlaced | UnknownFinal)
                 | (Unknown, Placed | Finished | NotPlaced | UnknownFinal)
                 | (Placed, Finished)
         )

@@ -14,7 +14,7 @@ use crate::decide::snapshot::{
 use crate::domain::campaign::Campaign;
 use crate::id::{CampaignId, LeadId};
 use crate::phone::number::PhoneNumber;
-use crate::phone::zones::Jurisdiction;
+use crate::rules::Jurisdiction;
 use crate::store::walk::{LeadOnFile, Walk};
 use crate::store::{Tx, attempt, campaign, consent, suppression};
 use crate::time::preferred::PreferredTime;
@@ -56,7 +56,7 @@ impl Batch {
                 created_at: entry.created_at,
                 expires_at: entry.expires_at,
             };
-            batch.suppressions.entry(entry.number.e164().to_owned()).or_default().push(fact);
+            batch.suppressions.entry(entry.number.e164()).or_default().push(fact);
         }
         for entry in consent::of_leads(tx, &leads).await? {
             let fact = ConsentFact {

@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
 use crate::decide::verdict::{Decision, Verdict};
+use crate::domain::attempt::AttemptState;
 use crate::domain::event::Event;
 use crate::id::{AttemptId, DecisionId, EnrollmentId, EventId, LeadId};
+use crate::store::attempt::Attempt;
 use crate::store::walk::Walk;
 use crate::store::{Tx, attempt, call, decision, enrollment, event, lead_change, task};
 use crate::time::zone::tzdb_version;
@@ -48,6 +50,20 @@ impl Changes {
             crate::store::jobs::enqueue(tx, &self.jobs, now).await?;
         }
         Ok(())
+    }
+
+    /// Moves an attempt. Two moves of one batch become one compare-and-set from the stored state to the last of them.
+    pub fn step(&mut self, attempt: &Attempt, next: AttemptState, now: Instant) -> &mut attempt::Step {
+        let mut step = attempt::Step::of(attempt, next, now);
+        let id = attempt.id.to_string();
+        if let Some(earlier) = self.steps.pop_if(|earlier| earlier.id == id) {
+            step.from = earlier.from;
+            step.provider_call_id = earlier.provider_call_id;
+            step.detail = earlier.detail;
+        }
+        self.steps.push(step);
+        let last = self.steps.len() - 1;
+        &mut self.steps[last]
     }
 
     /// The pending change of a lead, to add to.

@@ -19,6 +19,7 @@ mod place;
 mod plan;
 mod reconcile;
 mod record;
+mod state;
 pub mod time_source;
 mod versions;
 mod why;

@@ -17,7 +17,7 @@ use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::id::{AttemptId, CallId, EnrollmentId};
 use crate::provider::{PlaceRequest, Placement, Provider};
-use crate::store::attempt::{Attempt, Step};
+use crate::store::attempt::Attempt;
 use crate::store::walk::{self, Walk};
 use crate::store::{attempt, call, second_look};
 
@@ -154,11 +154,10 @@ impl Answer<'_> {
         if self.attempt.state != AttemptState::Dialing {
             return Ok(());
         }
-        let mut step = Step::of(self.attempt, AttemptState::Finished, self.now);
+        let step = changes.step(self.attempt, AttemptState::Finished, self.now);
         step.outcome = Some(Outcome::Failed.as_str());
         step.disposition = Some("refused".to_owned());
         step.detail = Some(reason.to_owned());
-        changes.steps.push(step);
         self.event(changes, "attempt.refused", reason);
         let state = self.engine.walk_state(self.walk)?;
         let moved = advance::after_call(cadence, &state, Outcome::Failed, "refused", None, self.now)
@@ -168,9 +167,7 @@ impl Answer<'_> {
 
     fn unknown(&self, changes: &mut Changes, reason: &str) {
         if self.attempt.state == AttemptState::Dialing {
-            let mut step = Step::of(self.attempt, AttemptState::Unknown, self.now);
-            step.detail = Some(reason.to_owned());
-            changes.steps.push(step);
+            changes.step(self.attempt, AttemptState::Unknown, self.now).detail = Some(reason.to_owned());
             self.event(changes, "attempt.unknown", reason);
         }
     }
@@ -180,13 +177,12 @@ impl Answer<'_> {
         if self.attempt.state != AttemptState::Dialing {
             return;
         }
-        let mut step = Step::of(self.attempt, state, self.now);
+        let step = changes.step(self.attempt, state, self.now);
         step.detail = Some(reason.to_owned());
         if state == AttemptState::Finished {
             step.outcome = Some(Outcome::Failed.as_str());
             step.disposition = Some("refused".to_owned());
         }
-        changes.steps.push(step);
         self.event(changes, "attempt.not_sent", reason);
         wait_at(changes, self.walk, &next_visit(self.walk), Some(again_at), None, self.now);
     }
@@ -215,9 +211,7 @@ pub(super) fn mark_placed(
     placed_at: Instant,
     now: Instant,
 ) {
-    let mut step = Step::of(attempt, AttemptState::Placed, now);
-    step.provider_call_id = Some(provider_call_id.to_owned());
-    changes.steps.push(step);
+    changes.step(attempt, AttemptState::Placed, now).provider_call_id = Some(provider_call_id.to_owned());
     changes.calls.push(call::NewRow {
         id: engine.ids.next::<CallId>(now).to_string(),
         attempt_id: attempt.id.to_string(),

@@ -21,7 +21,7 @@ use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::flow::session::Effect;
 use crate::id::{AttemptId, EnrollmentId, LeadId};
-use crate::store::attempt::{Attempt, Step};
+use crate::store::attempt::Attempt;
 use crate::store::walk::{self, Walk};
 use crate::store::{attempt, call, consent};
 
@@ -234,10 +234,9 @@ impl<'a> Recording<'a> {
 
     fn finish(&mut self, attempt: &Attempt, walk: &Walk, state: &CallState, outcome: Outcome, disposition: String) {
         let ended_at = state.ended_at.unwrap_or(self.now);
-        let mut step = Step::of(attempt, AttemptState::Finished, self.now);
+        let step = self.changes.step(attempt, AttemptState::Finished, self.now);
         step.outcome = Some(outcome.as_str());
         step.disposition = Some(disposition.clone());
-        self.changes.steps.push(step);
         self.outcome_event(attempt, walk, state, outcome, &disposition, ended_at);
         let mut call_back = None;
         let effects = state.conversation.as_ref().map(|talk| talk.effects.as_slice()).unwrap_or_default();

@@ -33,7 +33,7 @@ impl ManualClock {
     }
 
     pub fn now(&self) -> Instant {
-        instant_from_micros(self.0.load(Ordering::SeqCst)).unwrap_or_default()
+        instant_from_micros(self.0.load(Ordering::SeqCst))
     }
 
     /// Moves forward to `instant`; an earlier one is ignored.

@@ -63,7 +63,7 @@ impl Engine {
         cadence: &str,
         now: Instant,
     ) -> Result<Option<Arc<Version>>, EngineError> {
-        let Some(bundle) = self.library.load().bundle(cadence) else { return Ok(None) };
+        let Some(bundle) = self.library.current().bundle(cadence) else { return Ok(None) };
         // Always written, never only cached: the transaction that cached it may have been rolled back.
         definition::publish(tx, &bundle.hash, cadence, &bundle.sources, now).await?;
         let cached = self.versions.get(&bundle.hash);
@@ -72,7 +72,7 @@ impl Engine {
 
     /// Publishes every cadence of the library, so that enrollments can be pinned to what is served.
     pub async fn publish(&self) -> Result<usize, EngineError> {
-        let library = self.library.load();
+        let library = self.library.current();
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let keys = library.cadence_keys();

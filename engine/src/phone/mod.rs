@@ -3,7 +3,9 @@
 //! Suppression, consent and caps belong to `domain` and `decide`; here a number is only a number and a place.
 
 pub mod number;
+pub mod reason;
 pub mod zones;
 
-pub use number::{LineType, PhoneError, PhoneNumber, PhoneReason};
+pub use number::{LineType, PhoneNumber};
+pub use reason::{PhoneError, PhoneReason};
 pub use zones::{Candidates, Evidence, LeadPlace, NoZone, candidates, candidates_from_names};

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, ParseError, PhoneNumberType, Region, ValidationError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::reason::{PhoneError, PhoneReason};
+
 /// A number in E.164 form. Eight bytes and `Copy`; ordered and hashed by its digits.
 ///
 /// `Display` and `Debug` hide all but the country code and the last three digits; serde and [`PhoneNumber::e164`] give
@@ -27,89 +29,6 @@ pub enum LineType {
     Unknown,
 }
 
-/// Why a text is not a number that may be called. The codes are stored and shown; they never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PhoneReason {
-    Empty,
-    NotANumber,
-    TooShort,
-    TooLong,
-    /// No calling code and no country to assume, or a calling code that does not exist.
-    UnknownCountry,
-    /// A North American area code that is never called: 555, 911, 000 or 111.
-    BlockedAreaCode,
-    /// Emergency and service numbers of up to six digits.
-    ShortCode,
-    PremiumRate,
-    /// Shared-cost, pager, voicemail and company-wide access numbers.
-    NotAPersonalLine,
-    InvalidForRegion,
-}
-
-impl PhoneReason {
-    /// The stored code, in kebab-case.
-    pub const fn code(self) -> &'static str {
-        match self {
-            PhoneReason::Empty => "empty",
-            PhoneReason::NotANumber => "not-a-number",
-            PhoneReason::TooShort => "too-short",
-            PhoneReason::TooLong => "too-long",
-            PhoneReason::UnknownCountry => "unknown-country",
-            PhoneReason::BlockedAreaCode => "blocked-area-code",
-            PhoneReason::ShortCode => "short-code",
-            PhoneReason::PremiumRate => "premium-rate",
-            PhoneReason::NotAPersonalLine => "not-a-personal-line",
-            PhoneReason::InvalidForRegion => "invalid-for-region",
-        }
-    }
-
-    /// A sentence for people; it does not repeat the number.
-    pub const fn message(self) -> &'static str {
-        match self {
-            PhoneReason::Empty => "the phone number is empty",
-            PhoneReason::NotANumber => {
-                "this is not a phone number; write digits, best in the form +14155550123"
-            }
-            PhoneReason::TooShort => "the phone number has too few digits",
-            PhoneReason::TooLong => "the phone number has too many digits",
-            PhoneReason::UnknownCountry => {
-                "the phone number has no known country code; write it in the form +14155550123"
-            }
-            PhoneReason::BlockedAreaCode => {
-                "area codes 555, 911, 000 and 111 are test or emergency codes and are never called"
-            }
-            PhoneReason::ShortCode => "this is a short code or an emergency number, which is never called",
-            PhoneReason::PremiumRate => "this is a premium-rate number, which is never called",
-            PhoneReason::NotAPersonalLine => {
-                "this is a shared-cost, pager, voicemail or company access number, which is never called"
-            }
-            PhoneReason::InvalidForRegion => {
-                "this number does not exist in the numbering plan of its country"
-            }
-        }
-    }
-}
-
-impl fmt::Display for PhoneReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-/// A number that is refused, and why. The message does not repeat the number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .reason.message())]
-pub struct PhoneError {
-    pub reason: PhoneReason,
-}
-
-impl From<PhoneReason> for PhoneError {
-    fn from(reason: PhoneReason) -> Self {
-        PhoneError { reason }
-    }
-}
-
 impl PhoneNumber {
     /// Reads a number that is to be called.
     ///
@@ -127,7 +46,7 @@ impl PhoneNumber {
         let region = region.or_else(|| shape.looks_north_american().then_some(Region::US));
         let parsed = PHONE_NUMBER_UTIL.parse(text, region).map_err(|error| parse_reason(&error))?;
         if let Err(error) = PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
-            return Err(length_reason(&error).into());
+            return Err(length_reason(error).into());
         }
         if !PHONE_NUMBER_UTIL.is_valid_number(&parsed) {
             return Err(PhoneReason::InvalidForRegion.into());
@@ -201,9 +120,11 @@ impl PhoneNumber {
     fn calling_code_length(digits: &str) -> usize {
         match digits.as_bytes() {
             [b'1' | b'7', ..] => 1,
-            [b'2', b'0' | b'7', ..] | [b'3', b'0'..=b'4' | b'6' | b'9', ..] => 2,
-            [b'4', b'0' | b'1' | b'3'..=b'9', ..] | [b'5', b'1'..=b'8', ..] => 2,
-            [b'6', b'0'..=b'6', ..]
+            [b'2', b'0' | b'7', ..]
+            | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
+            | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
+            | [b'5', b'1'..=b'8', ..]
+            | [b'6', b'0'..=b'6', ..]
             | [b'8', b'1' | b'2' | b'4' | b'6', ..]
             | [b'9', b'0'..=b'5' | b'8', ..] => 2,
             _ => 3,
@@ -259,11 +180,11 @@ impl Shape {
         if !self.is_international && !assumed {
             return None;
         }
-        let national = match (self.digits.len(), self.is_international) {
-            (11.., _) => self.digits.strip_prefix('1')?,
-            (10, false) => &self.digits,
+        let national = match self.digits.len() {
             // A short "+1 555 …" is a test number too, however many digits it has.
-            (_, true) => self.digits.strip_prefix('1')?,
+            ..=10 if self.is_international => self.digits.strip_prefix('1')?,
+            10 => &self.digits,
+            11.. => self.digits.strip_prefix('1')?,
             _ => return None,
         };
         national.get(..3)
@@ -280,12 +201,12 @@ fn parse_reason(error: &ParseError) -> PhoneError {
     .into()
 }
 
-fn length_reason(error: &ValidationError) -> PhoneReason {
+fn length_reason(error: ValidationError) -> PhoneReason {
     match error {
         ValidationError::TooShort => PhoneReason::TooShort,
         ValidationError::TooLong => PhoneReason::TooLong,
         ValidationError::InvalidCountryCode => PhoneReason::UnknownCountry,
-        _ => PhoneReason::InvalidForRegion,
+        ValidationError::InvalidLength => PhoneReason::InvalidForRegion,
     }
 }
 

@@ -89,7 +89,7 @@ pub fn candidates(number: PhoneNumber, lead: &LeadPlace) -> Candidates {
         Ok(found) => (found, None),
         Err(problem) => (Candidates::default(), Some(problem)),
     };
-    if let Some(address) = of_address(places, lead) {
+    if let Some(address) = of_address(places, lead, &found) {
         found = merge(found, address);
     }
     if let Some(zone) = &lead.zone {
@@ -101,6 +101,15 @@ pub fn candidates(number: PhoneNumber, lead: &LeadPlace) -> Candidates {
     found.jurisdictions.dedup();
     found.problem = if found.zones.is_empty() { problem.or(Some(NoZone::UnknownRegion)) } else { None };
     found
+}
+
+/// Every geographic area code of the United States' states and federal district, with its state.
+pub fn us_area_codes() -> impl Iterator<Item = (u16, Jurisdiction)> {
+    const TERRITORIES: [&str; 5] = ["AS", "GU", "MP", "PR", "VI"];
+    Places::embedded()
+        .areas()
+        .filter(|(_, place)| place.country_code() == "US")
+        .filter(|(_, place)| place.subdivision().is_some_and(|state| !TERRITORIES.contains(&state)))
 }
 
 /// Zones stored by name with a number. A name the bundled database no longer has is an error, not a smaller set.
@@ -131,28 +140,34 @@ fn of_number(places: &Places, number: PhoneNumber) -> Result<Candidates, NoZone>
     })
 }
 
-fn of_address(places: &Places, lead: &LeadPlace) -> Option<Candidates> {
+/// The lead's state, else the lead's country where it says more than the number does.
+fn of_address(places: &Places, lead: &LeadPlace, number: &Candidates) -> Option<Candidates> {
     let country = lead.country.as_deref().map(str::trim).filter(|code| !code.is_empty());
     let is_american = country.is_none_or(|code| code.eq_ignore_ascii_case("US"));
-    if is_american {
+    let state = if is_american {
         let named = lead.us_state.as_deref().and_then(|state| places.state(state));
-        let place = named.or_else(|| lead.postal.as_deref().and_then(|code| places.state_of_postal(code)))?;
+        named.or_else(|| lead.postal.as_deref().and_then(|code| places.state_of_postal(code)))
+    } else {
+        country.and_then(|code| places.territory(code))
+    };
+    if let Some(place) = state {
+        let evidence = vec![Evidence::LeadState { place }];
         return Some(Candidates {
             zones: places.zones_of(place),
             jurisdictions: vec![place],
-            evidence: vec![Evidence::LeadState { place }],
+            evidence,
             problem: None,
         });
     }
     let code = country?.to_ascii_uppercase();
     let place = Jurisdiction::country(&code).ok()?;
-    let zones = places.country(&code)?;
-    Some(Candidates {
-        zones,
-        jurisdictions: vec![place],
-        evidence: vec![Evidence::LeadCountry { place }],
-        problem: None,
-    })
+    let is_known = number.jurisdictions.iter().any(|known| known.whole_country() == place);
+    // "Somewhere in the United States" does not settle a toll-free number: hours and clocks differ by state.
+    if is_known || (is_american && number.jurisdictions.is_empty()) {
+        return None;
+    }
+    let evidence = vec![Evidence::LeadCountry { place }];
+    Some(Candidates { zones: places.country(&code)?, jurisdictions: vec![place], evidence, problem: None })
 }
 
 /// Address and number: the address narrows the number when both name the same place, and joins it when they differ.

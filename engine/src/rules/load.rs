@@ -7,18 +7,14 @@ use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
+use super::files::{FILES, HOLIDAYS};
 use super::holidays::Holidays;
 use super::jurisdiction::Jurisdiction;
 use super::schema::{ConsentNeed, Disclosure, Grade, LegalCap, RecordingNeed, Rule, RuleFile, VoiceClass};
 use crate::time::holiday::HolidayCalendar;
 use crate::time::hours::Hours;
-
-const FILES: &[(&str, &str)] = &[
-    ("us-federal.yaml", include_str!("../../rules/us-federal.yaml")),
-    ("india.yaml", include_str!("../../rules/india.yaml")),
-];
-const HOLIDAYS: &str = include_str!("../../rules/holidays.yaml");
 
 static EMBEDDED: LazyLock<Rules> = LazyLock::new(|| {
     // The files are part of the program and a test reads every one, so this cannot fail in a tested build.
@@ -112,6 +108,7 @@ impl LegalRule {
 pub struct Rules {
     files: BTreeMap<Jurisdiction, RuleFile>,
     holidays: Holidays,
+    version: String,
 }
 
 impl Rules {
@@ -120,10 +117,17 @@ impl Rules {
         &EMBEDDED
     }
 
+    /// Twelve hexadecimal digits that change with any rule or holiday; recorded with every decision.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
     fn read(files: &[(&str, &str)], holidays: &str) -> Result<Rules, RulesError> {
         let wrong = |file: &str, problem: String| RulesError { file: file.to_owned(), problem };
         let mut by_place = BTreeMap::new();
+        let mut hash = Sha256::new_with_prefix(holidays);
         for (name, text) in files {
+            hash.update(text);
             let file: RuleFile =
                 serde_yaml::from_str(text).map_err(|error| wrong(name, error.to_string()))?;
             let place = file.jurisdiction;
@@ -132,7 +136,8 @@ impl Rules {
             }
         }
         let holidays = Holidays::read(holidays).map_err(|problem| wrong("holidays.yaml", problem))?;
-        Ok(Rules { files: by_place, holidays })
+        let version = hex::encode(&hash.finalize()[..6]);
+        Ok(Rules { files: by_place, holidays, version })
     }
 
     /// The rule that binds calls of `voice` on `on` (a date on the called person's calendar) in all `places` at once.

@@ -3,6 +3,7 @@
 //! One file per jurisdiction under `engine/rules/`, embedded and read once. A place without a file has no rule, and
 //! without a rule nobody is called: callers treat [`NoRule`] as a refusal. Gates that use the answer live in `decide`.
 
+mod files;
 mod holidays;
 mod jurisdiction;
 mod load;

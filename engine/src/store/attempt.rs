@@ -146,6 +146,8 @@ static MOVE: Sql = Sql::new(
      RETURNING attempts.id",
 );
 
+static CHECKED: Sql = Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
+
 static INTENTS: Sql = Sql::new(
     "SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
      JOIN attempts a ON a.number = e.value->>0 AND a.intent_at > $2
@@ -286,7 +288,7 @@ pub async fn candidates(
             let (Some(id), Some(due), Some(number)) = (parts.next(), parts.next(), parts.next()) else {
                 return Err(bad(&"unexpected shape"));
             };
-            let due_at = due.parse().ok().and_then(instant_from_micros).ok_or_else(|| bad(&"not an instant"))?;
+            let due_at = due.parse().map(instant_from_micros).map_err(|e| bad(&e))?;
             let id = id.parse().map_err(|e| bad(&e))?;
             let priority = Priority::from_rank(rank);
             found.push(Candidate { id, campaign_id, priority, due_at, number: number.to_owned() });
@@ -391,6 +393,14 @@ pub async fn step(tx: &mut Tx, steps: &[Step], now: Instant) -> Result<Vec<Attem
     ids.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("attempts", "id", id, e))).collect()
 }
 
+/// Notes that these attempts were looked at, whatever came of it.
+pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(), StoreError> {
+    let sql = CHECKED.on(tx.dialect());
+    let keys = super::keys(ids);
+    on_db!(tx, |conn| sqlx::query(sql).bind(keys).bind(micros(now)).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
 /// Intents after `since` that count in caps, of these `(number, lead)` pairs; by number and by lead, each once.
 pub async fn intents(
     tx: &mut Tx,
@@ -407,7 +417,7 @@ pub async fn intents(
             Ok(CountedIntent {
                 lead_id: lead.parse().map_err(|e| bad("lead_id", &e))?,
                 campaign_id: campaign.parse().map_err(|e| bad("campaign_id", &e))?,
-                at: instant_from_micros(at).ok_or_else(|| bad("intent_at", &"not an instant"))?,
+                at: instant_from_micros(at),
                 number,
             })
         })
@@ -435,12 +445,12 @@ pub async fn campaign_load(
         on_db!(tx, |conn| sqlx::query_as(recent).bind(keys).bind(micros(since)).fetch_all(conn).await)?;
     rows.into_iter()
         .map(|(campaign, live, last)| {
-            let recent = recent.iter().filter(|(id, _)| *id == campaign).filter_map(|(_, at)| instant_from_micros(*at));
+            let recent = recent.iter().filter(|(id, _)| *id == campaign).map(|(_, at)| instant_from_micros(*at));
             Ok(CampaignLoad {
                 recent: recent.collect(),
                 campaign_id: campaign.parse().map_err(|e| StoreError::bad_row("attempts", "campaign_id", &campaign, e))?,
                 live: live as u32,
-                last_intent: last.and_then(instant_from_micros),
+                last_intent: last.map(instant_from_micros),
             })
         })
         .collect()
@@ -449,7 +459,7 @@ pub async fn campaign_load(
 /// When the next planned attempt of an active campaign becomes due.
 pub async fn next_planned(tx: &mut Tx) -> Result<Option<Instant>, StoreError> {
     let at: Option<i64> = on_db!(tx, |conn| sqlx::query_scalar(NEXT_PLANNED).fetch_one(conn).await)?;
-    Ok(at.and_then(instant_from_micros))
+    Ok(at.map(instant_from_micros))
 }
 
 impl TryFrom<AttemptRow> for Attempt {
@@ -463,9 +473,9 @@ impl TryFrom<AttemptRow> for Attempt {
             lead_id: row.lead_id.parse().map_err(|e| bad("lead_id", &e))?,
             campaign_id: row.campaign_id.parse().map_err(|e| bad("campaign_id", &e))?,
             state: row.state.parse().map_err(|e| bad("state", &e))?,
-            due_at: instant_from_micros(row.due_at).ok_or_else(|| bad("due_at", &"not an instant"))?,
-            valid_until: row.valid_until.and_then(instant_from_micros),
-            intent_at: row.intent_at.and_then(instant_from_micros),
+            due_at: instant_from_micros(row.due_at),
+            valid_until: row.valid_until.map(instant_from_micros),
+            intent_at: row.intent_at.map(instant_from_micros),
             number: row.number,
             flow: row.flow,
             version: row.version,

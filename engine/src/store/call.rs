@@ -130,7 +130,7 @@ pub async fn facts(tx: &mut Tx, attempts: &[AttemptId]) -> Result<Vec<(AttemptId
             let bad = |column, problem: &dyn std::fmt::Display| {
                 StoreError::bad_row("callbacks", column, &row.attempt_id, problem)
             };
-            let at = instant_from_micros(row.at).ok_or_else(|| bad("at", &"not an instant"))?;
+            let at = instant_from_micros(row.at);
             let fact: Fact = serde_json::from_str(&row.fact).map_err(|e| bad("fact", &e))?;
             Ok((row.attempt_id.parse().map_err(|e| bad("attempt_id", &e))?, StoredFact { at, fact }))
         })

@@ -89,8 +89,8 @@ pub async fn latest(tx: &mut Tx, lead: LeadId, limit: u32) -> Result<Vec<Kept>, 
         .map(|row| {
             let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("decisions", column, &row.id, problem);
             Ok(Kept {
-                at: instant_from_micros(row.at).ok_or_else(|| bad("at", &"not an instant"))?,
-                until: row.until.and_then(instant_from_micros),
+                at: instant_from_micros(row.at),
+                until: row.until.map(instant_from_micros),
                 reports: serde_json::from_str(&row.reports).map_err(|e| bad("reports", &e))?,
                 enrollment_id: row.enrollment_id,
                 attempt_id: row.attempt_id,

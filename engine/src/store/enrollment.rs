@@ -121,7 +121,7 @@ pub async fn change_many(tx: &mut Tx, rows: &[Change]) -> Result<u64, StoreError
 /// When the next enrollment becomes due.
 pub async fn next_due(tx: &mut Tx) -> Result<Option<Instant>, StoreError> {
     let at: Option<i64> = on_db!(tx, |conn| sqlx::query_scalar(NEXT_DUE).fetch_one(conn).await)?;
-    Ok(at.and_then(instant_from_micros))
+    Ok(at.map(instant_from_micros))
 }
 
 /// A resumed campaign's enrollments need not sit out the deferral that its pause gave them.
@@ -146,7 +146,7 @@ pub async fn previous(tx: &mut Tx, keys: &[(String, &str, &str)]) -> Result<Vec<
             };
             Ok(Previous {
                 lead_id: row.lead_id.parse().map_err(|e| bad("lead_id", &e))?,
-                started_at: instant_from_micros(row.started_at).ok_or_else(|| bad("started_at", &"not an instant"))?,
+                started_at: instant_from_micros(row.started_at),
                 is_live: row.live != 0,
                 cadence: row.cadence.clone(),
                 entry_key: row.entry_key.clone(),

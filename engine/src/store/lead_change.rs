@@ -20,6 +20,7 @@ bulk_row! {
         phone_invalid: Option<String>,
         /// 1 sets do_not_call and the absorbing status.
         opted_out: i64,
+        segment: Option<String>,
     }
 }
 
@@ -34,6 +35,7 @@ impl Change {
             last_contacted_at: None,
             phone_invalid: None,
             opted_out: 0,
+            segment: None,
         }
     }
 }
@@ -42,12 +44,15 @@ static APPLY: Sql = Sql::new(
     "UPDATE leads SET
         status = CASE WHEN CAST(e.value->>6 AS BIGINT) = 1 OR status = 'opted_out' THEN
                       CASE WHEN CAST(e.value->>6 AS BIGINT) = 1 THEN 'opted_out' ELSE status END
+                 -- A contact lifts only those who were never reached; it does not take a trial or a customer back.
+                 WHEN e.value->>1 = 'contacted' AND status NOT IN ('cold', 'unresponsive') THEN status
                  ELSE coalesce(e.value->>1, status) END,
         score = CASE WHEN coalesce(CAST(e.value->>3 AS BIGINT), score) + CAST(e.value->>2 AS BIGINT) > 100 THEN 100
                      WHEN coalesce(CAST(e.value->>3 AS BIGINT), score) + CAST(e.value->>2 AS BIGINT) < 0 THEN 0
                      ELSE coalesce(CAST(e.value->>3 AS BIGINT), score) + CAST(e.value->>2 AS BIGINT) END,
         last_contacted_at = coalesce(CAST(e.value->>4 AS BIGINT), last_contacted_at),
         phone_invalid = coalesce(e.value->>5, phone_invalid),
+        segment = coalesce(e.value->>7, segment),
         do_not_call = CASE WHEN CAST(e.value->>6 AS BIGINT) = 1 THEN 1 ELSE do_not_call END,
         updated_at = $2
      FROM {each} WHERE leads.id = e.value->>0",

@@ -16,7 +16,9 @@ pub mod enrollment;
 pub mod event;
 pub mod jobs;
 pub mod lead_change;
+pub mod limit;
 pub mod second_look;
+pub mod summary;
 pub mod task;
 pub mod walk;
 

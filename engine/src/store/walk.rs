@@ -77,6 +77,14 @@ struct WalkRow {
     reason: Option<String>,
     result: Option<String>,
     started_at: i64,
+    #[sqlx(flatten)]
+    lead: LeadRow,
+}
+
+#[derive(Debug, FromRow)]
+struct LeadRow {
+    #[sqlx(rename = "lead_key")]
+    id: String,
     external_id: Option<String>,
     status: String,
     language: String,
@@ -105,7 +113,7 @@ macro_rules! walk {
         concat!(
             "SELECT n.id, n.lead_id, n.campaign_id, n.cadence, n.entry_key, n.version, n.state, n.hold, n.step, n.visit, n.attempt,
                     n.due_since, n.promised, n.due_at, n.wait_event, n.priority, n.variables, n.placed, n.verdict, n.reason,
-                    n.result, n.started_at, l.external_id, l.status, l.language, l.zone, l.country, l.region, l.preferred,
+                    n.result, n.started_at, l.id AS lead_key, l.external_id, l.status, l.language, l.zone, l.country, l.region, l.preferred,
                     l.do_not_call, l.synthetic, l.score, l.first_name, l.last_name, l.email, l.company, l.segment, l.tags, l.custom,
                     l.phone, l.phone_invalid, l.phone_zones, l.phone_jurisdictions ",
             $($rest),+
@@ -161,12 +169,26 @@ pub async fn all_of_lead(tx: &mut Tx, lead: LeadId) -> Result<Vec<Walk>, StoreEr
     rows.into_iter().map(Walk::try_from).collect()
 }
 
+static LEADS: Sql = Sql::new(
+    "SELECT l.id AS lead_key, l.external_id, l.status, l.language, l.zone, l.country, l.region, l.preferred, l.do_not_call, l.synthetic, l.score,
+            l.first_name, l.last_name, l.email, l.company, l.segment, l.tags, l.custom, l.phone, l.phone_invalid, l.phone_zones,
+            l.phone_jurisdictions
+     FROM {each} JOIN leads l ON l.id = e.value->>0",
+);
+
+/// Leads as decisions need them, outside any enrollment.
+pub async fn leads(tx: &mut Tx, ids: &[LeadId]) -> Result<Vec<LeadOnFile>, StoreError> {
+    let sql = LEADS.on(tx.dialect());
+    let keys = super::keys(ids);
+    let rows: Vec<LeadRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
+    rows.into_iter().map(LeadOnFile::try_from).collect()
+}
+
 impl TryFrom<WalkRow> for Walk {
     type Error = StoreError;
 
     fn try_from(row: WalkRow) -> Result<Self, StoreError> {
         let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("enrollments", column, &row.id, problem);
-        let instant = |column, value: i64| instant_from_micros(value).ok_or_else(|| bad(column, &"not an instant"));
         let lead_id: LeadId = row.lead_id.parse().map_err(|e| bad("lead_id", &e))?;
         let variables: Value = if row.variables == "{}" {
             Value::Object(serde_json::Map::new())
@@ -181,12 +203,12 @@ impl TryFrom<WalkRow> for Walk {
             position: Position {
                 visit: row.visit as u32,
                 attempt: row.attempt as u32,
-                due_since: instant("due_since", row.due_since)?,
+                due_since: instant_from_micros(row.due_since),
                 promised: row.promised != 0,
                 step: row.step,
             },
-            due_at: row.due_at.map(|at| instant("due_at", at)).transpose()?,
-            started_at: instant("started_at", row.started_at)?,
+            due_at: row.due_at.map(instant_from_micros),
+            started_at: instant_from_micros(row.started_at),
             priority: Priority::from_rank(row.priority),
             placed: row.placed as u32,
             cadence: row.cadence,
@@ -194,11 +216,21 @@ impl TryFrom<WalkRow> for Walk {
             wait_event: row.wait_event,
             variables,
         };
-        let status = row.status.parse().map_err(|e| StoreError::bad_row("leads", "status", lead_id, e))?;
-        let lead = LeadOnFile {
-            id: lead_id,
+        let lead = LeadOnFile::try_from(row.lead)?;
+        let verdict = row.verdict.zip(row.reason);
+        Ok(Self { enrollment, lead, verdict, hold: row.hold, result: row.result, entry_key: row.entry_key })
+    }
+}
+
+impl TryFrom<LeadRow> for LeadOnFile {
+    type Error = StoreError;
+
+    fn try_from(row: LeadRow) -> Result<Self, StoreError> {
+        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("leads", column, &row.id, problem);
+        Ok(Self {
+            id: row.id.parse().map_err(|e| bad("id", &e))?,
+            status: row.status.parse::<LeadStatus>().map_err(|e| bad("status", &e))?,
             external_id: row.external_id,
-            status,
             language: row.language,
             zone: row.zone,
             country: row.country,
@@ -218,8 +250,6 @@ impl TryFrom<WalkRow> for Walk {
             phone_invalid: row.phone_invalid,
             phone_zones: row.phone_zones,
             phone_jurisdictions: row.phone_jurisdictions,
-        };
-        let verdict = row.verdict.zip(row.reason);
-        Ok(Self { enrollment, lead, verdict, hold: row.hold, result: row.result, entry_key: row.entry_key })
+        })
     }
 }

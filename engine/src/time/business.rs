@@ -4,8 +4,9 @@
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
+use super::days::DaySet;
 use super::holiday::HolidayCalendar;
-use super::local::{DaySet, LocalTime};
+use super::local::LocalTime;
 use super::zone::Zone;
 use crate::clock::Instant;
 

@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::local::{DaySet, LocalSpan, LocalTime};
+use super::days::DaySet;
+use super::local::{LocalSpan, LocalTime};
 
 /// One line of weekly hours: the same stretch on each of some days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

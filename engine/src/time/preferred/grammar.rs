@@ -5,8 +5,9 @@
 
 use super::PreferredTimeError;
 use super::token::{Clock, Token};
+use crate::time::days::DaySet;
 use crate::time::hours::{HolidayRule, Hours};
-use crate::time::local::{DaySet, LocalTime};
+use crate::time::local::LocalTime;
 use crate::time::zone::Zone;
 
 /// Start and end in minutes; an end at or before the start lies on the next day.
@@ -76,7 +77,7 @@ impl Reader<'_> {
                 self.add_range((540, 1020));
             }
             Token::Anytime => self.add_range((0, DAY_END)),
-            Token::Clock(start) => self.from_clock(*start)?,
+            Token::Clock(start) => self.clock_range(*start)?,
             Token::After => self.after()?,
             Token::Before | Token::To { may_open: true } => {
                 let end = self.clock("before")?;
@@ -98,7 +99,7 @@ impl Reader<'_> {
     }
 
     /// A time opens a range, stands for "from then on", or for the hour that begins then.
-    fn from_clock(&mut self, start: Clock) -> Result<(), PreferredTimeError> {
+    fn clock_range(&mut self, start: Clock) -> Result<(), PreferredTimeError> {
         if self.take(is_joint) {
             let end = self.clock("-")?;
             return self.add_checked(start, end);
@@ -201,7 +202,7 @@ fn clauses(groups: Vec<Group>) -> Vec<Clause> {
             (None, ranges) if ranges.is_empty() => {}
             (None, ranges) => match (pending.take(), last) {
                 (None, Some(last)) if last.days.is_none_or(|_| !last.days_trail) => {
-                    last.ranges.extend(ranges)
+                    last.ranges.extend(ranges);
                 }
                 (days, _) => clauses.push(Clause { days, ranges, days_trail: false }),
             },
@@ -233,32 +234,24 @@ fn spans(clause: Clause) -> impl Iterator<Item = (DaySet, LocalTime, LocalTime)>
 /// A time that stands alone: without am or pm, one to seven is afternoon or evening, the rest as the clock says.
 fn lone(clock: Clock) -> u16 {
     match clock {
-        Clock::Exact(minutes) => minutes,
         Clock::Bare(minutes) if minutes < 8 * 60 => minutes + NOON, // also 12, which is 0 here: noon
-        Clock::Bare(minutes) => minutes,
+        Clock::Exact(minutes) | Clock::Full(minutes) | Clock::Bare(minutes) => minutes,
     }
 }
 
 /// Settles the halves of the day of a range: the reading that is shortest and, if nothing is said, in waking hours.
 fn resolve(start: Clock, end: Clock) -> Range {
     let start = match (start, end) {
-        (Clock::Exact(start), _) => start,
-        (Clock::Bare(start), Clock::Exact(end)) => {
-            if start + NOON < end || start >= end {
-                start + NOON
-            } else {
-                start
-            }
-        }
+        // `9:00-17:00`: one 24-hour time makes the other one too. Twelve is kept as 0.
+        (Clock::Bare(start), Clock::Full(_)) if start < 60 => start + NOON,
+        (Clock::Bare(start), Clock::Exact(end)) if start + NOON < end || start >= end => start + NOON,
         // `7-9` and later starts are mornings, `2-4` is an afternoon.
         (Clock::Bare(start), Clock::Bare(_)) if start < 7 * 60 => start + NOON,
-        (Clock::Bare(start), Clock::Bare(_)) => start,
+        (Clock::Exact(start) | Clock::Full(start) | Clock::Bare(start), _) => start,
     };
     let end = match end {
-        Clock::Exact(end) => end,
-        Clock::Bare(end) if end > start => end,
-        Clock::Bare(end) if end + NOON > start => end + NOON,
-        Clock::Bare(end) => end,
+        Clock::Bare(end) if end <= start && end + NOON > start => end + NOON,
+        Clock::Exact(end) | Clock::Full(end) | Clock::Bare(end) => end,
     };
     (start, end)
 }

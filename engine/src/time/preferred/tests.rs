@@ -1,8 +1,9 @@
 //! What people write into a "best time to call" box, and what must be refused.
 
 use super::*;
+use crate::time::days::DaySet;
 use crate::time::hours::HolidayRule;
-use crate::time::local::{DaySet, LocalTime};
+use crate::time::local::LocalTime;
 use proptest::prelude::*;
 use rstest::rstest;
 

@@ -1,7 +1,8 @@
 //! Words, times and zone names of a preferred time. What they mean together is in [`super::grammar`].
 
 use super::PreferredTimeError;
-use crate::time::local::{DaySet, LocalTime, excerpt};
+use crate::time::days::DaySet;
+use crate::time::local::{LocalTime, excerpt};
 use crate::time::zone::Zone;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +33,10 @@ pub(super) enum Token {
 /// A time of day, possibly without am or pm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Clock {
-    /// Minutes after midnight, 0–1440.
+    /// Minutes after midnight, 0–1440, said with am, pm or a word such as noon.
     Exact(u16),
+    /// Minutes after midnight, 0–1440, written the 24-hour way.
+    Full(u16),
     /// Minutes after midnight or noon, 0–719: it is not said which.
     Bare(u16),
 }
@@ -84,6 +87,13 @@ impl Scanner<'_> {
     /// One run of characters without blanks.
     fn chunk(&mut self, chunk: &str) -> Result<(), PreferredTimeError> {
         let bare = chunk.trim_end_matches([',', ';', '.']);
+        if bare.eq_ignore_ascii_case("a.m") || bare.eq_ignore_ascii_case("p.m") {
+            self.word(&bare.replace('.', ""));
+            return self.rest(&chunk[bare.len()..]);
+        }
+        if is_offset(bare) {
+            return Err(PreferredTimeError::UnknownWord { word: excerpt(bare) });
+        }
         if bare.contains('/') && bare.starts_with(|c: char| c.is_ascii_alphabetic()) {
             let days = bare.split('/').all(|part| DaySet::index_of(part).is_some());
             if !days {
@@ -110,7 +120,7 @@ impl Scanner<'_> {
                 '.' => 1,
                 _ if first.is_alphabetic() => {
                     let length = rest.find(|c: char| !(c.is_alphabetic() || c == '\'')).unwrap_or(rest.len());
-                    self.word(&rest[..length])?;
+                    self.word(&rest[..length]);
                     length
                 }
                 _ => return Err(PreferredTimeError::UnknownWord { word: excerpt(rest) }),
@@ -126,7 +136,7 @@ impl Scanner<'_> {
         Ok(1)
     }
 
-    fn word(&mut self, word: &str) -> Result<(), PreferredTimeError> {
+    fn word(&mut self, word: &str) {
         let word = word.to_lowercase();
         // `9 am`: the half of the day belongs to the time before it.
         if self.words.is_empty()
@@ -135,10 +145,9 @@ impl Scanner<'_> {
             && let Some(afternoon) = half_of_day(&word)
         {
             *clock = Clock::Exact(minutes + if afternoon { 720 } else { 0 });
-            return Ok(());
+            return;
         }
         self.words.push(word);
-        Ok(())
     }
 
     /// Turns the collected words into tokens, longest phrase first.
@@ -253,7 +262,7 @@ fn clock(text: &str) -> Result<(Clock, usize), PreferredTimeError> {
     let clock = match half {
         Some(_) if hour == 0 || hour > 12 => return Err(wrong()),
         Some(afternoon) => Clock::Exact(time.minutes() % 720 + if afternoon { 720 } else { 0 }),
-        None if is_24 || hour == 0 || hour > 12 => Clock::Exact(time.minutes()),
+        None if is_24 || hour == 0 || hour > 12 => Clock::Full(time.minutes()),
         None => Clock::Bare(time.minutes() % 720),
     };
     Ok((clock, length))
@@ -280,8 +289,16 @@ fn suffix(text: &str) -> (Option<bool>, usize) {
     (None, 0)
 }
 
+/// `UTC+5:30`: an offset is no zone, and its parts must not be read as a time.
+fn is_offset(chunk: &str) -> bool {
+    let lower = chunk.to_ascii_lowercase();
+    let tail = lower.strip_prefix("utc").or_else(|| lower.strip_prefix("gmt"));
+    tail.is_some_and(|tail| tail.starts_with(['+', '-']) && tail.len() > 1)
+}
+
 /// A pasted phone number must not reach a message or a log.
 fn number_excerpt(text: &str) -> String {
-    let word: String = text.chars().take_while(|c| !c.is_whitespace()).take(12).collect();
+    let word: String =
+        text.chars().take_while(|c| c.is_ascii_alphanumeric() || ":.".contains(*c)).take(8).collect();
     if word.chars().filter(char::is_ascii_digit).count() > 4 { "a long number".to_owned() } else { word }
 }

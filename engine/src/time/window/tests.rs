@@ -1,8 +1,9 @@
 //! Windows against a minute-by-minute reading of the wall clock, and the legal vectors.
 
 use super::*;
+use crate::time::days::DaySet;
 use crate::time::hours::HolidayRule;
-use crate::time::local::{DaySet, LocalTime};
+use crate::time::local::LocalTime;
 use chrono::{Datelike, NaiveDate, Timelike};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -119,10 +120,10 @@ fn check_against_brute_force(lines: &[(DaySet, u16, u16)], names: &[&str]) {
 fn check_answer(answer: Position, expected: bool, next_change: Option<Instant>, at: Instant) {
     match (answer, next_change) {
         (Position::Inside { closes }, Some(change)) => {
-            assert!(expected && closes == change, "{at}: {answer:?}")
+            assert!(expected && closes == change, "{at}: {answer:?}");
         }
         (Position::Outside { opens }, Some(change)) => {
-            assert!(!expected && opens == change, "{at}: {answer:?}")
+            assert!(!expected && opens == change, "{at}: {answer:?}");
         }
         _ => assert_eq!(answer.is_inside(), expected, "{at}: {answer:?}"),
     }

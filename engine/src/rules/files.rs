@@ -1,0 +1,42 @@
+//! The rule files that are part of the program: one per jurisdiction, in `engine/rules/`.
+
+/// File name and text.
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("us-federal.yaml", include_str!("../../rules/us-federal.yaml")),
+    ("india.yaml", include_str!("../../rules/india.yaml")),
+    ("australia.yaml", include_str!("../../rules/australia.yaml")),
+    ("canada.yaml", include_str!("../../rules/canada.yaml")),
+    ("france.yaml", include_str!("../../rules/france.yaml")),
+    ("us-al.yaml", include_str!("../../rules/us-al.yaml")),
+    ("us-ca.yaml", include_str!("../../rules/us-ca.yaml")),
+    ("us-ct.yaml", include_str!("../../rules/us-ct.yaml")),
+    ("us-de.yaml", include_str!("../../rules/us-de.yaml")),
+    ("us-fl.yaml", include_str!("../../rules/us-fl.yaml")),
+    ("us-il.yaml", include_str!("../../rules/us-il.yaml")),
+    ("us-ky.yaml", include_str!("../../rules/us-ky.yaml")),
+    ("us-la.yaml", include_str!("../../rules/us-la.yaml")),
+    ("us-ma.yaml", include_str!("../../rules/us-ma.yaml")),
+    ("us-md.yaml", include_str!("../../rules/us-md.yaml")),
+    ("us-me.yaml", include_str!("../../rules/us-me.yaml")),
+    ("us-mi.yaml", include_str!("../../rules/us-mi.yaml")),
+    ("us-mn.yaml", include_str!("../../rules/us-mn.yaml")),
+    ("us-ms.yaml", include_str!("../../rules/us-ms.yaml")),
+    ("us-mt.yaml", include_str!("../../rules/us-mt.yaml")),
+    ("us-ne.yaml", include_str!("../../rules/us-ne.yaml")),
+    ("us-nh.yaml", include_str!("../../rules/us-nh.yaml")),
+    ("us-nj.yaml", include_str!("../../rules/us-nj.yaml")),
+    ("us-nm.yaml", include_str!("../../rules/us-nm.yaml")),
+    ("us-nv.yaml", include_str!("../../rules/us-nv.yaml")),
+    ("us-ok.yaml", include_str!("../../rules/us-ok.yaml")),
+    ("us-or.yaml", include_str!("../../rules/us-or.yaml")),
+    ("us-pa.yaml", include_str!("../../rules/us-pa.yaml")),
+    ("us-ri.yaml", include_str!("../../rules/us-ri.yaml")),
+    ("us-sd.yaml", include_str!("../../rules/us-sd.yaml")),
+    ("us-tx.yaml", include_str!("../../rules/us-tx.yaml")),
+    ("us-ut.yaml", include_str!("../../rules/us-ut.yaml")),
+    ("us-va.yaml", include_str!("../../rules/us-va.yaml")),
+    ("us-wa.yaml", include_str!("../../rules/us-wa.yaml")),
+    ("us-wy.yaml", include_str!("../../rules/us-wy.yaml")),
+];
+
+pub(super) const HOLIDAYS: &str = include_str!("../../rules/holidays.yaml");

