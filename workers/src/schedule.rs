@@ -45,8 +45,7 @@ impl Recurring {
     ) -> Result<Self, ScheduleError> {
         let recurrence = Recurrence::parse(expression, zone)
             .map_err(|source| ScheduleError::Expression { name, source })?;
-        let payload =
-            serde_json::to_string(job).map_err(|source| ScheduleError::Payload { name, source })?;
+        let payload = serde_json::to_string(job).map_err(|source| ScheduleError::Payload { name, source })?;
         Ok(Self { name, recurrence, kind: J::KIND, payload, max_attempts: J::config().max_attempts })
     }
 
@@ -78,16 +77,9 @@ impl Scheduler {
     pub async fn run(&self, poll: Duration, stop: CancellationToken) {
         let mut is_declared = false;
         loop {
-            let result = match is_declared {
-                true => self.tick().await.map(|_| ()),
-                false => self.declare().await,
-            };
+            let result = if is_declared { self.tick().await.map(|_| ()) } else { self.declare().await };
             match result {
-                Ok(()) if !is_declared => {
-                    is_declared = true;
-                    continue;
-                }
-                Ok(()) => {}
+                Ok(()) => is_declared = true,
                 Err(error) => tracing::warn!(%error, "cannot see to recurring work, trying again"),
             }
             tokio::select! {
@@ -130,7 +122,9 @@ impl Scheduler {
         }
         jobs::enqueue(&mut tx, &due_jobs, now).await?;
         tx.commit().await?;
-        ran.iter().for_each(|entry| self.hints.ring(entry.kind));
+        for entry in &ran {
+            self.hints.ring(entry.kind);
+        }
         Ok(ran.into_iter().map(|entry| entry.name).collect())
     }
 }

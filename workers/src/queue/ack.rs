@@ -52,7 +52,8 @@ where
 
     fn call(&mut self, task: Task<J>) -> Self::Future {
         let Some(lease) = task.data().get::<Arc<Lease>>().cloned() else {
-            return std::future::ready(Err("a task without a lease did not come from the queue".into())).boxed();
+            return std::future::ready(Err("a task without a lease did not come from the queue".into()))
+                .boxed();
         };
         if !lease.is_current() {
             // It waited here for so long that it may be another's by now; the write is refused if it is.

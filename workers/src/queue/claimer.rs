@@ -50,7 +50,8 @@ impl<J: Job> Claimer<J> {
         let mut wanted = 1;
         let mut answer_was_lost = false;
         while let Some(slots) = self.free_slots(wanted).await {
-            let round = if (self.is_paused)() { Ok(Round::Some) } else { self.round(slots, answer_was_lost).await };
+            let round =
+                if (self.is_paused)() { Ok(Round::Some) } else { self.round(slots, answer_was_lost).await };
             answer_was_lost = round.is_err();
             match round {
                 Ok(Round::Full) => {

@@ -182,7 +182,10 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("owner", &self.config.owner).field("held", &self.held.len()).finish()
+        f.debug_struct("Shared")
+            .field("owner", &self.config.owner)
+            .field("held", &self.held.len())
+            .finish_non_exhaustive()
     }
 }
 

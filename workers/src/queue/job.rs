@@ -55,7 +55,7 @@ impl Default for JobConfig {
         Self {
             concurrency: 8,
             prefetch: 0,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             back_off: BackOff::new(TimeDelta::seconds(5), TimeDelta::hours(1)),
             max_attempts: 10,
             on_lost_lease: OnLostLease::Stop,

@@ -21,7 +21,7 @@ pub(super) struct Lease {
     attempts: u32,
     max_attempts: u32,
     back_off: BackOff,
-    on_lost_lease: OnLostLease,
+    when_lost: OnLostLease,
     stage: AtomicU8,
 }
 
@@ -33,7 +33,7 @@ impl Lease {
             attempts: job.attempts,
             max_attempts: job.max_attempts,
             back_off: config.back_off,
-            on_lost_lease: config.on_lost_lease,
+            when_lost: config.on_lost_lease,
             stage: AtomicU8::new(WAITING),
         })
     }
@@ -54,7 +54,7 @@ impl Lease {
 
     pub fn started(&self, handler: AbortHandle) {
         self.stage.store(STARTED, Ordering::SeqCst);
-        let handler = (self.on_lost_lease == OnLostLease::Stop).then_some(handler);
+        let handler = (self.when_lost == OnLostLease::Stop).then_some(handler);
         self.shared.held.started(self.key, handler);
     }
 
