@@ -2,4 +2,6 @@
 
 pub mod dialer;
 pub mod provider;
+pub mod queue;
+pub mod schedule;
 pub mod trial;
