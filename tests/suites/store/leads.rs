@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use callwright_engine::domain::lead::{Lead, LeadStatus};
-use callwright_engine::domain::new_lead::{Field, NewLead, NewPhone};
+use callwright_engine::domain::new_lead::{Field, NewLead, NewPhone, prepare};
 use callwright_engine::id::LeadId;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::lead::{self, Edited, LeadFilter};
@@ -126,7 +126,8 @@ on_both! {
     async fn a_known_identity_is_a_named_constraint(db) {
         let mut tx = db.db.begin().await?;
         given_lead(&mut tx, &full()).await?;
-        let again = callwright_engine::domain::new_lead::prepare(&full(), id(), now()).unwrap();
+        let same_id = NewLead { email: Field::Keep, ..full() };
+        let again = prepare(&same_id, id(), now()).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
         let error = lead::insert_many(&mut tx, &[again]).await.err().context("an error")?;
         assert!(error.breaks("leads_external_id_unique", "leads.external_id"), "{error}");
     }

@@ -5,7 +5,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use callwright_engine::store::Db;
+use callwright_engine::store::lead::{self, LeadFilter};
 use callwright_tests::{Backend, TestDb};
+
+use crate::given::{ALICE, described, lead};
+use crate::on_both;
 
 fn steps(dialect: &str) -> anyhow::Result<BTreeSet<String>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(dialect);
@@ -86,7 +90,7 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() -> anyhow::Re
     Ok(())
 }
 
-crate::on_both! {
+on_both! {
     async fn migrating_again_changes_nothing(db) {
         let before = columns(&db.db).await?;
         db.db.migrate().await?;
@@ -94,20 +98,11 @@ crate::on_both! {
     }
 
     async fn a_dropped_transaction_leaves_nothing(db) {
-        use callwright_engine::store::user;
         let mut tx = db.db.begin().await?;
-        let someone = callwright_engine::domain::user::User {
-            id: crate::given::id(),
-            email: "mia@example.com".to_owned(),
-            name: "Mia".to_owned(),
-            role: callwright_engine::domain::user::Role::Agent,
-            is_active: true,
-            created_at: crate::given::now(),
-        };
-        user::create(&mut tx, &someone, None).await?;
+        lead(&mut tx, &described("a", ALICE)).await?;
         drop(tx);
         let mut tx = db.db.begin().await?;
-        assert!(user::list(&mut tx).await?.is_empty());
+        assert_eq!(lead::count(&mut tx, &LeadFilter::default()).await?, 0);
     }
 }
 
