@@ -36,7 +36,12 @@ pub fn id<T: From<uuid::Uuid>>() -> T {
 }
 
 pub fn described(external_id: &str, phone: &str) -> NewLead {
-    NewLead { external_id: external_id.into(), phone: phone.into(), first_name: "Alice".into(), ..NewLead::default() }
+    NewLead {
+        external_id: external_id.into(),
+        phone: phone.into(),
+        first_name: "Alice".into(),
+        ..NewLead::default()
+    }
 }
 
 /// Stores a lead as described.

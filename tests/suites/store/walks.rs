@@ -5,7 +5,9 @@ use callwright_engine::clock::micros;
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{AnsweredBy, Fact, StoredFact};
 use callwright_engine::id::{AttemptId, EnrollmentId};
-use callwright_engine::store::{Tx, attempt, call, campaign, decision, enrollment, lead_change, second_look, task, walk};
+use callwright_engine::store::{
+    Tx, attempt, call, campaign, decision, enrollment, lead_change, second_look, task, walk,
+};
 use chrono::TimeDelta;
 
 use crate::given::{ALICE, BOB, Walking, after, id, now, planned, walking};
