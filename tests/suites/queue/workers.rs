@@ -81,6 +81,9 @@ impl Job for Hasty {
     }
 }
 
+/// Short, so that a test can outlast it; long enough for a loaded machine to renew it in time.
+const LEASE_KEPT: Duration = Duration::from_millis(1_200);
+
 type Answer = Pin<Box<dyn Future<Output = Result<Handled, JobError>> + Send>>;
 type Script = Arc<dyn Fn(u32, Run) -> Answer + Send + Sync>;
 
@@ -123,6 +126,17 @@ impl Process {
         assert_eq!(self.engine.held(), 0, "a stopped process holds nothing");
         self.engine
     }
+}
+
+/// Waits for what this process itself will do.
+async fn until(mut wanted: impl FnMut() -> bool) {
+    for _ in 0..4_000 {
+        if wanted() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it never came about");
 }
 
 impl TestDb {
@@ -168,7 +182,7 @@ impl TestDb {
 
 async fn a_hint_starts_a_job_and_its_end_is_written(db: TestDb) {
     let mut config = QueueConfig::new("hinted");
-    config.poll = Duration::from_secs(3600);
+    config.poll = Duration::from_hours(1);
     let engine = Engine::start(db.db.clone(), Hints::new(), config);
     let workers = Workers::new(Arc::clone(&engine)).register((), async |_: Probe, (), _| Ok(Handled::Done));
     let stop = CancellationToken::new();
@@ -273,9 +287,7 @@ async fn a_graceful_stop_finishes_what_runs_and_hands_back_the_rest(db: TestDb) 
         })
     };
     let process = Process::start(&db, handler);
-    while running.load(Ordering::SeqCst) < 2 || process.engine.held() < 8 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| running.load(Ordering::SeqCst) == 2 && process.engine.held() == 8).await;
     process.stop.cancel();
     gate.notify_one();
     gate.notify_one();
@@ -321,10 +333,10 @@ async fn leases_are_renewed_while_handlers_run(db: TestDb) {
             }
         })
     };
-    let process = Process::with(&db, handler, Duration::from_millis(600), Duration::from_secs(10));
+    let process = Process::with(&db, handler, LEASE_KEPT, Duration::from_secs(10));
     db.wait_for(id, JobState::Running).await;
     // Longer than a lease, in steps: what is watched is the row, not the clock.
-    let end = std::time::Instant::now() + Duration::from_millis(900);
+    let end = std::time::Instant::now() + LEASE_KEPT * 3 / 2;
     while std::time::Instant::now() < end {
         assert_eq!(db.find(id).await.state, JobState::Running);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -367,23 +379,23 @@ async fn a_handler_that_lost_its_lease_is_stopped(db: TestDb) {
         }
     }
     let id = db.add(&Probe { n: 1 }).await;
-    let stopped = Arc::new(AtomicUsize::new(0));
+    let (started, stopped) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
     let handler = {
-        let stopped = Arc::clone(&stopped);
+        let (started, stopped) = (Arc::clone(&started), Arc::clone(&stopped));
         script(move |_, _| {
-            let flag = Flag(Arc::clone(&stopped));
+            let (started, flag) = (Arc::clone(&started), Flag(Arc::clone(&stopped)));
             async move {
                 let _flag = flag;
+                started.notify_one();
                 std::future::pending().await
             }
         })
     };
-    let process = Process::with(&db, handler, Duration::from_millis(300), Duration::from_secs(10));
-    db.wait_for(id, JobState::Running).await;
+    let process = Process::with(&db, handler, Duration::from_secs(1), Duration::from_secs(10));
+    // Claimed is not started: a handler that had not begun would never be called.
+    started.notified().await;
     db.reap_all().await;
-    while stopped.load(Ordering::SeqCst) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| stopped.load(Ordering::SeqCst) == 1).await;
     let engine = process.stop().await;
     assert_eq!(engine.counters().fenced, 1);
     let job = db.find(id).await;
