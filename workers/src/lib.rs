@@ -1,5 +1,7 @@
-//! Callwright's workers: everything that runs in the background and everything that talks to the outside on its own account.
-//! The rules and the state are the engine's; what the product looks like from outside is the API crate's.
+//! Callwright's workers: what talks to the outside, the dial loop, and the runtime of its jobs.
 
+pub mod dialer;
+pub mod provider;
 pub mod queue;
 pub mod schedule;
+pub mod trial;

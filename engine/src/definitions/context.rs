@@ -14,6 +14,8 @@
 //!
 //! Whatever else an enrollment brings (`variables:` of the cadence) is visible under its own name.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 /// Owners whose fields nobody can list: answers and event fields are named by authors and outside systems.
@@ -23,6 +25,10 @@ pub const OPEN_FIELDS: [&str; 1] = ["lead.custom"];
 
 /// One complete example of every variable. Checks render every text with it.
 pub fn sample() -> Value {
+    SAMPLE.clone()
+}
+
+static SAMPLE: LazyLock<Value> = LazyLock::new(|| {
     json!({
         "lead": {
             "firstName": "Alice", "lastName": "Johnson", "fullName": "Alice Johnson", "company": "Johnson Designs",
@@ -45,6 +51,36 @@ pub fn sample() -> Value {
         "event": { "type": "SAMPLE" },
         "cadence": { "key": "sample", "step": "first", "placed": 1 },
     })
+});
+
+/// Gives every variable its place: roots that are missing become empty, their known fields null. Whoever builds the
+/// variables of a call or a decision calls this once, so that texts and conditions may name any field of the list above.
+pub fn complete(variables: &mut Value) {
+    if !variables.is_object() {
+        *variables = json!({});
+    }
+    let Value::Object(given) = variables else { return };
+    for (root, example) in SAMPLE.as_object().into_iter().flatten() {
+        let slot = given.entry(root.clone()).or_insert(Value::Null);
+        let Value::Object(fields) = example else { continue };
+        if slot.is_null() {
+            *slot = json!({});
+        }
+        if let Value::Object(slot) = slot {
+            for field in fields.keys().filter(|field| !slot.contains_key(*field)).cloned().collect::<Vec<_>>() {
+                slot.insert(field, Value::Null);
+            }
+        }
+    }
+    // `lead.custom.ANYTHING` needs somewhere to look.
+    if let Some(custom) = variables.pointer_mut("/lead/custom").filter(|custom| custom.is_null()) {
+        *custom = json!({});
+    }
+}
+
+/// Variables as templates and expressions take them. Convert once per call or decision, not once per text.
+pub fn value(variables: &Value) -> minijinja::Value {
+    minijinja::value::Serde(variables).into()
 }
 
 /// Is the dotted path one that authors may name? `further` are names declared by the definition itself.
@@ -53,11 +89,13 @@ pub fn knows(path: &str, further: &[&str]) -> bool {
     if further.contains(&root) || OPEN.contains(&root) {
         return true;
     }
-    if OPEN_FIELDS.iter().any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))) {
+    if OPEN_FIELDS
+        .iter()
+        .any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    {
         return true;
     }
-    let sample = sample();
-    let mut value = &sample;
+    let mut value = &*SAMPLE;
     for part in path.split('.') {
         match value {
             Value::Object(fields) => match fields.get(part) {
@@ -73,9 +111,8 @@ pub fn knows(path: &str, further: &[&str]) -> bool {
 
 /// Every dotted path, for suggestions.
 pub fn paths() -> Vec<String> {
-    let sample = sample();
     let mut paths = Vec::new();
-    for (root, value) in sample.as_object().into_iter().flatten() {
+    for (root, value) in SAMPLE.as_object().into_iter().flatten() {
         paths.push(root.clone());
         for field in value.as_object().into_iter().flatten().map(|(field, _)| field) {
             paths.push(format!("{root}.{field}"));

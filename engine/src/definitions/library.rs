@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 
@@ -30,7 +30,7 @@ pub struct Library {
     scripts: BTreeMap<String, Arc<Script>>,
     /// Path of every definition, also of those with errors.
     paths: BTreeMap<(DefinitionKind, String), String>,
-    sources: Sources,
+    sources: Arc<Sources>,
 }
 
 /// Prefix of the one-step cadence made up for a single call with a flow.
@@ -43,21 +43,25 @@ impl Library {
         let mut files = Vec::new();
         let mut problems = Vec::new();
         for folder in [flows, cadences] {
-            let shown = folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
+            let shown =
+                folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
             if let Err(error) = collect(folder, &shown, &mut files, 0) {
                 let message = format!("the folder {} cannot be read: {error}", folder.display());
                 problems.push(Diagnostic::error("unreadable", &shown, Place::Bytes(0..0), message));
             }
         }
         files.sort();
-        let (library, mut diagnostics) = Self::from_files(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        let (library, mut diagnostics) =
+            Self::from_files(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
         problems.append(&mut diagnostics);
         (library, problems)
     }
 
     /// The definitions that ship with the binary. They are correct, as a test proves.
     pub fn embedded() -> Self {
-        Self::from_files(embedded::FILES.iter().copied()).0
+        static EMBEDDED: LazyLock<Library> =
+            LazyLock::new(|| Library::from_files(embedded::FILES.iter().copied()).0);
+        EMBEDDED.clone()
     }
 
     /// From (relative path, text), for tests, uploads and the embedded definitions.
@@ -82,7 +86,7 @@ impl Library {
         let mut diagnostics = std::mem::take(&mut workspace.diagnostics);
         workspace.sources.sort(&mut diagnostics);
         library.paths.clone_from(&workspace.declared);
-        library.sources = workspace.sources.clone();
+        library.sources = Arc::new(workspace.sources.clone());
         library.add_single_calls(&mut workspace);
         (library, diagnostics)
     }
@@ -210,9 +214,13 @@ fn collect(folder: &Path, shown: &str, files: &mut Vec<(String, String)>, depth:
         }
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &path, files, depth + 1)?;
-        } else if (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.contains(".test.") {
+        } else if is_yaml(&entry.path()) && !name.contains(".test.") {
             files.push((path, fs::read_to_string(entry.path())?));
         }
     }
     Ok(())
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }

@@ -13,10 +13,10 @@ pub const FUEL: u64 = 20_000;
 const RECURSION: usize = 32;
 const LONGEST_RANGE: i64 = 200;
 
-/// For texts: a missing value is an error, never silence in the callee's ear.
+/// For texts: a missing value is an error, never silence in the callee's ear; only `if` may ask whether it is there.
 pub static TEXTS: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = base();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_formatter(speak);
     environment
 });
@@ -71,8 +71,27 @@ fn base() -> Environment<'static> {
 /// Names of filters and functions, for suggestions.
 pub fn filter_names() -> &'static [&'static str] {
     &[
-        "lower", "upper", "title", "capitalize", "trim", "length", "first", "last", "round", "abs", "int", "float",
-        "min", "max", "default", "join", "times", "money", "date", "phone", "name",
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "trim",
+        "length",
+        "first",
+        "last",
+        "round",
+        "abs",
+        "int",
+        "float",
+        "min",
+        "max",
+        "default",
+        "join",
+        "times",
+        "money",
+        "date",
+        "phone",
+        "name",
     ]
 }
 
@@ -83,7 +102,11 @@ fn speak(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
             Err(Error::new(ErrorKind::UndefinedError, "the value is missing; give one with | default(\"…\")"))
         }
         ValueKind::String | ValueKind::Number | ValueKind::Bool => {
-            write!(out, "{value}").map_err(|_| Error::new(ErrorKind::WriteFailure, "the text is too long"))
+            let written = match value.as_str() {
+                Some(text) => out.write_str(text),
+                None => write!(out, "{value}"),
+            };
+            written.map_err(|_| Error::new(ErrorKind::WriteFailure, "the text is too long"))
         }
         other => Err(Error::new(ErrorKind::InvalidOperation, format!("a {other} cannot be spoken"))),
     }

@@ -166,7 +166,10 @@ impl Db {
 }
 
 fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {
-    let mut migrator = sqlx::migrate::Migrator { migrations: embedded.migrations.clone(), ..sqlx::migrate::Migrator::DEFAULT };
+    let mut migrator = sqlx::migrate::Migrator {
+        migrations: embedded.migrations.clone(),
+        ..sqlx::migrate::Migrator::DEFAULT
+    };
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     migrator
 }
@@ -237,6 +240,7 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ("{skip_n}", "", "FOR UPDATE OF n SKIP LOCKED"),
     ("{lock_n}", "", "FOR UPDATE OF n"),
     ("{lock_a}", "", "FOR UPDATE OF a"),
+    ("{lock_l}", "", "FOR UPDATE OF l"),
     ("{skip_a}", "", "FOR UPDATE OF a SKIP LOCKED"),
     ("{array}", "json_group_array", "json_agg"),
     ("{greatest}", "max", "greatest"),

@@ -140,8 +140,11 @@ static ALL_OF_LEAD: Sql = Sql::new(walk!(
 /// Enrollments due at `now`, oldest first, locked for this transaction; rows another worker holds are passed over.
 pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<Vec<Walk>, StoreError> {
     let sql = DUE.on(tx.dialect());
-    let rows: Vec<WalkRow> =
-        on_db!(tx, |conn| sqlx::query_as(sql).bind(micros(now)).bind(i64::from(limit)).fetch_all(conn).await)?;
+    let rows: Vec<WalkRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(micros(now))
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
     rows.into_iter().map(Walk::try_from).collect()
 }
 
@@ -184,11 +187,20 @@ pub async fn leads(tx: &mut Tx, ids: &[LeadId]) -> Result<Vec<LeadOnFile>, Store
     rows.into_iter().map(LeadOnFile::try_from).collect()
 }
 
+static CALLED_ZONES: &str = "SELECT DISTINCT l.phone, l.phone_zones FROM leads l WHERE l.phone IS NOT NULL";
+
+/// `(E.164, JSON array of zone names)` of every lead with a number: for audits of a whole trial.
+pub async fn called_zones(tx: &mut Tx) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(on_db!(tx, |conn| sqlx::query_as(CALLED_ZONES).fetch_all(conn).await)?)
+}
+
 impl TryFrom<WalkRow> for Walk {
     type Error = StoreError;
 
     fn try_from(row: WalkRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("enrollments", column, &row.id, problem);
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("enrollments", column, &row.id, problem)
+        };
         let lead_id: LeadId = row.lead_id.parse().map_err(|e| bad("lead_id", &e))?;
         let variables: Value = if row.variables == "{}" {
             Value::Object(serde_json::Map::new())
@@ -226,7 +238,8 @@ impl TryFrom<LeadRow> for LeadOnFile {
     type Error = StoreError;
 
     fn try_from(row: LeadRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("leads", column, &row.id, problem);
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("leads", column, &row.id, problem);
         Ok(Self {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
             status: row.status.parse::<LeadStatus>().map_err(|e| bad("status", &e))?,
