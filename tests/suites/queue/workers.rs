@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use callwright_engine::clock::Instant;
 use callwright_engine::id::JobId;
+use callwright_engine::store::Tx;
 use callwright_engine::store::jobs::admin::{self, JobView};
 use callwright_engine::store::jobs::{self, BackOff, JobState, NewJob, ReapPolicy};
 use callwright_workers::queue::{
@@ -34,6 +35,7 @@ on_both! {
     leases_are_renewed_while_handlers_run,
     a_handler_whose_job_was_taken_away_changes_nothing,
     a_handler_that_lost_its_lease_is_stopped,
+    an_outcome_is_kept_while_the_database_does_not_answer,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -401,4 +403,38 @@ async fn a_handler_that_lost_its_lease_is_stopped(db: TestDb) {
     let job = db.find(id).await;
     assert_eq!((job.state, job.deaths), (JobState::Pending, 1));
     assert!(db.in_tx(async |tx| admin::failed(tx, None, None, 1).await.unwrap()).await.is_empty());
+}
+
+async fn an_outcome_is_kept_while_the_database_does_not_answer(db: TestDb) {
+    let id = db.add(&Careful { n: 1 }).await;
+    let (started, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (started, gate) = (Arc::clone(&started), Arc::clone(&gate));
+        script(move |_, _| {
+            let (started, gate) = (Arc::clone(&started), Arc::clone(&gate));
+            async move {
+                started.notify_one();
+                gate.notified().await;
+                Ok(Handled::Done)
+            }
+        })
+    };
+    let process = Process::with(&db, handler, LEASE_KEPT, Duration::from_secs(10));
+    started.notified().await;
+
+    // On SQLite the transaction alone keeps every other writer waiting.
+    let mut blocking = db.db.begin().await.unwrap();
+    if let Tx::Postgres(tx) = &mut blocking {
+        sqlx::query("LOCK TABLE jobs IN EXCLUSIVE MODE").execute(&mut **tx).await.unwrap();
+    }
+    gate.notify_one();
+    let end = std::time::Instant::now() + LEASE_KEPT * 3 / 2;
+    until(|| std::time::Instant::now() > end).await;
+    assert_eq!(process.engine.held(), 1, "not written, not forgotten");
+    blocking.rollback().await.unwrap();
+
+    let job = db.wait_for(id, JobState::Done).await;
+    assert_eq!((job.deaths, job.attempts), (0, 0));
+    let counters = process.stop().await.counters();
+    assert_eq!((counters.claimed, counters.done, counters.fenced), (1, 1, 0));
 }
