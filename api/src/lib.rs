@@ -1,1 +1,3 @@
-//! placeholder
+//! The binary and its parts: commands and outward faces.
+
+pub mod cli;
