@@ -11,7 +11,7 @@ use crate::domain::lead::LeadStatus;
 use crate::domain::suppression::Source;
 use crate::id::{CampaignId, EnrollmentId, LeadId};
 use crate::phone::number::PhoneNumber;
-use crate::phone::zones::Jurisdiction;
+use crate::rules::Jurisdiction;
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
 
