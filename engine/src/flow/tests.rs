@@ -1,5 +1,8 @@
 //! Whole calls over the shipped flows, and small ones for what they do not show.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::callee::{Callee, ScriptedCallee, Wants, converse, leave_message};
@@ -8,9 +11,9 @@ use super::session::{Conversation, Effect, Line, Session};
 use crate::definitions::context;
 use crate::definitions::embedded;
 use crate::definitions::library::{Bundle, Library};
+use crate::definitions::model::flow::{Exit, Flow};
 use crate::domain::outcome::Outcome;
 use rstest::rstest;
-use std::sync::Arc;
 
 fn shipped(flow: &str) -> Arc<Bundle> {
     Library::embedded().flow_bundle(flow).unwrap()
@@ -114,21 +117,32 @@ fn a_campaign_may_go_on_unrecorded() {
     assert!(!recorded(&talk));
 }
 
-const STUBBORN: &str = "
-flow: test
-title: Goes on whatever is said
-steps:
-  consent: { ask_consent: recording, then: { granted: sneak, default: sneak } }
-  sneak: { recording: start, next: ask }
-  ask: { ask: question, then: { accept: yes_please, default: over } }
-  yes_please: { say: fine, end: accepted }
-  over: { end: declined }
-";
+/// A flow as a careless author might get it past every check.
+fn careless(bundle: &Bundle, spoil: impl FnOnce(&mut Flow)) -> BTreeMap<String, Arc<Flow>> {
+    let mut flow = Flow::clone(&bundle.flows["test"]);
+    spoil(&mut flow);
+    BTreeMap::from([("test".to_owned(), Arc::new(flow))])
+}
 
 #[test]
 fn a_flow_that_ignores_a_refusal_is_ended_by_the_interpreter() {
-    let bundle = written(STUBBORN, WORDS);
-    let talk = play(&bundle, "test", vec![said("no"), said("gladly")]);
+    let flow = "
+flow: test
+title: Asks and goes on
+steps:
+  consent: { ask_consent: recording, then: { granted: record, default: over } }
+  record: { recording: start, next: ask }
+  ask: { ask: question, then: { accept: agreed, default: over } }
+  agreed: { say: fine, end: accepted }
+  over: { say: goodbye, end: declined }
+";
+    let bundle = written(flow, WORDS);
+    let flows = careless(&bundle, |flow| {
+        let Exit::Consent { granted, otherwise, .. } = &mut flow.steps[0].exit else { panic!() };
+        *otherwise = *granted;
+    });
+    let program = Program::of_parts(&flows, &bundle.scripts, "test", &context::sample());
+    let talk = converse(&program, "en", &mut ScriptedCallee::inputs([said("no"), said("gladly")]));
     assert_eq!(ended(&talk), (Outcome::Answered, "recording_refused"));
     assert!(!recorded(&talk));
 }
@@ -199,7 +213,7 @@ flow: test
 title: Never gives up by itself
 no_input_limit: 3
 steps:
-  ask: { ask: question, tries: 9, then: { accept: over, default: ask } }
+  ask: { ask: question, tries: 5, then: { accept: over, default: ask } }
   over: { end: accepted }
 ";
     let talk = play(
@@ -289,14 +303,17 @@ steps:
 fn a_loop_ends_politely_and_tells_its_author() {
     let flow = "
 flow: test
-title: Goes round
+title: Goes on
 steps:
-  a: { branch: [{ if: lead.score > 1000, go: over }], otherwise: b }
-  b: { score: 1, next: a }
+  a: { score: 1, next: b }
+  b: { say: hello, next: over }
   over: { end: done }
 ";
     let bundle = written(flow, WORDS);
-    let turn = interpreter::start(&Program::new(&bundle, "test", &context::sample()), "en");
+    let flows =
+        careless(&bundle, |flow| (flow.steps[1].exit, flow.steps[1].actions) = (Exit::Next(0), Vec::new()));
+    let program = Program::of_parts(&flows, &bundle.scripts, "test", &context::sample());
+    let turn = interpreter::start(&program, "en");
     assert_eq!(turn.session.conversation.disposition(), "flow_error");
     assert_eq!(turn.fault.as_deref(), Some("the flow goes round in circles"));
     assert!(heard(&turn.session.conversation, "Goodbye"));
