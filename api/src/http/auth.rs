@@ -1,0 +1,127 @@
+//! Bearer API keys: who is calling and what they may do. Fails closed: a handler that asks for a [`Caller`] on a route that is
+//! not behind [`require`] gets 401.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use callwright_engine::domain::user::{ApiKey, Role};
+use callwright_engine::store::user;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::error::{Answer, ApiError};
+use super::state::{Access, App};
+
+/// Whoever sent the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Stable identity, such as `key:…`; idempotency keys are kept per principal.
+    pub principal: String,
+    /// For records of who did what.
+    pub name: String,
+    pub role: Role,
+}
+
+impl Caller {
+    /// 403 unless the role reaches `least`.
+    pub fn must_be(&self, least: Role) -> Answer<()> {
+        if rank(self.role) >= rank(least) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(format!("this needs the role {least}; this key has the role {}", self.role)))
+    }
+
+    fn of_key(key: &ApiKey) -> Self {
+        Self { principal: format!("key:{}", key.id), name: key.name.clone(), role: key.role }
+    }
+
+    fn developer() -> Self {
+        Self { principal: "dev".to_owned(), name: "developer".to_owned(), role: Role::SuperAdmin }
+    }
+}
+
+const fn rank(role: Role) -> u8 {
+    match role {
+        Role::Agent => 0,
+        Role::Manager => 1,
+        Role::SuperAdmin => 2,
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::unauthorized("no caller is known here"))
+    }
+}
+
+/// Lets a request through only with a valid key, and hands its [`Caller`] on.
+pub async fn require(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    match identify(&app, &request).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn identify(app: &App, request: &Request) -> Answer<Caller> {
+    if app.access == Access::Open {
+        return Ok(Caller::developer());
+    }
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) else {
+        return Err(ApiError::unauthorized("send `Authorization: Bearer KEY`; `callwright key create NAME` makes a key"));
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(ApiError::unauthorized("the Authorization header must be `Bearer KEY`"));
+    }
+    let token = token.trim();
+    if let Some(caller) = app.known_keys.get(token) {
+        return Ok(caller);
+    }
+    let mut tx = app.engine.db.begin().await?;
+    let now = app.engine.time.now(&mut tx).await?;
+    let key = user::verify(&mut tx, token, now).await?;
+    tx.commit().await?;
+    let caller = key.as_ref().map(Caller::of_key).ok_or_else(|| ApiError::unauthorized("this key is not valid"))?;
+    app.known_keys.put(token, caller.clone());
+    Ok(caller)
+}
+
+/// How long a verified key is believed without asking the database: a revoked key stops working within this time.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+/// Keys kept at most; beyond that all are forgotten, which costs one look-up each.
+const MOST_KEYS: usize = 10_000;
+
+/// Keys verified a moment ago, by digest: verification writes (`last_used_at`), and SQLite has one writer.
+#[derive(Debug, Default)]
+pub struct KnownKeys(Mutex<HashMap<[u8; 32], (Caller, Instant)>>);
+
+impl KnownKeys {
+    fn get(&self, token: &str) -> Option<Caller> {
+        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (caller, until) = known.get(&digest(token))?;
+        (*until > Instant::now()).then(|| caller.clone())
+    }
+
+    fn put(&self, token: &str, caller: Caller) {
+        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if known.len() >= MOST_KEYS {
+            known.clear();
+        }
+        known.insert(digest(token), (caller, Instant::now() + BELIEVED_FOR));
+    }
+}
+
+fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
