@@ -356,11 +356,16 @@ CREATE TABLE schedules (
 CREATE TABLE carrier_ledger (
     call_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     attempt_id TEXT COLLATE "C" NOT NULL,
+    enrollment_id TEXT COLLATE "C",
     number TEXT COLLATE "C" NOT NULL,
-    enrollment_step TEXT COLLATE "C" NOT NULL,
+    step TEXT COLLATE "C" NOT NULL,
+    visit BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
     asked_at BIGINT NOT NULL,
+    accepted BIGINT NOT NULL,
+    -- The rest is NULL while the call goes on.
+    status TEXT COLLATE "C",
     ended_at BIGINT,
-    talk_s BIGINT NOT NULL,
-    status TEXT COLLATE "C" NOT NULL,
-    converted BIGINT NOT NULL
+    talk_s BIGINT,
+    converted BIGINT
 );

@@ -356,11 +356,16 @@ CREATE TABLE schedules (
 CREATE TABLE carrier_ledger (
     call_id TEXT NOT NULL PRIMARY KEY,
     attempt_id TEXT NOT NULL,
+    enrollment_id TEXT,
     number TEXT NOT NULL,
-    enrollment_step TEXT NOT NULL,
+    step TEXT NOT NULL,
+    visit INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
     asked_at INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    -- The rest is NULL while the call goes on.
+    status TEXT,
     ended_at INTEGER,
-    talk_s INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    converted INTEGER NOT NULL
+    talk_s INTEGER,
+    converted INTEGER
 ) STRICT;

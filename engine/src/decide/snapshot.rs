@@ -33,7 +33,8 @@ pub struct Snapshot {
     pub enrollment_id: Option<EnrollmentId>,
     pub cadence_hours: Option<Arc<CadenceHours>>,
     pub cadence_limits: Limits,
-    /// The callee asked for this moment: campaign and cadence hours give way; law, preference of the law, caps do not.
+    /// The callee asked for this moment: campaign schedule, cadence hours, the usual preferred time and the minimum gap give
+    /// way; law, suppression, consent and counted caps do not.
     pub promised: bool,
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::check;
 use super::compile::script::COMMON;
 use super::diagnostic::{Diagnostic, Place};
 use super::model::cadence::{Cadence, StepAction};
@@ -29,10 +28,14 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Makes the version again that `sources` were kept of.
-    pub fn from_sources(cadence_key: &str, sources: &BTreeMap<String, String>) -> Result<Self, Vec<Diagnostic>> {
-        let mut workspace = Workspace::read(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())));
-        check::run(&mut workspace);
+    /// Makes the version again that `sources` were kept of. They were checked when they were published; checks that have
+    /// become stricter since must not strand the enrollments pinned to them, so only their shape is read again.
+    pub fn from_sources(
+        cadence_key: &str,
+        sources: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut workspace =
+            Workspace::read(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())));
         Self::assemble(&workspace, cadence_key).ok_or_else(|| {
             let mut problems = std::mem::take(&mut workspace.diagnostics);
             problems.retain(Diagnostic::is_error);
@@ -46,7 +49,10 @@ impl Bundle {
 
     /// `None` when the cadence or anything it needs is missing or broken.
     pub(super) fn assemble(workspace: &Workspace, cadence_key: &str) -> Option<Self> {
-        let file = workspace.cadences.get(cadence_key).filter(|file| !workspace.broken.contains(&file.source.path))?;
+        let file = workspace
+            .cadences
+            .get(cadence_key)
+            .filter(|file| !workspace.broken.contains(&file.source.path))?;
         let cadence = Arc::clone(&file.model);
         let mut sources = vec![&file.source];
         let mut flows = BTreeMap::new();
@@ -55,7 +61,8 @@ impl Bundle {
             if flows.contains_key(&key) {
                 continue;
             }
-            let file = workspace.flows.get(&key).filter(|file| !workspace.broken.contains(&file.source.path))?;
+            let file =
+                workspace.flows.get(&key).filter(|file| !workspace.broken.contains(&file.source.path))?;
             wanted.extend(sub_flows(&file.model));
             sources.push(&file.source);
             flows.insert(key, Arc::clone(&file.model));
@@ -67,11 +74,14 @@ impl Bundle {
         }));
         let mut scripts = BTreeMap::new();
         for key in &names {
-            let file = workspace.scripts.get(key).filter(|file| !workspace.broken.contains(&file.source.path))?;
+            let file =
+                workspace.scripts.get(key).filter(|file| !workspace.broken.contains(&file.source.path))?;
             sources.push(&file.source);
             scripts.insert(key.clone(), Arc::new(workspace.script_with_common(key)?));
         }
-        if let Some(common) = workspace.scripts.get(COMMON).filter(|_| !names.contains(COMMON) && !names.is_empty()) {
+        if let Some(common) =
+            workspace.scripts.get(COMMON).filter(|_| !names.contains(COMMON) && !names.is_empty())
+        {
             sources.push(&common.source);
         }
         Some(Self {

@@ -47,13 +47,47 @@ pub fn sample() -> Value {
     })
 }
 
+/// Gives every variable its place: roots that are missing become empty, their known fields null. Whoever builds the
+/// variables of a call or a decision calls this once, so that texts and conditions may name any field of the list above.
+pub fn complete(variables: &mut Value) {
+    if !variables.is_object() {
+        *variables = json!({});
+    }
+    let Value::Object(given) = variables else { return };
+    let Value::Object(sample) = sample() else { return };
+    for (root, example) in sample {
+        let slot = given.entry(root).or_insert(Value::Null);
+        let Value::Object(fields) = example else { continue };
+        if slot.is_null() {
+            *slot = json!({});
+        }
+        if let Value::Object(slot) = slot {
+            for (field, _) in fields {
+                slot.entry(field).or_insert(Value::Null);
+            }
+        }
+    }
+    // `lead.custom.ANYTHING` needs somewhere to look.
+    if let Some(custom) = variables.pointer_mut("/lead/custom").filter(|custom| custom.is_null()) {
+        *custom = json!({});
+    }
+}
+
+/// Variables as templates and expressions take them. Convert once per call or decision, not once per text.
+pub fn value(variables: &Value) -> minijinja::Value {
+    minijinja::value::Serde(variables).into()
+}
+
 /// Is the dotted path one that authors may name? `further` are names declared by the definition itself.
 pub fn knows(path: &str, further: &[&str]) -> bool {
     let root = path.split('.').next().unwrap_or_default();
     if further.contains(&root) || OPEN.contains(&root) {
         return true;
     }
-    if OPEN_FIELDS.iter().any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))) {
+    if OPEN_FIELDS
+        .iter()
+        .any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    {
         return true;
     }
     let sample = sample();

@@ -62,6 +62,26 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.level == Level::Error
     }
+
+    /// Adds short words under the caret.
+    pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Adds what to do.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Suggests the nearest of `known`, or lists them when nothing is near and the list is short.
+    pub fn suggest<'k>(&mut self, found: &str, known: impl IntoIterator<Item = &'k str>) -> &mut Self {
+        if let Some(help) = suggestion(found, known) {
+            self.help = Some(help);
+        }
+        self
+    }
 }
 
 /// Collects the problems of one file.
@@ -76,50 +96,25 @@ impl<'a> Findings<'a> {
         Self { source, list: Vec::new() }
     }
 
-    pub fn error(&mut self, code: &'static str, place: Place, message: impl Into<String>) -> Note<'_> {
-        self.list.push(Diagnostic::error(code, &self.source.path, place, message));
-        Note(self.list.last_mut())
+    pub fn error(&mut self, code: &'static str, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+        self.list.push_mut(Diagnostic::error(code, &self.source.path, place, message))
     }
 
-    pub fn warning(&mut self, code: &'static str, place: Place, message: impl Into<String>) -> Note<'_> {
-        let warning =
-            Diagnostic { level: Level::Warning, ..Diagnostic::error(code, &self.source.path, place, message) };
-        self.list.push(warning);
-        Note(self.list.last_mut())
+    pub fn warning(
+        &mut self,
+        code: &'static str,
+        place: Place,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let warning = Diagnostic {
+            level: Level::Warning,
+            ..Diagnostic::error(code, &self.source.path, place, message)
+        };
+        self.list.push_mut(warning)
     }
 
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(Diagnostic::is_error)
-    }
-}
-
-/// Adds words to the problem just reported.
-#[derive(Debug)]
-pub struct Note<'a>(Option<&'a mut Diagnostic>);
-
-impl Note<'_> {
-    pub fn label(self, label: impl Into<String>) -> Self {
-        if let Note(Some(diagnostic)) = self {
-            diagnostic.label = Some(label.into());
-            return Note(Some(diagnostic));
-        }
-        self
-    }
-
-    pub fn help(self, help: impl Into<String>) -> Self {
-        if let Note(Some(diagnostic)) = self {
-            diagnostic.help = Some(help.into());
-            return Note(Some(diagnostic));
-        }
-        self
-    }
-
-    /// Suggests the nearest of `known`, or lists them when nothing is near and the list is short.
-    pub fn suggest<'k>(self, found: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
-        match suggestion(found, known) {
-            Some(help) => self.help(help),
-            None => self,
-        }
     }
 }
 

@@ -1,5 +1,33 @@
 //! The shipped definitions, compiled into the binary so that it works from any folder. A test holds this list and the
 //! folders together.
 
-/// (relative path, text)
-pub const FILES: &[(&str, &str)] = &[];
+macro_rules! shipped {
+    ($($path:literal),+ $(,)?) => {
+        &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../", $path)))),+]
+    };
+}
+
+/// (relative path, text) of every shipped definition.
+pub const FILES: &[(&str, &str)] = shipped![
+    "cadences/new-lead.yaml",
+    "cadences/outbound-caller.yaml",
+    "cadences/price-drop.yaml",
+    "cadences/qualification.yaml",
+    "cadences/replay.yaml",
+    "cadences/trial-nurture.yaml",
+    "flows/new-lead.yaml",
+    "flows/outbound-caller.yaml",
+    "flows/price-drop.yaml",
+    "flows/qualification.yaml",
+    "flows/replay.yaml",
+    "flows/scripts/common.yaml",
+    "flows/scripts/missed-you.yaml",
+    "flows/scripts/new-lead.yaml",
+    "flows/scripts/outbound-caller.yaml",
+    "flows/scripts/price-drop.yaml",
+    "flows/scripts/qualification.yaml",
+    "flows/scripts/replay.yaml",
+    "flows/scripts/trial-ending.yaml",
+    "flows/scripts/trial-nurture.yaml",
+    "flows/trial-nurture.yaml",
+];

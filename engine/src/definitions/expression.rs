@@ -48,6 +48,11 @@ impl Expression {
         Ok(Self(Arc::new(Inner { source: source.to_owned(), compiled, ordered: ordered_paths(source) })))
     }
 
+    /// Stands where an author's expression could not be read, so that the rest of the file is still looked at.
+    pub(super) fn never() -> Option<Self> {
+        Self::compile("false").ok()
+    }
+
     /// Does the condition hold?
     pub fn eval_bool(&self, context: &Value) -> Result<bool, ExpressionError> {
         if self.0.ordered.iter().any(|path| is_missing(context, path)) {

@@ -15,7 +15,8 @@ fn wrong(words: impl Into<String>) -> Error {
 
 /// `value | default("there")`: also for null and for empty texts, which nobody wants to hear.
 pub fn default(value: &Value, other: Option<Value>) -> Value {
-    let is_empty = value.is_undefined() || value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty());
+    let is_empty =
+        value.is_undefined() || value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty());
     if is_empty { other.unwrap_or_else(|| Value::from("")) } else { value.clone() }
 }
 
@@ -36,7 +37,8 @@ pub fn join(list: &Value, separator: Option<&str>) -> Result<String, Error> {
 
 /// `price | times(0.9)`: numbers only; the operator would also repeat texts.
 pub fn times(value: &Value, factor: &Value) -> Result<Value, Error> {
-    let product = decimal(value)?.checked_mul(decimal(factor)?).ok_or_else(|| wrong("the product is too large"))?;
+    let product =
+        decimal(value)?.checked_mul(decimal(factor)?).ok_or_else(|| wrong("the product is too large"))?;
     let product = product.normalize();
     Ok(i64::try_from(product)
         .ok()
@@ -48,7 +50,11 @@ pub fn times(value: &Value, factor: &Value) -> Result<Value, Error> {
 /// (`{amount, currency}`), or the call's `currency`, `product.currency`, `offer.currency`.
 pub fn money(state: &State, value: &Value, currency: Option<&str>) -> Result<String, Error> {
     let own = value.get_attr("currency").ok().and_then(|code| code.as_str().map(str::to_owned));
-    let amount = value.get_attr("amount").ok().filter(|amount| !amount.is_undefined()).unwrap_or_else(|| value.clone());
+    let amount = value
+        .get_attr("amount")
+        .ok()
+        .filter(|amount| !amount.is_undefined())
+        .unwrap_or_else(|| value.clone());
     let code = currency
         .map(str::to_owned)
         .or(own)
@@ -69,9 +75,10 @@ fn call_currency(state: &State) -> Option<String> {
 
 fn decimal(value: &Value) -> Result<Decimal, Error> {
     let text = value.to_string();
-    text.trim().parse().or_else(|_| Decimal::from_scientific(text.trim())).map_err(|_| {
-        wrong(format!("a number is needed, not a {}", value.kind()))
-    })
+    text.trim()
+        .parse()
+        .or_else(|_| Decimal::from_scientific(text.trim()))
+        .map_err(|_| wrong(format!("a number is needed, not a {}", value.kind())))
 }
 
 fn format_money(amount: Decimal, currency: &str) -> String {
@@ -82,7 +89,11 @@ fn format_money(amount: Decimal, currency: &str) -> String {
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let indian = currency == "INR";
     // Indian speech and print drop the empty paise; dollars keep their cents.
-    let fraction = if fraction.is_empty() || (indian && fraction == "00") { String::new() } else { format!(".{fraction}") };
+    let fraction = if fraction.is_empty() || (indian && fraction == "00") {
+        String::new()
+    } else {
+        format!(".{fraction}")
+    };
     let number = format!("{}{fraction}", group(whole, indian));
     match currency {
         "INR" => format!("{sign}₹ {number}"),
@@ -100,7 +111,7 @@ fn group(digits: &str, indian: bool) -> String {
     let mut text = String::with_capacity(count + count / 2);
     for (index, digit) in digits.chars().enumerate() {
         let left = count - index;
-        let boundary = if indian { left == 3 || (left > 3 && left % 2 == 1) } else { left % 3 == 0 };
+        let boundary = if indian { left == 3 || (left > 3 && left % 2 == 1) } else { left.is_multiple_of(3) };
         if index > 0 && boundary {
             text.push(',');
         }
@@ -128,7 +139,9 @@ pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String,
         "short" => format!("{number} {}", day.format("%b")),
         "long" if american => format!("{month} {number}, {}", day.year()),
         "long" => format!("{number} {month} {}", day.year()),
-        other => return Err(wrong(format!("date style `{other}` is unknown; use long, short, weekday or time"))),
+        other => {
+            return Err(wrong(format!("date style `{other}` is unknown; use long, short, weekday or time")));
+        }
     })
 }
 
@@ -165,7 +178,8 @@ pub fn phone(value: &Value) -> Result<String, Error> {
             format!("{} {}", &number[2..7], &number[7..])
         }
         (_, number) => {
-            let groups: Vec<&str> = (0..number.len()).step_by(3).map(|at| &number[at..(at + 3).min(number.len())]).collect();
+            let groups: Vec<&str> =
+                (0..number.len()).step_by(3).map(|at| &number[at..(at + 3).min(number.len())]).collect();
             groups.join(" ")
         }
     })
@@ -178,7 +192,8 @@ fn north_american(number: &str) -> String {
 /// `lead.firstName | name`: without markup, digits or shouting, at most 60 characters.
 pub fn name(value: &Value, _: Rest<Value>) -> Result<String, Error> {
     let text = value.as_str().ok_or_else(|| wrong("a name is needed"))?;
-    let clean: String = text.chars().filter(|c| c.is_alphabetic() || " '’-.".contains(*c) || is_mark(*c)).take(60).collect();
+    let clean: String =
+        text.chars().filter(|c| c.is_alphabetic() || " '’-.".contains(*c) || is_mark(*c)).take(60).collect();
     let words: Vec<String> = clean.split_whitespace().map(capitalised).collect();
     if words.is_empty() { Err(wrong("a name is needed")) } else { Ok(words.join(" ")) }
 }
@@ -195,5 +210,7 @@ fn capitalised(word: &str) -> String {
         return word.to_owned();
     }
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect()
+    })
 }

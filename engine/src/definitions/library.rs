@@ -43,14 +43,16 @@ impl Library {
         let mut files = Vec::new();
         let mut problems = Vec::new();
         for folder in [flows, cadences] {
-            let shown = folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
+            let shown =
+                folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
             if let Err(error) = collect(folder, &shown, &mut files, 0) {
                 let message = format!("the folder {} cannot be read: {error}", folder.display());
                 problems.push(Diagnostic::error("unreadable", &shown, Place::Bytes(0..0), message));
             }
         }
         files.sort();
-        let (library, mut diagnostics) = Self::from_files(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        let (library, mut diagnostics) =
+            Self::from_files(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
         problems.append(&mut diagnostics);
         (library, problems)
     }
@@ -210,9 +212,13 @@ fn collect(folder: &Path, shown: &str, files: &mut Vec<(String, String)>, depth:
         }
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &path, files, depth + 1)?;
-        } else if (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.contains(".test.") {
+        } else if is_yaml(&entry.path()) && !name.contains(".test.") {
             files.push((path, fs::read_to_string(entry.path())?));
         }
     }
     Ok(())
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }

@@ -27,4 +27,6 @@ pub mod template;
 mod workspace;
 
 #[cfg(test)]
+mod template_tests;
+#[cfg(test)]
 mod tests;

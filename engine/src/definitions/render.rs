@@ -43,6 +43,11 @@ impl Sources {
         parsed.or_else(|| self.unparsed.get(path).map(String::as_str))
     }
 
+    /// Paths of all files, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.parsed.keys().chain(self.unparsed.keys()).map(String::as_str)
+    }
+
     fn span(&self, diagnostic: &Diagnostic) -> Range<usize> {
         match (self.parsed.get(&diagnostic.file), &diagnostic.place) {
             (Some(source), place) => source.span(place),
@@ -61,7 +66,9 @@ impl Sources {
 
     /// Sorts by file and place, so that a reader works from top to bottom.
     pub fn sort(&self, diagnostics: &mut [Diagnostic]) {
-        diagnostics.sort_by_cached_key(|each| (each.file.clone(), self.span(each).start, each.code, each.message.clone()));
+        diagnostics.sort_by_cached_key(|each| {
+            (each.file.clone(), self.span(each).start, each.code, each.message.clone())
+        });
     }
 }
 
@@ -113,7 +120,8 @@ pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
         1 => Some(format!("1 {word}")),
         many => Some(format!("{many} {word}s")),
     };
-    let parts: Vec<String> = [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
+    let parts: Vec<String> =
+        [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
     if parts.is_empty() { None } else { Some(parts.join(" and ")) }
 }
 

@@ -13,10 +13,10 @@ pub const FUEL: u64 = 20_000;
 const RECURSION: usize = 32;
 const LONGEST_RANGE: i64 = 200;
 
-/// For texts: a missing value is an error, never silence in the callee's ear.
+/// For texts: a missing value is an error, never silence in the callee's ear; only `if` may ask whether it is there.
 pub static TEXTS: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = base();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_formatter(speak);
     environment
 });
@@ -71,8 +71,27 @@ fn base() -> Environment<'static> {
 /// Names of filters and functions, for suggestions.
 pub fn filter_names() -> &'static [&'static str] {
     &[
-        "lower", "upper", "title", "capitalize", "trim", "length", "first", "last", "round", "abs", "int", "float",
-        "min", "max", "default", "join", "times", "money", "date", "phone", "name",
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "trim",
+        "length",
+        "first",
+        "last",
+        "round",
+        "abs",
+        "int",
+        "float",
+        "min",
+        "max",
+        "default",
+        "join",
+        "times",
+        "money",
+        "date",
+        "phone",
+        "name",
     ]
 }
 

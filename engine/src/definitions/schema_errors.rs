@@ -16,15 +16,59 @@ static VALIDATORS: LazyLock<[Validator; 3]> = LazyLock::new(|| {
     })
 });
 
-/// Reports everything in which `value` departs from the schema. Patterns are left to `compile`, which says more.
-pub fn report(kind: DefinitionKind, value: &Value, findings: &mut Findings<'_>) {
+/// Reports everything in which `value` departs from the schema, and takes the offending parts out, so that the rest can be
+/// compiled and all its problems are reported at once. Patterns are left to `compile`, which says more.
+pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'_>) {
     let validator = match kind {
         DefinitionKind::Flow => &VALIDATORS[0],
         DefinitionKind::Script => &VALIDATORS[1],
         DefinitionKind::Cadence => &VALIDATORS[2],
     };
+    let mut offending: Vec<String> = Vec::new();
     for error in validator.iter_errors(value) {
         explain(kind, &error, findings);
+        let pointer = error.instance_path().to_string();
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                offending.extend(unexpected.iter().map(|key| format!("{pointer}/{}", escape(key))));
+            }
+            ValidationErrorKind::Pattern { .. } | ValidationErrorKind::MinProperties { .. } => {}
+            _ => offending.push(pointer),
+        }
+    }
+    take_out_all(value, offending);
+    // What is left may now lack an obligatory key: its owner goes too.
+    for _ in 0..MAX_DEPTH_OF_SHAPES {
+        let lacking = validator
+            .iter_errors(value)
+            .filter(|error| !matches!(error.kind(), ValidationErrorKind::Pattern { .. }));
+        let lacking: Vec<String> = lacking.map(|error| error.instance_path().to_string()).collect();
+        if lacking.is_empty() {
+            return;
+        }
+        take_out_all(value, lacking);
+    }
+}
+
+/// Owners of owners: no definition nests its obligatory keys deeper.
+const MAX_DEPTH_OF_SHAPES: usize = 4;
+
+fn take_out_all(value: &mut Value, mut pointers: Vec<String>) {
+    pointers.sort();
+    for pointer in pointers.iter().rev() {
+        take_out(value, pointer);
+    }
+}
+
+/// Takes out the nearest key above a place. Lists keep their length, because other messages count their entries.
+fn take_out(value: &mut Value, pointer: &str) {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    match value.pointer_mut(parent) {
+        Some(Value::Object(map)) => {
+            map.shift_remove(&last.replace("~1", "/").replace("~0", "~"));
+        }
+        Some(Value::Array(_)) => take_out(value, parent),
+        _ => {}
     }
 }
 
@@ -38,7 +82,9 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
             for key in unexpected {
                 let place = Place::key(format!("{pointer}/{}", escape(key)));
                 let help = suggestion(key, known.iter().map(String::as_str));
-                let note = findings.error("unknown-key", place, format!("{name} has no key `{key}`")).label("unknown key");
+                let note = findings
+                    .error("unknown-key", place, format!("{name} has no key `{key}`"))
+                    .label("unknown key");
                 if let Some(help) = help {
                     note.help(help);
                 }
@@ -53,7 +99,9 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
         ValidationErrorKind::Type { kind } => {
             wrong_type(findings, pointer, &name, &expected_types(kind), instance);
         }
-        ValidationErrorKind::Enum { options } => not_among(findings, pointer, &name, instance, &strings(options)),
+        ValidationErrorKind::Enum { options } => {
+            not_among(findings, pointer, &name, instance, &strings(options));
+        }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             explain_choice(kind, error, context, findings);
         }
@@ -61,24 +109,39 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
             let least = matches!(error.kind(), ValidationErrorKind::Minimum { .. });
             let bound = if least { "at least" } else { "at most" };
             findings
-                .error("out-of-range", Place::value(pointer), format!("{name} must be {bound} {limit}, not {instance}"))
+                .error(
+                    "out-of-range",
+                    Place::value(pointer),
+                    format!("{name} must be {bound} {limit}, not {instance}"),
+                )
                 .label(format!("{bound} {limit}"));
         }
         ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinProperties { .. } => {
-            findings.error("empty", Place::key(pointer), format!("{name} is too short")).label("needs an entry");
+            findings
+                .error("empty", Place::key(pointer), format!("{name} is too short"))
+                .label("needs an entry");
         }
         ValidationErrorKind::MaxItems { limit } => {
-            findings.error("too-many", Place::key(pointer), format!("{name} may have at most {limit} entries"));
+            findings.error(
+                "too-many",
+                Place::key(pointer),
+                format!("{name} may have at most {limit} entries"),
+            );
         }
         ValidationErrorKind::Pattern { .. } if is_name(&pointer) => {
             let text = instance.as_str().unwrap_or_default();
+            let pointer_of_name = pointer.clone();
             findings
                 .error("bad-name", Place::value(pointer), format!("`{text}` cannot be a name"))
-                .label("lower-case letters, digits, `-` and `_`, beginning with a letter");
+                .label(name_rule(&pointer_of_name));
         }
         ValidationErrorKind::Pattern { .. } => {}
         other => {
-            findings.error("schema", Place::value(pointer), format!("{name} is not allowed here ({})", other.keyword()));
+            findings.error(
+                "schema",
+                Place::value(pointer),
+                format!("{name} is not allowed here ({})", other.keyword()),
+            );
         }
     }
 }
@@ -86,7 +149,19 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
 /// Keys that hold names: their pattern has no better explanation elsewhere.
 fn is_name(pointer: &str) -> bool {
     let last = pointer.rsplit('/').next().unwrap_or_default();
-    matches!(last, "flow" | "script" | "cadence" | "id" | "arm" | "end" | "result" | "record_event" | "save_as")
+    matches!(
+        last,
+        "flow" | "script" | "cadence" | "id" | "arm" | "end" | "result" | "record_event" | "save_as"
+    )
+}
+
+fn name_rule(pointer: &str) -> &'static str {
+    match pointer.rsplit('/').next().unwrap_or_default() {
+        "record_event" => "letters, digits, `_` and `.`, such as OFFER_ACCEPTED",
+        "save_as" => "letters, digits and `_`, beginning with a letter",
+        "end" | "result" => "lower-case letters, digits and `_`, such as not_interested",
+        _ => "lower-case letters, digits, `-` and `_`, beginning with a letter",
+    }
 }
 
 /// Several shapes are allowed: speak about the one whose type fits, or list the shapes.
@@ -101,9 +176,15 @@ fn explain_choice(
     let name = display_name(&here);
     let is_shape = |inner: &ValidationError<'_>| {
         inner.instance_path().to_string() == here
-            && matches!(inner.kind(), ValidationErrorKind::Type { .. } | ValidationErrorKind::Constant { .. } | ValidationErrorKind::Enum { .. })
+            && matches!(
+                inner.kind(),
+                ValidationErrorKind::Type { .. }
+                    | ValidationErrorKind::Constant { .. }
+                    | ValidationErrorKind::Enum { .. }
+            )
     };
-    let fitting = context.iter().filter(|branch| !branch.iter().any(is_shape)).min_by_key(|branch| branch.len());
+    let fitting =
+        context.iter().filter(|branch| !branch.iter().any(is_shape)).min_by_key(|branch| branch.len());
     if let Some(branch) = fitting {
         for inner in branch {
             explain(kind, inner, findings);
@@ -114,7 +195,9 @@ fn explain_choice(
     let mut types = Vec::new();
     for inner in context.iter().flatten() {
         match inner.kind() {
-            ValidationErrorKind::Constant { expected_value } => words.extend(expected_value.as_str().map(str::to_owned)),
+            ValidationErrorKind::Constant { expected_value } => {
+                words.extend(expected_value.as_str().map(str::to_owned));
+            }
             ValidationErrorKind::Enum { options } => words.extend(strings(options)),
             ValidationErrorKind::Type { kind } if inner.instance_path().to_string() == here => {
                 types.push(expected_types(kind));
@@ -150,7 +233,9 @@ fn not_among(findings: &mut Findings<'_>, pointer: String, name: &str, found: &V
     let note = findings
         .error("unknown-word", Place::value(pointer), format!("{name} cannot be `{text}`"))
         .label(format!("expected {}", list.join(", ")));
-    if let Some(help) = suggestion(text, options.iter().map(String::as_str)).filter(|help| help.starts_with("did")) {
+    if let Some(help) =
+        suggestion(text, options.iter().map(String::as_str)).filter(|help| help.starts_with("did"))
+    {
         note.help(help);
     }
 }

@@ -82,7 +82,9 @@ impl Source {
                     node = &entry.value;
                 }
                 Kind::List(items) => {
-                    let Some(item) = segment.parse().ok().and_then(|index: usize| items.get(index)) else { break };
+                    let Some(item) = segment.parse().ok().and_then(|index: usize| items.get(index)) else {
+                        break;
+                    };
                     key = None;
                     node = item;
                 }
@@ -137,9 +139,9 @@ impl Node {
         match &self.kind {
             Kind::Scalar(value) => value.clone(),
             Kind::List(items) => items.iter().map(Node::to_json).collect(),
-            Kind::Map(entries) => {
-                Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
-            }
+            Kind::Map(entries) => Value::Object(
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect(),
+            ),
         }
     }
 }
@@ -171,15 +173,18 @@ fn options() -> Options {
 }
 
 fn unreadable(path: &str, text: &str, error: &Error) -> Diagnostic {
+    let words = error.to_string();
+    let is_budget = words.contains("budget") || words.contains("recursion limit") || words.contains("alias");
     let (code, help) = match error {
         Error::DuplicateMappingKey { .. } => ("duplicate-key", Some("keep one of them")),
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
-            ("too-complex", Some("write it out without anchors, or split the file"))
+        _ if words.contains("Documents {") => {
+            ("several-documents", Some("put each definition into its own file, without `---`"))
         }
-        Error::MultipleDocuments { .. } => ("several-documents", Some("put each definition into its own file")),
+        _ if is_budget => ("too-complex", Some("write it out without anchors, or split the file")),
+        _ if words.contains("flow mapping") => (
+            "yaml-syntax",
+            Some("inside { … }, put texts with [ ] { } , or : into quotes, or write one key per line"),
+        ),
         _ => ("yaml-syntax", None),
     };
     let place = error.location().map_or(0..0, |at| {
@@ -189,7 +194,11 @@ fn unreadable(path: &str, text: &str, error: &Error) -> Diagnostic {
     });
     let message = match error {
         Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` stands here twice"),
-        other => first_sentence(&other.to_string()),
+        _ if code == "several-documents" => "the file holds more than one document".to_owned(),
+        _ if code == "too-complex" => format!(
+            "the file is too complex: at most {MAX_NODES} values, {MAX_ALIASES} aliases and {MAX_DEPTH} levels are read"
+        ),
+        _ => first_sentence(&words),
     };
     let mut diagnostic = Diagnostic::error(code, path, Place::Bytes(place), message);
     diagnostic.help = help.map(str::to_owned);
@@ -257,7 +266,14 @@ impl<'de> Visitor<'de> for BareVisitor {
         f.write_str("a YAML value")
     }
 
-    scalars!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str), visit_string(String));
+    scalars!(
+        visit_bool(bool),
+        visit_i64(i64),
+        visit_u64(u64),
+        visit_f64(f64),
+        visit_str(&str),
+        visit_string(String)
+    );
 
     fn visit_unit<E>(self) -> Result<Kind, E> {
         Ok(Kind::Scalar(Value::Null))

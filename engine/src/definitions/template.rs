@@ -57,9 +57,13 @@ pub struct TemplateError {
 impl Template {
     /// Compiles `source`; `name` appears in errors only.
     pub fn compile(name: &str, source: &str) -> Result<Self, TemplateError> {
-        let failed = |message: String| TemplateError { name: name.to_owned(), message, line: None, missing: false };
+        let failed =
+            |message: String| TemplateError { name: name.to_owned(), message, line: None, missing: false };
         if source.len() > MAX_SOURCE_BYTES {
-            return Err(failed(format!("it has {} bytes; at most {MAX_SOURCE_BYTES} are allowed", source.len())));
+            return Err(failed(format!(
+                "it has {} bytes; at most {MAX_SOURCE_BYTES} are allowed",
+                source.len()
+            )));
         }
         let kind = if source.contains("{{") || source.contains("{%") || source.contains("{#") {
             lint(source).map_err(failed)?;
@@ -72,6 +76,11 @@ impl Template {
             Compiled::Plain
         };
         Ok(Self { name: name.into(), source: source.into(), kind })
+    }
+
+    /// An empty text.
+    pub(super) fn plain(name: &str) -> Self {
+        Self { name: name.into(), source: "".into(), kind: Compiled::Plain }
     }
 
     /// The text for one call. A missing value is an error, so that nobody hears half a sentence.
@@ -110,7 +119,10 @@ impl Template {
 
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Template").field("name", &self.name).field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("Template")
+            .field("name", &self.name)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,6 +147,7 @@ impl TemplateError {
 pub(super) fn explain(error: &Error) -> String {
     match error.kind() {
         ErrorKind::OutOfFuel => "it takes too many steps; loops must be short".to_owned(),
+        ErrorKind::UndefinedError => "a value is missing; give it one with | default(\"…\")".to_owned(),
         ErrorKind::WriteFailure => "it produces too much text".to_owned(),
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
             let words = error.detail().unwrap_or("unknown filter");
@@ -178,14 +191,13 @@ fn end_of_code(code: &str, close: &str) -> Option<usize> {
     let mut quote = None;
     let mut escaped = false;
     for (at, c) in code.char_indices() {
-        match quote {
+        match (quote, c) {
             _ if escaped => escaped = false,
-            Some(_) if c == '\\' => escaped = true,
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if code[at..].starts_with(close) => return Some(at),
-            None => {}
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, _) if code[at..].starts_with(close) => return Some(at),
+            _ => {}
         }
     }
     None

@@ -1,1 +1,204 @@
-//! Tests of the definitions as a whole.
+//! Tests of the definitions as a whole: the shipped ones, files with every kind of mistake, versions and reloads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::bundle::Bundle;
+use super::library::{Library, LibraryHandle};
+use super::schema::{DefinitionKind, schema};
+use super::source::Source;
+use super::workspace::Workspace;
+use super::{embedded, render};
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+#[test]
+fn shipped_definitions_have_no_problems() {
+    let (library, diagnostics) = Library::from_files(embedded::FILES.iter().copied());
+    assert_eq!(render::terminal(&diagnostics, library.sources(), false), "");
+    let keys: Vec<&str> = library.bundles().map(|bundle| bundle.cadence.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        ["new-lead", "outbound-caller", "price-drop", "qualification", "replay", "trial-nurture"]
+    );
+}
+
+#[test]
+fn embedded_definitions_are_exactly_the_files_of_the_folders() {
+    let (library, diagnostics) = Library::load(&root().join("flows"), &root().join("cadences"));
+    assert_eq!(diagnostics, []);
+    for (path, text) in embedded::FILES {
+        assert_eq!(library.sources().text(path), Some(*text), "{path}");
+    }
+    assert_eq!(library.sources().paths().count(), embedded::FILES.len());
+}
+
+#[test]
+fn every_shipped_text_is_there_in_english_and_hinglish() {
+    for script in Library::embedded().scripts() {
+        let texts = |code: &str| script.languages[code].texts.keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(texts("en"), texts("hi-Latn"), "{}", script.key);
+    }
+}
+
+#[test]
+fn every_mistake_is_explained() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/definitions/fixtures/err");
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().replace(".yaml", ""))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 25);
+    for name in names {
+        let text = fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap();
+        let path = format!("{name}.yaml");
+        let replaces_common = text.starts_with("script: common");
+        let shipped = embedded::FILES
+            .iter()
+            .copied()
+            .filter(|(path, _)| !replaces_common || !path.ends_with("common.yaml"));
+        let (library, mut diagnostics) = Library::from_files(shipped.chain([(path.as_str(), text.as_str())]));
+        if replaces_common {
+            diagnostics.truncate(2);
+        } else {
+            diagnostics.retain(|each| each.file == path);
+        }
+        assert!(!diagnostics.is_empty(), "{name} is found to be correct");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("err-{name}"), render::terminal(&diagnostics, library.sources(), false));
+        });
+    }
+}
+
+#[test]
+fn diagnostics_have_a_form_for_machines_and_one_for_pull_requests() {
+    let file = (
+        "cadences/renewal.yaml",
+        "cadence: renewal\ntitle: Renewal\nsteps:\n  - id: follow-up\n    call: trial-nurtur\n",
+    );
+    let (library, diagnostics) = Library::from_files(embedded::FILES.iter().copied().chain([file]));
+    insta::assert_snapshot!(render::github(&diagnostics, library.sources()));
+    insta::assert_json_snapshot!(render::json(&diagnostics, library.sources()));
+}
+
+#[test]
+fn a_broken_file_is_left_out_and_the_rest_stays_usable() {
+    let broken = ("flows/price-drop.yaml", "flow: price-drop\ntitle: Broken\n");
+    let others = embedded::FILES.iter().copied().filter(|(path, _)| *path != broken.0);
+    let (library, diagnostics) = Library::from_files(others.chain([broken]));
+    assert!(diagnostics.iter().all(|each| each.file == broken.0), "{diagnostics:?}");
+    assert!(library.flow("price-drop").is_none());
+    assert!(library.bundle("price-drop").is_none());
+    assert!(library.bundle("new-lead").is_some());
+}
+
+#[test]
+fn reload_keeps_the_last_good_version_of_a_broken_file() {
+    let handle = LibraryHandle::new(Library::embedded());
+    let before = handle.current().bundle("price-drop").unwrap();
+    let broken = ("flows/price-drop.yaml", "flow: [");
+    let others = || embedded::FILES.iter().copied().filter(|(path, _)| *path != broken.0);
+    handle.reload(Library::from_files(others().chain([broken])).0);
+    assert_eq!(handle.current().bundle("price-drop").unwrap().hash, before.hash);
+    assert!(handle.current().flow_bundle("price-drop").is_some());
+
+    handle.reload(Library::from_files(others().filter(|(path, _)| *path != "cadences/price-drop.yaml")).0);
+    assert!(handle.current().bundle("price-drop").is_none(), "a deleted cadence is gone");
+}
+
+#[test]
+fn hash_ignores_comments_layout_and_file_names_and_nothing_else() {
+    let original = Library::embedded().bundle("price-drop").unwrap();
+    let rewritten: Vec<(String, String)> = original
+        .sources
+        .iter()
+        .map(|(path, text)| {
+            (
+                format!("elsewhere/{path}"),
+                format!("# a comment\n{text}\n\n# another\n").replace("{ say: ", "{  say:  "),
+            )
+        })
+        .collect();
+    let same = Bundle::from_sources("price-drop", &rewritten.iter().cloned().collect()).unwrap();
+    assert_eq!(same.hash, original.hash);
+
+    for (path, text) in &original.sources {
+        let mut changed: BTreeMap<String, String> = original.sources.clone();
+        changed.insert(path.clone(), text.replacen("title: ", "title: New: ".trim_end_matches(": "), 1));
+        let other = Bundle::from_sources("price-drop", &changed).unwrap();
+        assert_ne!(other.hash, original.hash, "{path}");
+    }
+}
+
+#[test]
+fn bundles_come_back_from_their_own_sources() {
+    let library = Library::embedded();
+    let singles = library.flows().filter_map(|flow| library.flow_bundle(&flow.key));
+    for bundle in library.bundles().cloned().chain(singles) {
+        let again = Bundle::from_sources(&bundle.cadence.key, &bundle.sources).unwrap();
+        assert_eq!(again.hash, bundle.hash);
+        assert_eq!(again.sources, bundle.sources);
+        assert_eq!(format!("{:?}", again.cadence), format!("{:?}", bundle.cadence));
+        assert_eq!(format!("{:?}", again.flows), format!("{:?}", bundle.flows));
+        assert_eq!(format!("{:?}", again.scripts), format!("{:?}", bundle.scripts));
+    }
+}
+
+#[test]
+fn incomplete_sources_are_refused_with_a_reason() {
+    let bundle = Library::embedded().bundle("new-lead").unwrap();
+    let mut sources = bundle.sources.clone();
+    sources.remove("flows/new-lead.yaml");
+    let problems = Bundle::from_sources("new-lead", &sources).unwrap_err();
+    assert_eq!(problems[0].code, "incomplete");
+}
+
+#[test]
+fn schemas_accept_every_shipped_file_and_are_valid_themselves() {
+    for kind in DefinitionKind::ALL.iter().copied() {
+        jsonschema::meta::validate(schema(kind)).unwrap();
+        let validator = jsonschema::validator_for(schema(kind)).unwrap();
+        let files = embedded::FILES.iter().filter(|(_, text)| text.contains(&format!("\n{kind}: ")));
+        for (path, text) in files {
+            let value = Source::parse(path, text).unwrap().root.to_json();
+            let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn schemas_carry_stable_ids_and_a_description_of_every_key() {
+    for kind in DefinitionKind::ALL.iter().copied() {
+        let schema = schema(kind);
+        assert_eq!(schema["$id"], format!("https://callwright.dev/schema/{kind}.schema.json"));
+        let definitions = schema["$defs"].as_object().into_iter().flatten().map(|(_, definition)| definition);
+        for owner in definitions.chain([schema]) {
+            for (key, property) in owner["properties"].as_object().into_iter().flatten() {
+                assert!(property.get("description").is_some(), "{kind}: {key} has no description");
+            }
+        }
+    }
+}
+
+/// What the schema refuses, `check` refuses too: patterns are explained by the compiler instead of the schema.
+#[test]
+fn nothing_the_schema_refuses_passes_unnoticed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/definitions/fixtures/err");
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let Ok(source) = Source::parse("x.yaml", &text) else { continue };
+        let value = source.root.to_json();
+        let Some(kind) = DefinitionKind::ALL.iter().copied().find(|kind| value.get(kind.as_str()).is_some())
+        else {
+            continue;
+        };
+        let refused = !jsonschema::validator_for(schema(kind)).unwrap().is_valid(&value);
+        let workspace = Workspace::read([("x.yaml", text.as_str())]);
+        assert!(!refused || workspace.broken.contains("x.yaml"), "{value}");
+    }
+}

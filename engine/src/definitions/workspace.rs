@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::compile::{self, script::COMMON};
 use super::diagnostic::{Diagnostic, Findings, Place, suggestion};
+use super::embedded;
 use super::model::cadence::Cadence;
 use super::model::flow::Flow;
 use super::model::script::Script;
@@ -16,7 +17,8 @@ use super::schema::DefinitionKind;
 use super::schema_errors;
 use super::source::Source;
 
-/// A definition that compiled, with what checks need to point into its file.
+/// A definition that compiled, with what checks need to point into its file. One whose file has errors (`Workspace::broken`)
+/// is there only so that its other problems are found too.
 #[derive(Debug)]
 pub struct Compiled<R, M> {
     pub source: Source,
@@ -47,6 +49,13 @@ impl Workspace {
         for (path, text) in files {
             workspace.add_text(path, text);
         }
+        // Whoever brings no shared words of their own gets ours: opt-out must work in every flow.
+        if !workspace.is_declared(DefinitionKind::Script, COMMON) {
+            let shipped = embedded::FILES.iter().find(|(path, _)| path.ends_with("/common.yaml"));
+            if let Some((path, text)) = shipped.filter(|(path, _)| workspace.sources.text(path).is_none()) {
+                workspace.add_text(path, text);
+            }
+        }
         workspace
     }
 
@@ -73,7 +82,8 @@ impl Workspace {
             }
             for (name, phrases) in &shared.answers {
                 let own = words.answers.entry(name.clone()).or_default();
-                let missing: Vec<String> = phrases.iter().filter(|phrase| !own.contains(phrase)).cloned().collect();
+                let missing: Vec<String> =
+                    phrases.iter().filter(|phrase| !own.contains(phrase)).cloned().collect();
                 own.extend(missing);
             }
         }
@@ -92,21 +102,27 @@ impl Workspace {
     fn add(&mut self, source: Source) {
         let mut findings = Findings::new(&source);
         let first = source.root.entries().first().map(|entry| entry.key.clone());
-        let kind = DefinitionKind::ALL.iter().copied().find(|kind| source.root.get(kind.as_str()).is_some());
+        let kind = kind_of(&source);
         let Some(kind) = kind else {
             let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence"]));
-            findings
-                .error("unknown-kind", Place::Bytes(0..0), "this file defines nothing")
-                .help(help.unwrap_or_else(|| "begin with `flow: NAME`, `script: NAME` or `cadence: NAME`".to_owned()));
+            findings.error("unknown-kind", Place::Bytes(0..0), "this file defines nothing").help(
+                help.unwrap_or_else(|| {
+                    "begin with `flow: NAME`, `script: NAME` or `cadence: NAME`".to_owned()
+                }),
+            );
             let list = findings.list;
             return self.keep_broken(source, list);
         };
-        let value = source.root.to_json();
+        let mut value = source.root.to_json();
         let key = value.get(kind.as_str()).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        schema_errors::report(kind, &value, &mut findings);
+        schema_errors::report(kind, &mut value, &mut findings);
         if let Some(other) = self.declared.get(&(kind, key.clone())) {
             findings
-                .error("duplicate-key", Place::value(format!("/{kind}")), format!("there are two {kind}s called `{key}`"))
+                .error(
+                    "duplicate-key",
+                    Place::value(format!("/{kind}")),
+                    format!("there are two {kind}s called `{key}`"),
+                )
                 .label("already taken")
                 .help(format!("the other one is {other}"));
         } else if !key.is_empty() {
@@ -114,16 +130,21 @@ impl Workspace {
         }
         let list = match kind {
             DefinitionKind::Flow => {
-                let compiled = build(value, findings, |raw, findings| Some((compile::flow::compile(raw, findings)?, Vec::new())));
+                let compiled = build(value, findings, |raw, findings| {
+                    (compile::flow::compile(raw, findings), Vec::new())
+                });
                 keep(compiled, &mut self.flows, &key, &source)
             }
             DefinitionKind::Script => {
-                let compiled = build(value, findings, |raw, findings| Some((compile::script::compile(raw, findings)?, Vec::new())));
+                let compiled = build(value, findings, |raw, findings| {
+                    (compile::script::compile(raw, findings), Vec::new())
+                });
                 keep(compiled, &mut self.scripts, &key, &source)
             }
             DefinitionKind::Cadence => {
                 let compiled = build(value, findings, |raw, findings| {
-                    compile::cadence::compile(raw, findings).map(|done| (done.cadence, done.pointers))
+                    let done = compile::cadence::compile(raw, findings);
+                    (done.cadence, done.pointers)
                 });
                 keep(compiled, &mut self.cadences, &key, &source)
             }
@@ -142,12 +163,26 @@ impl Workspace {
     }
 }
 
+/// A file is what its first key says; a flow also has a key `script`, so that one only counts where it comes first or alone.
+fn kind_of(source: &Source) -> Option<DefinitionKind> {
+    let root = &source.root;
+    let first = root.entries().first()?.key.parse().ok();
+    first.or_else(|| {
+        let has = |kind: &DefinitionKind| root.get(kind.as_str()).is_some();
+        DefinitionKind::ALL
+            .iter()
+            .copied()
+            .filter(has)
+            .find(|kind| *kind != DefinitionKind::Script || root.get("steps").is_none())
+    })
+}
+
 type Built<R, M> = (Option<(R, M, Vec<String>)>, Vec<Diagnostic>);
 
 fn build<R: DeserializeOwned, M>(
     value: serde_json::Value,
     mut findings: Findings<'_>,
-    compile: impl FnOnce(&R, &mut Findings<'_>) -> Option<(M, Vec<String>)>,
+    compile: impl FnOnce(&R, &mut Findings<'_>) -> (M, Vec<String>),
 ) -> Built<R, M> {
     let raw: R = match serde_json::from_value(value) {
         Ok(raw) => raw,
@@ -159,8 +194,8 @@ fn build<R: DeserializeOwned, M>(
             return (None, findings.list);
         }
     };
-    let compiled = compile(&raw, &mut findings);
-    (compiled.filter(|_| !findings.has_errors()).map(|(model, pointers)| (raw, model, pointers)), findings.list)
+    let (model, pointers) = compile(&raw, &mut findings);
+    (Some((raw, model, pointers)), findings.list)
 }
 
 fn keep<R, M>(
@@ -169,7 +204,10 @@ fn keep<R, M>(
     key: &str,
     source: &Source,
 ) -> Vec<Diagnostic> {
-    if let Some((raw, model, pointers)) = compiled {
+    // The first file of a name keeps it; the second is reported.
+    if let Some((raw, model, pointers)) = compiled
+        && !files.contains_key(key)
+    {
         let compiled = Compiled { source: source.clone(), raw, model: Arc::new(model), pointers };
         files.insert(key.to_owned(), compiled);
     }

@@ -29,6 +29,9 @@ pub struct Session {
 pub struct Frame {
     pub flow: String,
     pub step: String,
+    /// Actions of the step that are done: a step that waits for an endpoint goes on behind it.
+    #[serde(default)]
+    pub done: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! Combining only ever tightens: hours are intersected, caps and disclosures added up, the strongest consent kept.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::files::{FILES, HOLIDAYS};
 use super::holidays::Holidays;
 use super::jurisdiction::Jurisdiction;
+use super::memo::Memo;
 use super::schema::{ConsentNeed, Disclosure, Grade, LegalCap, RecordingNeed, Rule, RuleFile, VoiceClass};
 use crate::time::holiday::HolidayCalendar;
 use crate::time::hours::Hours;
@@ -109,6 +110,7 @@ pub struct Rules {
     files: BTreeMap<Jurisdiction, RuleFile>,
     holidays: Holidays,
     version: String,
+    memo: Memo,
 }
 
 impl Rules {
@@ -137,7 +139,7 @@ impl Rules {
         }
         let holidays = Holidays::read(holidays).map_err(|problem| wrong("holidays.yaml", problem))?;
         let version = hex::encode(&hash.finalize()[..6]);
-        Ok(Rules { files: by_place, holidays, version })
+        Ok(Rules { files: by_place, holidays, version, memo: Memo::default() })
     }
 
     /// The rule that binds calls of `voice` on `on` (a date on the called person's calendar) in all `places` at once.
@@ -174,6 +176,16 @@ impl Rules {
         }
         legal.holidays = holidays;
         Ok(legal)
+    }
+
+    /// [`Rules::for_jurisdictions`], remembered: for the gates, which ask for every due lead.
+    pub fn binding(
+        &self,
+        places: &[Jurisdiction],
+        voice: VoiceClass,
+        on: NaiveDate,
+    ) -> Arc<Result<LegalRule, NoRule>> {
+        self.memo.get(places, voice, on, || self.for_jurisdictions(places, voice, on))
     }
 
     /// Public holidays of a place; a state's include its country's. Empty where none are listed.

@@ -7,6 +7,7 @@ mod files;
 mod holidays;
 mod jurisdiction;
 mod load;
+mod memo;
 mod schema;
 
 pub use crate::time::holiday::HolidayCalendar;

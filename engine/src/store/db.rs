@@ -237,6 +237,7 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ("{skip_n}", "", "FOR UPDATE OF n SKIP LOCKED"),
     ("{lock_n}", "", "FOR UPDATE OF n"),
     ("{lock_a}", "", "FOR UPDATE OF a"),
+    ("{lock_l}", "", "FOR UPDATE OF l"),
     ("{skip_a}", "", "FOR UPDATE OF a SKIP LOCKED"),
     ("{array}", "json_group_array", "json_agg"),
     ("{greatest}", "max", "greatest"),

@@ -92,7 +92,7 @@ pub async fn call(db: &Db, first: u64, batch: u64) -> Result<(), StoreError> {
 /// Drops the tables and makes them empty again.
 pub async fn clear(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
-    for sql in TABLES {
+    for sql in TABLES.iter().copied() {
         on_db!(&mut tx, |conn| sqlx::query(sql).execute(conn).await.map(|_| ()))?;
     }
     tx.commit().await

@@ -11,6 +11,7 @@ mod bulk;
 
 pub mod attempt;
 pub mod call;
+pub mod carrier_ledger;
 pub mod decision;
 pub mod enrollment;
 pub mod event;
@@ -20,6 +21,7 @@ pub mod limit;
 pub mod second_look;
 pub mod summary;
 pub mod task;
+pub mod totals;
 pub mod walk;
 
 pub(crate) use bulk::{bulk, keys};

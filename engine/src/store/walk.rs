@@ -184,6 +184,13 @@ pub async fn leads(tx: &mut Tx, ids: &[LeadId]) -> Result<Vec<LeadOnFile>, Store
     rows.into_iter().map(LeadOnFile::try_from).collect()
 }
 
+static CALLED_ZONES: &str = "SELECT DISTINCT l.phone, l.phone_zones FROM leads l WHERE l.phone IS NOT NULL";
+
+/// `(E.164, JSON array of zone names)` of every lead with a number: for audits of a whole trial.
+pub async fn called_zones(tx: &mut Tx) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(on_db!(tx, |conn| sqlx::query_as(CALLED_ZONES).fetch_all(conn).await)?)
+}
+
 impl TryFrom<WalkRow> for Walk {
     type Error = StoreError;
 

@@ -1,8 +1,89 @@
-//! Checks that look beyond one file's shape. Each stands in a file of its own that says what it protects.
+//! Checks that look beyond one file's shape. Each stands in a file of its own that says what it protects (DEF-3).
 
-use super::workspace::Workspace;
+mod consent_before_recording;
+mod graph;
+mod impossible_cap;
+mod loop_without_wait;
+mod no_way_out;
+mod opt_out_path;
+mod overlapping_hours;
+mod split_shares;
+mod unknown_answer;
+mod unknown_definition;
+mod unknown_outcome;
+mod unknown_text;
+mod unknown_variable;
+mod unreachable_step;
+
+use super::diagnostic::{Diagnostic, Findings};
+use super::model::{cadence::Cadence, flow::Flow, script::Script};
+use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript};
+use super::workspace::{Compiled, Workspace};
+
+type FlowFile = Compiled<RawFlow, Flow>;
+type ScriptFile = Compiled<RawScript, Script>;
+type CadenceFile = Compiled<RawCadence, Cadence>;
+
+type FlowCheck = fn(&Workspace, &FlowFile, &mut Findings<'_>);
+type CadenceCheck = fn(&Workspace, &CadenceFile, &mut Findings<'_>);
+
+/// Look at one place at a time: also useful in a file that has other errors.
+const FLOW_PLACES: [FlowCheck; 4] =
+    [unknown_definition::flow, unknown_text::flow, unknown_answer::flow, unknown_variable::flow];
+const CADENCE_PLACES: [CadenceCheck; 7] = [
+    unknown_definition::cadence,
+    unknown_text::cadence,
+    unknown_outcome::cadence,
+    unknown_variable::cadence,
+    split_shares::cadence,
+    impossible_cap::cadence,
+    overlapping_hours::cadence,
+];
+
+/// Look at how steps hang together: with a step missing or misspelt they would only repeat that.
+const FLOW_PATHS: [FlowCheck; 5] = [
+    unreachable_step::flow,
+    no_way_out::flow,
+    loop_without_wait::flow,
+    consent_before_recording::flow,
+    opt_out_path::flow,
+];
+const CADENCE_PATHS: [CadenceCheck; 3] =
+    [unreachable_step::cadence, no_way_out::cadence, loop_without_wait::cadence];
 
 /// Runs every check; problems go to the workspace, and files with errors count as broken from then on.
 pub(super) fn run(workspace: &mut Workspace) {
-    let _ = workspace;
+    let mut found = Vec::new();
+    for file in workspace.flows.values() {
+        let mut findings = Findings::new(&file.source);
+        for check in FLOW_PLACES {
+            check(workspace, file, &mut findings);
+        }
+        if !workspace.broken.contains(&file.source.path) {
+            for check in FLOW_PATHS {
+                check(workspace, file, &mut findings);
+            }
+        }
+        found.append(&mut findings.list);
+    }
+    for file in workspace.scripts.values() {
+        let mut findings = Findings::new(&file.source);
+        unknown_variable::script(workspace, file, &mut findings);
+        found.append(&mut findings.list);
+    }
+    for file in workspace.cadences.values() {
+        let mut findings = Findings::new(&file.source);
+        for check in CADENCE_PLACES {
+            check(workspace, file, &mut findings);
+        }
+        if !workspace.broken.contains(&file.source.path) {
+            for check in CADENCE_PATHS {
+                check(workspace, file, &mut findings);
+            }
+        }
+        found.append(&mut findings.list);
+    }
+    let broken = found.iter().filter(|each| Diagnostic::is_error(each)).map(|each| each.file.clone());
+    workspace.broken.extend(broken);
+    workspace.diagnostics.append(&mut found);
 }

@@ -1,30 +1,32 @@
 //! Cadences: the list of steps with its splits becomes one flat list; names become indexes; the following step becomes
 //! `next`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::diagnostic::{Findings, Place};
 use super::super::expression::Expression;
 use super::super::model::cadence::{
-    Cadence, CadenceHours, CadenceStep, CallStep, Channel, ExitRule, Limits, OutcomeRule, Reentry, SplitArm, StepAction,
-    StepIndex, Then, Wait,
+    Cadence, CadenceHours, CadenceStep, CallStep, Channel, ExitRule, Limits, OutcomeRule, Reentry, SplitArm,
+    StepAction, StepIndex, Then, Wait,
 };
 use super::super::raw::OneOrMany;
 use super::super::raw::cadence::{
-    RawCadence, RawCadenceStep, RawChannel, RawHolidays, RawHours, RawLimits, RawMessage, RawNeed, RawOutcome,
-    RawOutcomeRule, RawTask, RawWait, RawWaitRule,
+    RawCadence, RawCadenceStep, RawChannel, RawHolidays, RawHours, RawLimits, RawMessage, RawNeed,
+    RawOutcome, RawOutcomeRule, RawTask, RawWait, RawWaitRule,
 };
 use super::super::source::escape;
 use super::{CALL_BACK_LATER, delay, exact, expression, parse};
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
-use crate::time::hours::{HolidayRule, Hours};
-use crate::time::local::{DaySet, LocalSpan, LocalTime};
 use crate::time::zone::Zone;
+use crate::time::{DaySet, LocalSpan, LocalTime};
+use crate::time::{HolidayRule, Hours};
 
 /// Keys of a step that say what it does.
-pub const ACTIONS: [&str; 12] =
-    ["call", "wait", "branch", "split", "message", "task", "update", "score", "webhook", "enroll", "switch", "end"];
+pub const ACTIONS: [&str; 12] = [
+    "call", "wait", "branch", "split", "message", "task", "update", "score", "webhook", "enroll", "switch",
+    "end",
+];
 
 /// A compiled cadence and where each of its steps stands in the file.
 #[derive(Debug)]
@@ -34,12 +36,14 @@ pub struct Compiled {
     pub pointers: Vec<String>,
 }
 
-pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Option<Compiled> {
+pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Compiled {
     let mut flat = Vec::new();
     flatten(&raw.steps, "/steps", "", None, &mut flat);
     report_duplicates(&flat, findings);
     let mut compiler = Compiler { flat: &flat, findings };
-    let steps: Vec<CadenceStep> = (0..flat.len()).filter_map(|index| compiler.step(index)).collect();
+    let compiled =
+        (0..flat.len()).filter_map(|index| Some((compiler.step(index)?, flat[index].pointer.clone())));
+    let (steps, pointers): (Vec<CadenceStep>, Vec<String>) = compiled.unzip();
     let (enter_when, reentry) = compiler.enter(raw);
     let cadence = Cadence {
         key: raw.cadence.clone(),
@@ -50,11 +54,15 @@ pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Option<Compiled
         hours: raw.hours.as_ref().and_then(|hours| compiler.hours(hours)),
         limits: raw.limits.as_ref().map(|limits| compiler.limits(limits)).unwrap_or_default(),
         priority: raw.priority.unwrap_or(Priority::Medium),
-        variables: raw.variables.iter().flatten().map(|(name, need)| (name.clone(), *need == RawNeed::Required)).collect(),
+        variables: raw
+            .variables
+            .iter()
+            .flatten()
+            .map(|(name, need)| (name.clone(), *need == RawNeed::Required))
+            .collect(),
         steps,
     };
-    let pointers = flat.into_iter().map(|step| step.pointer).collect();
-    (!findings.has_errors()).then_some(Compiled { cadence, pointers })
+    Compiled { cadence, pointers }
 }
 
 /// A step in the flat list.
@@ -87,15 +95,31 @@ fn flatten<'a>(
         next += size(step);
     }
     for (position, step) in steps.iter().enumerate() {
-        let id = format!("{scope}{}", step.id.clone().unwrap_or_else(|| format!("{}-{}", kind(step), position + 1)));
+        let id = format!(
+            "{scope}{}",
+            step.id.clone().unwrap_or_else(|| format!("{}-{}", kind(step), position + 1))
+        );
         let pointer = format!("{pointer}/{position}");
         let following = starts.get(position + 1).copied().or(after);
         let place = flat.len();
-        flat.push(Flat { raw: step, id: id.clone(), scope: scope.to_owned(), pointer: pointer.clone(), following, arms: Vec::new() });
+        flat.push(Flat {
+            raw: step,
+            id: id.clone(),
+            scope: scope.to_owned(),
+            pointer: pointer.clone(),
+            following,
+            arms: Vec::new(),
+        });
         for (index, arm) in step.split.iter().flatten().enumerate() {
             let first = flat.len();
             flat[place].arms.push(first);
-            flatten(&arm.steps, &format!("{pointer}/split/{index}/steps"), &format!("{id}/{}/", arm.arm), following, flat);
+            flatten(
+                &arm.steps,
+                &format!("{pointer}/split/{index}/steps"),
+                &format!("{id}/{}/", arm.arm),
+                following,
+                flat,
+            );
         }
     }
 }
@@ -124,11 +148,16 @@ fn kind(step: &RawCadenceStep) -> &'static str {
 
 fn report_duplicates(flat: &[Flat<'_>], findings: &mut Findings<'_>) {
     let mut seen = BTreeMap::new();
-    for step in flat {
+    // Steps without a name of their own only clash when their arms do, and that is reported as such.
+    for step in flat.iter().filter(|step| step.raw.id.is_some()) {
         if let Some(first) = seen.insert(step.id.as_str(), &step.pointer) {
             let place = Place::value(format!("{}/id", step.pointer));
             findings
-                .error("duplicate-id", place, format!("two steps are called `{}`", step.raw.id.as_deref().unwrap_or(&step.id)))
+                .error(
+                    "duplicate-id",
+                    place,
+                    format!("two steps are called `{}`", step.raw.id.as_deref().unwrap_or(&step.id)),
+                )
                 .label("already taken")
                 .help(format!("the other one is step {}", position_words(first)));
         }
@@ -136,7 +165,11 @@ fn report_duplicates(flat: &[Flat<'_>], findings: &mut Findings<'_>) {
 }
 
 fn position_words(pointer: &str) -> String {
-    pointer.rsplit('/').next().and_then(|index| index.parse::<usize>().ok()).map_or_else(String::new, |index| (index + 1).to_string())
+    pointer
+        .rsplit('/')
+        .next()
+        .and_then(|index| index.parse::<usize>().ok())
+        .map_or_else(String::new, |index| (index + 1).to_string())
 }
 
 struct Compiler<'c, 'f, 's> {
@@ -148,7 +181,10 @@ impl Compiler<'_, '_, '_> {
     fn step(&mut self, index: StepIndex) -> Option<CadenceStep> {
         let Flat { raw, id, pointer, following, .. } = &self.flat[index];
         let condition = self.condition(&format!("{pointer}/if"), raw.condition.as_deref());
-        let next = raw.next.as_deref().map_or(*following, |name| self.target(index, &format!("{pointer}/next"), name));
+        let next = raw
+            .next
+            .as_deref()
+            .map_or(*following, |name| self.target(index, &format!("{pointer}/next"), name));
         let written = self.findings.source.root.keys_at(pointer);
         let actions: Vec<&str> = ACTIONS.into_iter().filter(|action| written.contains(action)).collect();
         match actions.as_slice() {
@@ -161,14 +197,22 @@ impl Compiler<'_, '_, '_> {
             }
             [first, second, ..] => {
                 self.findings
-                    .error("two-actions", Place::key(format!("{pointer}/{second}")), format!("step `{id}` has both `{first}` and `{second}`"))
+                    .error(
+                        "two-actions",
+                        Place::key(format!("{pointer}/{second}")),
+                        format!("step `{id}` has both `{first}` and `{second}`"),
+                    )
                     .help("make two steps");
             }
         }
         for key in ["then", "valid_for"] {
-            if written.contains(&key) && raw.call.is_none() {
+            if written.contains(&key) && !written.contains(&"call") {
                 self.findings
-                    .error("stray-key", Place::key(format!("{pointer}/{key}")), format!("`{key}` does nothing without `call`"))
+                    .error(
+                        "stray-key",
+                        Place::key(format!("{pointer}/{key}")),
+                        format!("`{key}` does nothing without `call`"),
+                    )
                     .label("has no effect here");
             }
         }
@@ -191,7 +235,15 @@ impl Compiler<'_, '_, '_> {
             }
             "split" => {
                 let shares = raw.split.iter().flatten().zip(arms);
-                StepAction::Split(shares.map(|(arm, first)| SplitArm { arm: arm.arm.clone(), share: arm.share, first: *first }).collect())
+                StepAction::Split(
+                    shares
+                        .map(|(arm, first)| SplitArm {
+                            arm: arm.arm.clone(),
+                            share: arm.share,
+                            first: *first,
+                        })
+                        .collect(),
+                )
             }
             "message" => message(raw.message.as_ref()?),
             "task" => self.task(pointer, raw.task.as_ref()?),
@@ -220,7 +272,10 @@ impl Compiler<'_, '_, '_> {
             (outcome.clone(), self.outcome(index, &at, rule))
         });
         let outcomes = outcomes.collect();
-        let valid_for = raw.valid_for.as_deref().and_then(|text| exact(self.findings, &format!("{pointer}/valid_for"), text));
+        let valid_for = raw
+            .valid_for
+            .as_deref()
+            .and_then(|text| exact(self.findings, &format!("{pointer}/valid_for"), text));
         Some(CallStep { flow: raw.call.clone()?, valid_for, outcomes })
     }
 
@@ -248,11 +303,19 @@ impl Compiler<'_, '_, '_> {
     }
 
     fn then(&mut self, index: StepIndex, at: &str, rule: &RawOutcomeRule) -> Then {
-        let ways = [("next", rule.next.is_some()), ("call_back", rule.call_back.is_some()), ("end", rule.end.is_some())];
+        let ways = [
+            ("next", rule.next.is_some()),
+            ("call_back", rule.call_back.is_some()),
+            ("end", rule.end.is_some()),
+        ];
         let given: Vec<&str> = ways.iter().filter(|(_, is_given)| *is_given).map(|(key, _)| *key).collect();
         if let [first, second, ..] = given.as_slice() {
             self.findings
-                .error("two-ways-out", Place::key(format!("{at}/{second}")), format!("`{first}` and `{second}` cannot both follow"))
+                .error(
+                    "two-ways-out",
+                    Place::key(format!("{at}/{second}")),
+                    format!("`{first}` and `{second}` cannot both follow"),
+                )
                 .help("keep one");
         }
         if let Some(name) = &rule.next {
@@ -277,7 +340,13 @@ impl Compiler<'_, '_, '_> {
             (Some(days), None) => {
                 let days = self.days(&format!("{at}/until"), days);
                 let Some(time) = rule.at.as_deref() else {
-                    self.findings.error("missing-key", Place::key(format!("{at}/until")), "`until` needs a time of day").help("add `at: 10:00`");
+                    self.findings
+                        .error(
+                            "missing-key",
+                            Place::key(format!("{at}/until")),
+                            "`until` needs a time of day",
+                        )
+                        .help("add `at: \"10:00\"`");
                     return None;
                 };
                 let time: Option<LocalTime> = parse(self.findings, "bad-time", &format!("{at}/at"), time);
@@ -293,11 +362,21 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
-    fn wait_for_event(&mut self, index: StepIndex, at: &str, event: &str, rule: &RawWaitRule) -> Option<Wait> {
+    fn wait_for_event(
+        &mut self,
+        index: StepIndex,
+        at: &str,
+        event: &str,
+        rule: &RawWaitRule,
+    ) -> Option<Wait> {
         let condition = self.condition(&format!("{at}/if"), rule.condition.as_deref());
         let Some(timeout) = rule.timeout.as_deref() else {
             self.findings
-                .error("wait-without-end", Place::key(format!("{at}/event")), format!("`{event}` may never come, and then this waits for ever"))
+                .error(
+                    "wait-without-end",
+                    Place::key(format!("{at}/event")),
+                    format!("`{event}` may never come, and then this waits for ever"),
+                )
                 .label("needs a time-out")
                 .help("add `timeout: 3 days`");
             return None;
@@ -317,7 +396,10 @@ impl Compiler<'_, '_, '_> {
         match raw {
             RawTask::Title(title) => StepAction::Task { title: title.clone(), due: None },
             RawTask::Full(task) => {
-                let due = task.due.as_deref().and_then(|text| delay(self.findings, &format!("{pointer}/task/due"), text));
+                let due = task
+                    .due
+                    .as_deref()
+                    .and_then(|text| delay(self.findings, &format!("{pointer}/task/due"), text));
                 StepAction::Task { title: task.title.clone(), due }
             }
         }
@@ -329,7 +411,7 @@ impl Compiler<'_, '_, '_> {
         if let Some(index) = position(&scoped).or_else(|| position(name)) {
             return Some(index);
         }
-        let known: Vec<&str> = self.flat.iter().map(|step| step.id.as_str()).collect();
+        let known: BTreeSet<&str> = self.flat.iter().map(|step| step.id.as_str()).collect();
         self.findings
             .error("unknown-target", Place::value(pointer), format!("there is no step `{name}`"))
             .label("not a step of this cadence")
@@ -343,7 +425,9 @@ impl Compiler<'_, '_, '_> {
         let reentry = match enter.again_after.as_deref() {
             None | Some("never") => Reentry::Never,
             Some("at_end") => Reentry::AfterEnd,
-            Some(text) => exact(self.findings, "/enter/again_after", text).map_or(Reentry::Never, Reentry::After),
+            Some(text) => {
+                exact(self.findings, "/enter/again_after", text).map_or(Reentry::Never, Reentry::After)
+            }
         };
         (when, reentry)
     }
@@ -352,7 +436,11 @@ impl Compiler<'_, '_, '_> {
         let rules = raw.exit.iter().flatten().enumerate().map(|(index, rule)| {
             if rule.when_event.is_none() && rule.condition.is_none() {
                 self.findings
-                    .error("empty-exit", Place::key(format!("/exit/{index}")), "this exit rule would end every enrollment at once")
+                    .error(
+                        "empty-exit",
+                        Place::key(format!("/exit/{index}")),
+                        "this exit rule would end every enrollment at once",
+                    )
                     .help("add `when_event: EVENT` or `if: CONDITION`");
             }
             ExitRule {
@@ -437,5 +525,9 @@ fn message(raw: &RawMessage) -> StepAction {
         RawChannel::Email => Channel::Email,
         RawChannel::Whatsapp => Channel::Whatsapp,
     };
-    StepAction::Message { channel, script: raw.script.clone(), text: raw.text.clone().unwrap_or_else(|| "message".to_owned()) }
+    StepAction::Message {
+        channel,
+        script: raw.script.clone(),
+        text: raw.text.clone().unwrap_or_else(|| "message".to_owned()),
+    }
 }

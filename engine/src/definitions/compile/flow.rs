@@ -7,8 +7,9 @@ use super::super::expression::Expression;
 use super::super::model::flow::{
     Action, Ask, CallBackTime, Ending, Exit, Flow, FlowStep, StepIndex, TransferTarget,
 };
-use super::super::raw::RawValue;
 use super::super::raw::flow::{RawEnding, RawFlow, RawRecording, RawStep};
+use super::super::raw::{OneOrMany, RawScore, RawValue};
+use super::super::source::escape;
 use super::{CALL_BACK_LATER, delay, exact, expression};
 
 /// Keys of a step that decide where it leaves to, in the order in which they are explained.
@@ -23,13 +24,14 @@ pub const TRANSFER_RESULTS: [&str; 4] = ["bridged", "no_answer", "busy", "failed
 const MAX_DURATION_S: u32 = 600;
 const LONGEST_CALL_S: i64 = 4 * 3_600;
 
-pub fn compile(raw: &RawFlow, findings: &mut Findings<'_>) -> Option<Flow> {
+pub fn compile(raw: &RawFlow, findings: &mut Findings<'_>) -> Flow {
     let names: Vec<String> = findings.source.root.keys_at("/steps").into_iter().map(str::to_owned).collect();
     let mut compiler = Compiler { names, findings };
-    let steps: Vec<FlowStep> = compiler.names.clone().iter().filter_map(|name| compiler.step(name, raw.steps.get(name)?)).collect();
+    let steps: Vec<FlowStep> =
+        compiler.names.clone().iter().filter_map(|name| compiler.step(name, raw.steps.get(name)?)).collect();
     let start = raw.start.as_ref().map_or(0, |name| compiler.target("/start", name));
     let max_duration_s = compiler.max_duration(raw.max_duration.as_deref());
-    let flow = Flow {
+    Flow {
         key: raw.flow.clone(),
         title: raw.title.clone(),
         script: raw.script.clone().unwrap_or_else(|| raw.flow.clone()),
@@ -40,8 +42,7 @@ pub fn compile(raw: &RawFlow, findings: &mut Findings<'_>) -> Option<Flow> {
         no_input_limit: raw.no_input_limit.unwrap_or(3),
         max_duration_s,
         operator: Some(raw.operator.as_deref().map_or(TransferTarget::Agent, transfer_target)),
-    };
-    (!compiler.findings.has_errors()).then_some(flow)
+    }
 }
 
 fn ending(raw: &RawEnding) -> Ending {
@@ -77,22 +78,30 @@ impl Compiler<'_, '_> {
         let at = format!("{pointer}/{key}");
         match key {
             "say" => {
-                let texts = raw.say.iter().flat_map(|say| say.as_slice());
+                let texts = raw.say.iter().flat_map(OneOrMany::as_slice);
                 texts.map(|text| Action::Say { text: text.clone() }).collect()
             }
             "play" => raw.play.iter().map(|audio| Action::Play { audio: audio.clone() }).collect(),
             "set" => raw.set.iter().map(|values| Action::Set { values: self.values(&at, values) }).collect(),
             "score" => {
-                let parts = raw.score.as_ref().map(super::super::raw::RawScore::parts);
+                let parts = raw.score.as_ref().map(RawScore::parts);
                 parts.map(|(by, because)| Action::Score { by, because }).into_iter().collect()
             }
             "record_event" => {
-                let fields = raw.with.as_ref().map_or_else(BTreeMap::new, |fields| self.values(&format!("{pointer}/with"), fields));
-                raw.record_event.iter().map(|event| Action::RecordEvent { event: event.clone(), fields: fields.clone() }).collect()
+                let fields = raw
+                    .with
+                    .as_ref()
+                    .map_or_else(BTreeMap::new, |fields| self.values(&format!("{pointer}/with"), fields));
+                raw.record_event
+                    .iter()
+                    .map(|event| Action::RecordEvent { event: event.clone(), fields: fields.clone() })
+                    .collect()
             }
-            "recording" => {
-                raw.recording.iter().map(|switch| Action::Recording { on: *switch == RawRecording::Start }).collect()
-            }
+            "recording" => raw
+                .recording
+                .iter()
+                .map(|switch| Action::Recording { on: *switch == RawRecording::Start })
+                .collect(),
             "webhook" => raw
                 .webhook
                 .iter()
@@ -107,7 +116,10 @@ impl Compiler<'_, '_> {
     fn call_back(&mut self, pointer: &str, raw: &RawStep) -> Option<Action> {
         let text = raw.call_back.as_deref()?;
         let when = if text == "when_asked" {
-            let later = raw.or_after.as_deref().and_then(|text| delay(self.findings, &format!("{pointer}/or_after"), text));
+            let later = raw
+                .or_after
+                .as_deref()
+                .and_then(|text| delay(self.findings, &format!("{pointer}/or_after"), text));
             CallBackTime::WhenAsked { otherwise: later.unwrap_or(CALL_BACK_LATER) }
         } else {
             CallBackTime::After(delay(self.findings, &format!("{pointer}/call_back"), text)?)
@@ -117,18 +129,23 @@ impl Compiler<'_, '_> {
 
     fn values(&mut self, pointer: &str, values: &BTreeMap<String, RawValue>) -> BTreeMap<String, Expression> {
         let compiled = values.iter().filter_map(|(name, value)| {
-            let at = format!("{pointer}/{}", super::super::source::escape(name));
+            let at = format!("{pointer}/{}", escape(name));
             Some((name.clone(), expression(self.findings, &at, &value.source())?))
         });
         compiled.collect()
     }
 
     fn exit(&mut self, pointer: &str, name: &str, written: &[String], raw: &RawStep) -> Option<Exit> {
-        let exits: Vec<&str> = EXITS.into_iter().filter(|exit| written.iter().any(|key| key == exit)).collect();
+        let exits: Vec<&str> =
+            EXITS.into_iter().filter(|exit| written.iter().any(|key| key == exit)).collect();
         match exits.as_slice() {
             [] => {
                 self.findings
-                    .error("no-way-out", Place::key(pointer), format!("step `{name}` does not say what comes next"))
+                    .error(
+                        "no-way-out",
+                        Place::key(pointer),
+                        format!("step `{name}` does not say what comes next"),
+                    )
                     .label("leads nowhere")
                     .help("add `next: STEP` or `end: DISPOSITION`");
                 return None;
@@ -163,14 +180,19 @@ impl Compiler<'_, '_> {
 
     fn branch(&mut self, pointer: &str, raw: &RawStep) -> Option<Exit> {
         let arms = raw.branch.iter().flatten().enumerate().filter_map(|(index, arm)| {
-            let condition = expression(self.findings, &format!("{pointer}/branch/{index}/if"), &arm.condition);
+            let condition =
+                expression(self.findings, &format!("{pointer}/branch/{index}/if"), &arm.condition);
             let step = self.target(&format!("{pointer}/branch/{index}/go"), &arm.go);
             Some((condition?, step))
         });
         let arms = arms.collect();
         let Some(otherwise) = raw.otherwise.as_deref() else {
             self.findings
-                .error("missing-default", Place::key(format!("{pointer}/branch")), "a branch needs `otherwise`")
+                .error(
+                    "missing-default",
+                    Place::key(format!("{pointer}/branch")),
+                    "a branch needs `otherwise`",
+                )
                 .label("what if no condition holds?")
                 .help("add `otherwise: STEP` beside `branch`");
             return None;
@@ -182,17 +204,18 @@ impl Compiler<'_, '_> {
     fn ask(&mut self, pointer: &str, raw: &RawStep) -> Option<Ask> {
         let keys = raw.keys.iter().flatten().filter_map(|(key, answer)| {
             let mut chars = key.chars();
-            match (chars.next(), chars.next()) {
-                (Some(key @ ('0'..='9' | '*' | '#')), None) => Some((key, answer.clone())),
-                _ => {
-                    let place = Place::key(format!("{pointer}/keys/{}", super::super::source::escape(key)));
-                    self.findings.error("bad-key-press", place, format!("`{key}` is no key of a telephone")).label("one of 0-9, *, #");
-                    None
-                }
+            if let (Some(pressed @ ('0'..='9' | '*' | '#')), None) = (chars.next(), chars.next()) {
+                return Some((pressed, answer.clone()));
             }
+            let place = Place::key(format!("{pointer}/keys/{}", escape(key)));
+            self.findings
+                .error("bad-key-press", place, format!("`{key}` is no key of a telephone"))
+                .label("one of 0-9, *, #");
+            None
         });
         let keys: BTreeMap<char, String> = keys.collect();
-        let timeout = raw.timeout.as_deref().and_then(|text| exact(self.findings, &format!("{pointer}/timeout"), text));
+        let timeout =
+            raw.timeout.as_deref().and_then(|text| exact(self.findings, &format!("{pointer}/timeout"), text));
         let named = raw.then.iter().flat_map(BTreeMap::keys).map(String::as_str);
         let listed = raw.answers.iter().flatten().map(String::as_str);
         let mut answers: Vec<String> = Vec::new();
@@ -225,14 +248,22 @@ impl Compiler<'_, '_> {
         for key in raw.then.iter().flat_map(BTreeMap::keys) {
             if !matches!(key.as_str(), "granted" | "default") {
                 self.findings
-                    .error("unknown-answer", Place::key(format!("{pointer}/then/{key}")), format!("a consent is granted or not; `{key}` is neither"))
+                    .error(
+                        "unknown-answer",
+                        Place::key(format!("{pointer}/then/{key}")),
+                        format!("a consent is granted or not; `{key}` is neither"),
+                    )
                     .help("use `granted` and `default`");
             }
         }
         let (then, otherwise) = self.then(pointer, raw, "ask_consent")?;
         let Some(&granted) = then.get("granted") else {
             self.findings
-                .error("missing-answer", Place::key(format!("{pointer}/then")), "`then` does not say where consent leads")
+                .error(
+                    "missing-answer",
+                    Place::key(format!("{pointer}/then")),
+                    "`then` does not say where consent leads",
+                )
                 .help("add `granted: STEP`");
             return None;
         };
@@ -240,7 +271,12 @@ impl Compiler<'_, '_> {
     }
 
     /// The `then` of a step: every entry but `default`, and `default`, which is obligatory.
-    fn then(&mut self, pointer: &str, raw: &RawStep, exit: &str) -> Option<(BTreeMap<String, StepIndex>, StepIndex)> {
+    fn then(
+        &mut self,
+        pointer: &str,
+        raw: &RawStep,
+        exit: &str,
+    ) -> Option<(BTreeMap<String, StepIndex>, StepIndex)> {
         let mut then = BTreeMap::new();
         for (answer, step) in raw.then.iter().flatten() {
             let target = self.target(&format!("{pointer}/then/{answer}"), step);
@@ -249,7 +285,11 @@ impl Compiler<'_, '_> {
         let Some(otherwise) = then.remove("default") else {
             let key = if raw.then.is_some() { "then" } else { exit };
             self.findings
-                .error("missing-default", Place::key(format!("{pointer}/{key}")), format!("`{exit}` needs a `default` in `then`"))
+                .error(
+                    "missing-default",
+                    Place::key(format!("{pointer}/{key}")),
+                    format!("`{exit}` needs a `default` in `then`"),
+                )
                 .label("silence and everything not listed must lead somewhere")
                 .help("add `default: STEP` to `then`");
             return None;
@@ -271,37 +311,45 @@ impl Compiler<'_, '_> {
     /// Keys that mean nothing beside the others: silently ignoring them would surprise.
     fn stray_keys(&mut self, pointer: &str, written: &[String], raw: &RawStep) {
         let has = |key: &str| written.iter().any(|each| each == key);
+        let asks = has("ask");
+        let leads_on = asks || has("ask_consent") || has("transfer") || has("run");
         let rules: [(&str, bool, &str); 11] = [
-            ("with", raw.record_event.is_some(), "record_event"),
+            ("with", has("record_event"), "record_event"),
             ("or_after", raw.call_back.as_deref() == Some("when_asked"), "call_back: when_asked"),
-            ("otherwise", raw.branch.is_some(), "branch"),
-            ("keys", raw.ask.is_some(), "ask"),
-            ("answers", raw.ask.is_some(), "ask"),
-            ("open", raw.ask.is_some(), "ask"),
-            ("tries", raw.ask.is_some(), "ask"),
-            ("timeout", raw.ask.is_some(), "ask"),
-            ("save_as", raw.ask.is_some() || raw.webhook.is_some(), "ask` or `webhook"),
-            ("words", raw.ask_consent.is_some(), "ask_consent"),
-            (
-                "then",
-                raw.ask.is_some() || raw.ask_consent.is_some() || raw.transfer.is_some() || raw.run.is_some(),
-                "ask`, `ask_consent`, `transfer` or `run",
-            ),
+            ("otherwise", has("branch"), "branch"),
+            ("keys", asks, "ask"),
+            ("answers", asks, "ask"),
+            ("open", asks, "ask"),
+            ("tries", asks, "ask"),
+            ("timeout", asks, "ask"),
+            ("save_as", asks || has("webhook"), "ask` or `webhook"),
+            ("words", has("ask_consent"), "ask_consent"),
+            ("then", leads_on, "ask`, `ask_consent`, `transfer` or `run"),
         ];
         for (key, fits, owner) in rules {
             if has(key) && !fits {
                 self.findings
-                    .error("stray-key", Place::key(format!("{pointer}/{key}")), format!("`{key}` does nothing without `{owner}`"))
+                    .error(
+                        "stray-key",
+                        Place::key(format!("{pointer}/{key}")),
+                        format!("`{key}` does nothing without `{owner}`"),
+                    )
                     .label("has no effect here");
             }
         }
     }
 
     fn max_duration(&mut self, text: Option<&str>) -> u32 {
-        let Some(length) = text.and_then(|text| exact(self.findings, "/max_duration", text)) else { return MAX_DURATION_S };
+        let Some(length) = text.and_then(|text| exact(self.findings, "/max_duration", text)) else {
+            return MAX_DURATION_S;
+        };
         let seconds = length.num_seconds();
         if !(10..=LONGEST_CALL_S).contains(&seconds) {
-            self.findings.error("out-of-range", Place::value("/max_duration"), "a call may last from 10 seconds to 4 hours");
+            self.findings.error(
+                "out-of-range",
+                Place::value("/max_duration"),
+                "a call may last from 10 seconds to 4 hours",
+            );
         }
         seconds.clamp(10, LONGEST_CALL_S) as u32
     }

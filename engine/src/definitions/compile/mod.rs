@@ -17,9 +17,13 @@ fn expression(findings: &mut Findings<'_>, pointer: &str, source: &str) -> Optio
         Ok(expression) => Some(expression),
         Err(error) => {
             findings
-                .error("bad-expression", Place::value(pointer), format!("this is not an expression: {}", error.message))
+                .error(
+                    "bad-expression",
+                    Place::value(pointer),
+                    format!("this is not an expression: {}", error.message),
+                )
                 .help("write for example: lead.score >= 70 and lead.status == \"cold\"");
-            None
+            Expression::never()
         }
     }
 }

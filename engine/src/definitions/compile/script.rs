@@ -9,11 +9,15 @@ use super::super::template::Template;
 /// The script every other one falls back to.
 pub const COMMON: &str = "common";
 
-pub fn compile(raw: &RawScript, findings: &mut Findings<'_>) -> Option<Script> {
+pub fn compile(raw: &RawScript, findings: &mut Findings<'_>) -> Script {
     let languages = raw.languages.iter().map(|(code, words)| {
         if !is_language(code) {
             findings
-                .error("bad-language", Place::key(format!("/languages/{}", escape(code))), format!("`{code}` is no language code"))
+                .error(
+                    "bad-language",
+                    Place::key(format!("/languages/{}", escape(code))),
+                    format!("`{code}` is no language code"),
+                )
                 .help("write a code such as en, hi, hi-Latn (Hinglish), gu, mr");
         }
         (code.clone(), words_of(code, words, findings))
@@ -22,30 +26,36 @@ pub fn compile(raw: &RawScript, findings: &mut Findings<'_>) -> Option<Script> {
     for (index, code) in raw.fallback.iter().flatten().enumerate() {
         if !raw.languages.contains_key(code) {
             findings
-                .error("unknown-language", Place::value(format!("/fallback/{index}")), format!("`{code}` has no words in this script"))
+                .error(
+                    "unknown-language",
+                    Place::value(format!("/fallback/{index}")),
+                    format!("`{code}` has no words in this script"),
+                )
                 .suggest(code, raw.languages.keys().map(String::as_str));
         }
     }
     let fallback = raw.fallback.clone().unwrap_or_else(|| vec!["en".to_owned()]);
-    let script = Script { key: raw.script.clone(), languages, fallback };
-    (!findings.has_errors()).then_some(script)
+    Script { key: raw.script.clone(), languages, fallback }
 }
 
 fn words_of(code: &str, raw: &RawWords, findings: &mut Findings<'_>) -> Words {
     let mut words = Words::default();
     for (name, source) in &raw.texts {
         let pointer = format!("/languages/{}/texts/{}", escape(code), escape(name));
-        match Template::compile(name, source) {
-            Ok(template) => {
-                words.texts.insert(name.clone(), template);
-            }
-            Err(error) => {
-                findings.error("bad-text", Place::value(pointer), format!("text `{name}` is broken: {}", error.message));
-            }
-        }
+        let template = Template::compile(name, source).unwrap_or_else(|error| {
+            findings.error(
+                "bad-text",
+                Place::value(pointer),
+                format!("text `{name}` is broken: {}", error.message),
+            );
+            // An empty text in its place: nobody needs to hear as well that it is missing.
+            Template::plain(name)
+        });
+        words.texts.insert(name.clone(), template);
     }
     for (name, phrases) in &raw.answers {
-        let plain: Vec<String> = phrases.iter().map(|phrase| plain(phrase)).filter(|phrase| !phrase.is_empty()).collect();
+        let plain: Vec<String> =
+            phrases.iter().map(|phrase| plain(phrase)).filter(|phrase| !phrase.is_empty()).collect();
         if plain.is_empty() {
             let pointer = format!("/languages/{}/answers/{}", escape(code), escape(name));
             findings

@@ -8,8 +8,7 @@ use chrono::TimeDelta;
 use crate::definitions::expression::Expression;
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
-use crate::time::hours::Hours;
-use crate::time::local::{DaySet, LocalTime};
+use crate::time::{DaySet, Hours, LocalTime};
 
 /// Index of a step in [`Cadence::steps`].
 pub type StepIndex = usize;
@@ -93,16 +92,36 @@ pub enum StepAction {
     Branch(Vec<(Expression, StepIndex)>),
     /// Deterministic by lead and step: shares add up to 100.
     Split(Vec<SplitArm>),
-    Message { channel: Channel, script: String, text: String },
-    Task { title: String, due: Option<Delay> },
-    Update { fields: BTreeMap<String, Expression> },
-    Score { by: i64, because: Option<String> },
-    Webhook { endpoint: String },
+    Message {
+        channel: Channel,
+        script: String,
+        text: String,
+    },
+    Task {
+        title: String,
+        due: Option<Delay>,
+    },
+    Update {
+        fields: BTreeMap<String, Expression>,
+    },
+    Score {
+        by: i64,
+        because: Option<String>,
+    },
+    Webhook {
+        endpoint: String,
+    },
     /// Start another cadence and go on with this one.
-    Enroll { cadence: String },
+    Enroll {
+        cadence: String,
+    },
     /// Leave for another cadence.
-    Switch { cadence: String },
-    End { result: String },
+    Switch {
+        cadence: String,
+    },
+    End {
+        result: String,
+    },
 }
 
 /// One arm of a split.
@@ -150,8 +169,12 @@ pub enum Then {
     Continue,
     Go(StepIndex),
     /// Call again at the time the callee asked for, else after the delay.
-    CallBack { otherwise: Delay },
-    End { result: String },
+    CallBack {
+        otherwise: Delay,
+    },
+    End {
+        result: String,
+    },
 }
 
 /// A wait.
@@ -159,9 +182,18 @@ pub enum Then {
 pub enum Wait {
     For(Delay),
     /// Until the next such weekday and time in the lead's display zone.
-    Until { days: DaySet, at: LocalTime },
+    Until {
+        days: DaySet,
+        at: LocalTime,
+    },
     /// Until an event of the lead, or the time-out.
-    Event { event: String, condition: Option<Expression>, timeout: Delay, then: Option<StepIndex>, on_timeout: Option<StepIndex> },
+    Event {
+        event: String,
+        condition: Option<Expression>,
+        timeout: Delay,
+        then: Option<StepIndex>,
+        on_timeout: Option<StepIndex>,
+    },
 }
 
 impl Cadence {

@@ -73,14 +73,30 @@ pub enum CallBackTime {
 pub enum Exit {
     Next(StepIndex),
     /// First arm whose condition holds; `otherwise` when none does.
-    Branch { arms: Vec<(Expression, StepIndex)>, otherwise: StepIndex },
+    Branch {
+        arms: Vec<(Expression, StepIndex)>,
+        otherwise: StepIndex,
+    },
     Ask(Ask),
     /// Ask for a consent and record the answer. Silence and anything but a clear yes count as not granted.
-    Consent { purpose: String, words: String, granted: StepIndex, otherwise: StepIndex },
+    Consent {
+        purpose: String,
+        words: String,
+        granted: StepIndex,
+        otherwise: StepIndex,
+    },
     /// Connect to a person.
-    Transfer { target: TransferTarget, then: BTreeMap<String, StepIndex>, otherwise: StepIndex },
+    Transfer {
+        target: TransferTarget,
+        then: BTreeMap<String, StepIndex>,
+        otherwise: StepIndex,
+    },
     /// Run another flow inside this call, then go on by its ending.
-    SubFlow { flow: String, then: BTreeMap<String, StepIndex>, otherwise: StepIndex },
+    SubFlow {
+        flow: String,
+        then: BTreeMap<String, StepIndex>,
+        otherwise: StepIndex,
+    },
     End(Ending),
 }
 

@@ -1,0 +1,43 @@
+//! Protects people from conversations and cadences that cannot end: from every step an end must be reachable.
+
+use super::super::diagnostic::{Findings, Place};
+use super::super::model::flow::Exit;
+use super::super::workspace::Workspace;
+use super::graph::{cadence_edges, can_reach, flow_edges, reachable};
+use super::{CadenceFile, FlowFile};
+
+pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+    let edges = flow_edges(&file.model);
+    let ends: Vec<bool> = file.model.steps.iter().map(|step| matches!(step.exit, Exit::End(_))).collect();
+    let reached = reachable(&edges, &[file.model.start]);
+    let leaves = can_reach(&edges, &ends);
+    let trapped = (0..edges.len()).find(|&step| reached[step] && !leaves[step]);
+    if let Some(step) = trapped {
+        let name = &file.model.steps[step].name;
+        findings
+            .error(
+                "no-way-out",
+                Place::key(format!("/steps/{name}")),
+                format!("from step `{name}` the call can never end"),
+            )
+            .label("goes round in circles")
+            .help("let one of the steps it leads to have `end: DISPOSITION`");
+    }
+}
+
+pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+    let (edges, ends) = cadence_edges(&file.model);
+    let reached = reachable(&edges, &[0]);
+    let leaves = can_reach(&edges, &ends);
+    if let Some(step) = (0..edges.len()).find(|&step| reached[step] && !leaves[step]) {
+        let id = &file.model.steps[step].id;
+        findings
+            .error(
+                "no-way-out",
+                Place::key(file.pointers[step].clone()),
+                format!("from step `{id}` the cadence can never end"),
+            )
+            .label("goes round in circles")
+            .help("add `end: RESULT`, or leave the last `next` out");
+    }
+}

@@ -1,0 +1,34 @@
+//! Protects experiments: the shares of a split add up to 100, and each arm has its own name.
+
+use std::collections::BTreeSet;
+
+use super::super::diagnostic::{Findings, Place};
+use super::super::model::cadence::StepAction;
+use super::super::workspace::Workspace;
+use super::CadenceFile;
+
+pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+    for (step, pointer) in file.model.steps.iter().zip(&file.pointers) {
+        let StepAction::Split(arms) = &step.action else { continue };
+        let sum: u32 = arms.iter().map(|arm| arm.share).sum();
+        if sum != 100 {
+            findings
+                .error(
+                    "split-shares",
+                    Place::key(format!("{pointer}/split")),
+                    format!("the shares of `{}` add up to {sum}, not 100", step.id),
+                )
+                .label(format!("{sum} in all"));
+        }
+        let mut seen = BTreeSet::new();
+        for (index, arm) in arms.iter().enumerate().filter(|(_, arm)| !seen.insert(arm.arm.clone())) {
+            findings
+                .error(
+                    "duplicate-id",
+                    Place::value(format!("{pointer}/split/{index}/arm")),
+                    format!("two arms are called `{}`", arm.arm),
+                )
+                .label("already taken");
+        }
+    }
+}

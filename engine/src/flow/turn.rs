@@ -1,0 +1,82 @@
+//! What passes between the interpreter and whoever carries the call: prompts and expectations out, inputs in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::session::Session;
+use crate::domain::text_enum::text_enum;
+
+/// One turn of a call: what to say, what to wait for, and the state to hand back with the input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    pub prompts: Vec<Prompt>,
+    /// `None`: the call is over, hang up after the prompts.
+    pub expect: Option<Expect>,
+    pub session: Session,
+    /// Why the flow could not be followed, for people who maintain it. The call was ended politely.
+    pub fault: Option<String>,
+}
+
+/// Something the callee hears.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "prompt", rename_all = "snake_case")]
+pub enum Prompt {
+    Say { text: String, language: String },
+    Play { audio: String },
+}
+
+/// What the carrier waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expect {
+    pub kind: Expected,
+    /// Names of the answers that lead somewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
+    /// Keys of the telephone and the answers they mean.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<char, String>,
+    /// Anything that is said is an answer.
+    #[serde(default)]
+    pub open: bool,
+    /// Seconds of silence after which [`Input::Silence`] is due.
+    pub timeout_s: u32,
+}
+
+/// Kinds of expectation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    Answer,
+    /// A yes or no to a consent of this purpose.
+    Consent { purpose: String },
+    /// The callee is to be connected: `agent`, a queue's name, or a number.
+    Transfer { target: String },
+    /// A registered endpoint is to be asked.
+    Webhook { endpoint: String },
+}
+
+/// What happened on the line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", content = "value", rename_all = "snake_case")]
+pub enum Input {
+    Said(String),
+    Pressed(char),
+    Silence,
+    Transfer(TransferResult),
+    WebhookAnswer(Value),
+    HungUp,
+    /// It turned out that a machine is listening.
+    Machine,
+}
+
+text_enum! {
+    /// What became of a transfer.
+    pub enum TransferResult {
+        Bridged = "bridged",
+        NoAnswer = "no_answer",
+        Busy = "busy",
+        Failed = "failed",
+    }
+}
