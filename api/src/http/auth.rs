@@ -1,19 +1,13 @@
 //! Bearer API keys: who is calling and what they may do. Fails closed: a handler that asks for a [`Caller`] on a route that is
 //! not behind [`require`] gets 401.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::time::Duration;
-
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use callwright_engine::domain::user::{ApiKey, Role};
-use callwright_engine::store::user;
-use sha2::{Digest, Sha256};
-use tokio::time::Instant;
+use callwright_engine::store::api_key;
 
 use super::error::{Answer, ApiError};
 use super::state::{Access, App};
@@ -84,44 +78,14 @@ async fn identify(app: &App, request: &Request) -> Answer<Caller> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(ApiError::unauthorized("the Authorization header must be `Bearer KEY`"));
     }
-    let token = token.trim();
-    if let Some(caller) = app.known_keys.get(token) {
-        return Ok(caller);
-    }
-    let mut tx = app.engine.db.begin().await?;
+    let mut tx = app.engine.db.begin_read().await?;
     let now = app.engine.time.now(&mut tx).await?;
-    let key = user::verify(&mut tx, token, now).await?;
-    tx.commit().await?;
-    let caller = key.as_ref().map(Caller::of_key).ok_or_else(|| ApiError::unauthorized("this key is not valid"))?;
-    app.known_keys.put(token, caller.clone());
-    Ok(caller)
-}
-
-/// How long a verified key is believed without asking the database: a revoked key stops working within this time.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// Keys kept at most; beyond that all are forgotten, which costs one look-up each.
-const MOST_KEYS: usize = 10_000;
-
-/// Keys verified a moment ago, by digest: verification writes (`last_used_at`), and SQLite has one writer.
-#[derive(Debug, Default)]
-pub struct KnownKeys(Mutex<HashMap<[u8; 32], (Caller, Instant)>>);
-
-impl KnownKeys {
-    fn get(&self, token: &str) -> Option<Caller> {
-        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (caller, until) = known.get(&digest(token))?;
-        (*until > Instant::now()).then(|| caller.clone())
+    let key = api_key::verify(&mut tx, token.trim()).await?.ok_or_else(|| ApiError::unauthorized("this key is not valid"))?;
+    tx.rollback().await?;
+    if !api_key::is_fresh(&key, now) {
+        let mut tx = app.engine.db.begin().await?;
+        api_key::touch(&mut tx, &key, now).await?;
+        tx.commit().await?;
     }
-
-    fn put(&self, token: &str, caller: Caller) {
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if known.len() >= MOST_KEYS {
-            known.clear();
-        }
-        known.insert(digest(token), (caller, Instant::now() + BELIEVED_FOR));
-    }
-}
-
-fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
+    Ok(Caller::of_key(&key))
 }

@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use callwright_engine::store::idempotency::{self, Begin};
+use callwright_engine::store::idempotency::{self, Begun};
 use sha2::{Digest, Sha256};
 
 use super::auth::Caller;
@@ -46,10 +46,10 @@ async fn run_once(app: &App, caller: &Caller, key: &HeaderValue, request: Reques
         .map_err(|_| ApiError::of_status(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 1 MB"))?;
     let hash = request_hash(parts.uri.path(), parts.uri.query(), &body);
     match begin(app, caller, &key, &hash).await? {
-        Begin::Fresh => {}
-        Begin::Replay { status, response } => return Ok(replay(status, response)),
-        Begin::Mismatch => return Err(ApiError::idempotency_mismatch()),
-        Begin::InProgress => {
+        Begun::Fresh => {}
+        Begun::Replay { status, response } => return Ok(replay(status, response)),
+        Begun::Mismatch => return Err(ApiError::idempotency_mismatch()),
+        Begun::InProgress => {
             let message = "a request with this Idempotency-Key is being worked on; repeat it in a moment";
             return Err(ApiError::conflict("in-progress", message));
         }
@@ -58,7 +58,7 @@ async fn run_once(app: &App, caller: &Caller, key: &HeaderValue, request: Reques
     keep(app, caller, &key, answer).await
 }
 
-async fn begin(app: &App, caller: &Caller, key: &str, hash: &str) -> Answer<Begin> {
+async fn begin(app: &App, caller: &Caller, key: &str, hash: &str) -> Answer<Begun> {
     let mut tx = app.engine.db.begin().await?;
     let now = app.engine.time.now(&mut tx).await?;
     let begun = idempotency::begin(&mut tx, &caller.principal, key, hash, now).await?;
@@ -72,7 +72,7 @@ async fn keep(app: &App, caller: &Caller, key: &str, answer: Response) -> Answer
     let body = to_bytes(body, ANSWER_BYTES).await.map_err(ApiError::internal)?;
     let mut tx = app.engine.db.begin().await?;
     if parts.status.is_server_error() {
-        idempotency::forget(&mut tx, &caller.principal, key).await?;
+        idempotency::abandon(&mut tx, &caller.principal, key).await?;
     } else {
         let text = String::from_utf8_lossy(&body);
         idempotency::finish(&mut tx, &caller.principal, key, parts.status.as_u16(), &text).await?;

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use callwright_engine::engine::Engine;
 use tokio::sync::Notify;
 
-use super::auth::KnownKeys;
-
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -27,7 +25,6 @@ pub struct App {
     /// Key of the signatures on carrier callbacks; without one they are refused.
     pub carrier_secret: Option<Arc<[u8]>>,
     bell: Arc<Notify>,
-    pub(super) known_keys: Arc<KnownKeys>,
 }
 
 impl App {
@@ -39,7 +36,6 @@ impl App {
             event_types: Arc::default(),
             carrier_secret: None,
             bell,
-            known_keys: Arc::default(),
         }
     }
 

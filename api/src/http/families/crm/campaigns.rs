@@ -106,16 +106,18 @@ pub async fn change(
     let mut tx = app.engine.db.begin().await?;
     let now = app.engine.time.now(&mut tx).await?;
     let id = campaign_id(&mut tx, &id).await?;
-    let mut campaign = found(&mut tx, id).await?;
-    if input.key.as_ref().is_some_and(|key| *key != campaign.key) {
+    let before = found(&mut tx, id).await?;
+    if input.key.as_ref().is_some_and(|key| *key != before.key) {
         return Err(ApiError::field("/key", "the key of a campaign stays as it is"));
     }
-    if input.status.as_ref().is_some_and(|status| status != campaign.status.as_str()) {
+    if input.status.as_ref().is_some_and(|status| status != before.status.as_str()) {
         let message = "use POST …/pause and …/resume, or DELETE to end the campaign";
         return Err(ApiError::field("/status", message));
     }
-    input.apply(&mut campaign, &caller.name, now).map_err(ApiError::invalid)?;
-    store::update(&mut tx, &campaign).await?;
+    let mut applied = Ok(());
+    let changed = store::update(&mut tx, id, now, |campaign| applied = input.apply(campaign, &caller.name, now)).await?;
+    applied.map_err(ApiError::invalid)?;
+    let campaign = changed.ok_or_else(|| ApiError::not_found("campaign", &id.to_string()))?;
     tx.commit().await?;
     app.ring();
     Ok(Json(campaign.into()))

@@ -66,7 +66,7 @@ pub async fn grant(
         evidence: input.evidence,
         source: input.source.unwrap_or(caller.name),
     };
-    store::add(&mut tx, std::slice::from_ref(&consent)).await?;
+    store::add_many(&mut tx, std::slice::from_ref(&consent)).await?;
     tx.commit().await?;
     app.ring();
     Ok((StatusCode::CREATED, Json(consent.into())))

@@ -6,7 +6,8 @@ use callwright_engine::clock::Instant;
 use callwright_engine::definitions::diagnostic::suggestion;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::definitions::model::cadence::{StepAction, Wait};
-use callwright_engine::domain::event::{Event, kinds};
+use callwright_engine::domain::event::kinds;
+use callwright_engine::store::event_read::Recorded;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -115,6 +116,8 @@ pub struct EventBody {
     pub enrollment_id: Option<String>,
     pub attempt_id: Option<String>,
     pub timestamp: Instant,
+    /// When we heard of it.
+    pub recorded_at: Instant,
     /// Content hash of the definitions under which it happened.
     pub version: Option<String>,
     /// The event's own fields.
@@ -122,8 +125,9 @@ pub struct EventBody {
     pub data: Value,
 }
 
-impl From<Event> for EventBody {
-    fn from(event: Event) -> Self {
+impl From<Recorded> for EventBody {
+    fn from(recorded: Recorded) -> Self {
+        let event = recorded.event;
         Self {
             event_id: event.id.to_string(),
             event_type: event.kind,
@@ -132,6 +136,7 @@ impl From<Event> for EventBody {
             enrollment_id: event.enrollment_id.map(|id| id.to_string()),
             attempt_id: event.attempt_id.map(|id| id.to_string()),
             timestamp: event.at,
+            recorded_at: recorded.recorded_at,
             version: event.version,
             data: event.data,
         }

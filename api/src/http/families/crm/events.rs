@@ -135,7 +135,7 @@ pub async fn page(State(app): State<App>, Params(params): Params<EventParams>) -
     let mut tx = app.engine.db.begin_read().await?;
     let mut filter = EventFilter {
         kind: params.event_type,
-        since: params.since.map(|at| at.0),
+        from: params.since.map(|at| at.0),
         until: params.until.map(|at| at.0),
         ..EventFilter::default()
     };

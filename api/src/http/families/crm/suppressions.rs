@@ -157,7 +157,7 @@ pub async fn page(
     let source = params.source.as_deref().map(str::parse::<Source>).transpose();
     let source = source.map_err(|error| ApiError::field("source", error.to_string()))?;
     let mut tx = app.engine.db.begin_read().await?;
-    let page = store::page(&mut tx, &SuppressionFilter { number, source }, cursor, limit).await?;
+    let page = store::page(&mut tx, SuppressionFilter { number, source, ..SuppressionFilter::default() }, cursor, limit).await?;
     tx.rollback().await?;
     Ok(Json(Listed::of(page, SuppressionBody::from)))
 }
