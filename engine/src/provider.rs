@@ -71,13 +71,22 @@ pub struct PlaceRequest {
 /// What the provider said to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placement {
-    Accepted { provider_call_id: String },
+    Accepted {
+        provider_call_id: String,
+    },
     /// It surely did not and will not place the call. `retry`: the reason may pass (rate limit).
-    Refused { reason: String, retry: bool },
+    Refused {
+        reason: String,
+        retry: bool,
+    },
     /// We cannot know: time-out, reset, 5xx. Never asked again.
-    Unknown { reason: String },
+    Unknown {
+        reason: String,
+    },
     /// We did not ask: too late, or stopped at the second look.
-    NotSent { reason: String },
+    NotSent {
+        reason: String,
+    },
 }
 
 /// Finding an attempt again.
@@ -90,11 +99,15 @@ pub struct LookUp {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookUpResult {
-    Found { provider_call_id: String },
+    Found {
+        provider_call_id: String,
+    },
     /// Conclusive only `conclusive_after` the intent.
     Absent,
     /// The provider did not answer: stay unknown.
-    Failed { reason: String },
+    Failed {
+        reason: String,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -83,7 +83,13 @@ pub fn pick(lanes: &[Lane], waiting: &[Waiting], limit: usize, now: Instant) -> 
 /// Higher (aged) priority first; within one priority the campaigns take turns, the one that dialed longest ago first;
 /// within a campaign the longest due first. A campaign whose calls per day are used up is let through: its gate puts the
 /// calls off until tomorrow, which takes them out of the queue.
-pub fn pick_shared(lanes: &[Lane], shared: &[Shared], waiting: &[Waiting], limit: usize, now: Instant) -> Picked {
+pub fn pick_shared(
+    lanes: &[Lane],
+    shared: &[Shared],
+    waiting: &[Waiting],
+    limit: usize,
+    now: Instant,
+) -> Picked {
     let mut desk = Desk::new(lanes, shared, now);
     let mut again_at: Option<Instant> = None;
     let mut indexes = Vec::new();
@@ -156,12 +162,18 @@ impl Desk {
     fn new(lanes: &[Lane], shared: &[Shared], now: Instant) -> Self {
         let own = lanes.iter().map(|lane| {
             let mut counter = Counter::new(&lane.limits, lane.live, lane.last_intent, &lane.recent, now);
-            counter.left_today = lane.limits.max_per_day.map(|most| most.saturating_sub(lane.intents_today)).filter(|left| *left > 0);
+            counter.left_today = lane
+                .limits
+                .max_per_day
+                .map(|most| most.saturating_sub(lane.intents_today))
+                .filter(|left| *left > 0);
             counter
         });
         let common = shared.iter().map(|shared| {
-            let mut counter = Counter::new(&shared.limits, shared.live, shared.last_intent, &shared.recent, now);
-            counter.left_today = shared.limits.max_per_day.map(|most| most.saturating_sub(shared.intents_today));
+            let mut counter =
+                Counter::new(&shared.limits, shared.live, shared.last_intent, &shared.recent, now);
+            counter.left_today =
+                shared.limits.max_per_day.map(|most| most.saturating_sub(shared.intents_today));
             counter
         });
         let counters = own.chain(common).collect();

@@ -127,7 +127,9 @@ impl Recurrence {
 }
 
 fn start_of_minute(instant: Instant) -> Instant {
-    instant - TimeDelta::nanoseconds(instant.timestamp_subsec_nanos().into()) - TimeDelta::seconds(instant.second().into())
+    instant
+        - TimeDelta::nanoseconds(instant.timestamp_subsec_nanos().into())
+        - TimeDelta::seconds(instant.second().into())
 }
 
 fn shorthand(expression: &str) -> &str {

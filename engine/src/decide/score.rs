@@ -83,8 +83,12 @@ impl Default for Weights {
             (Trigger::Promo, 0.50, 72.0),
             (Trigger::Winback, 0.40, 336.0),
         ];
-        let values =
-            [(ValueClass::Vip, 1.0), (ValueClass::High, 0.85), (ValueClass::Mid, 0.70), (ValueClass::Low, 0.55)];
+        let values = [
+            (ValueClass::Vip, 1.0),
+            (ValueClass::High, 0.85),
+            (ValueClass::Mid, 0.70),
+            (ValueClass::Low, 0.55),
+        ];
         Self {
             triggers: triggers
                 .into_iter()
@@ -128,15 +132,22 @@ pub struct Score {
 
 /// Scores one call.
 pub fn score(facts: &Facts, weights: &Weights) -> Score {
-    let trigger = weights.triggers.get(&facts.trigger).copied().unwrap_or(TriggerWeight { base: 0.5, half_life_hours: 72.0 });
+    let trigger = weights
+        .triggers
+        .get(&facts.trigger)
+        .copied()
+        .unwrap_or(TriggerWeight { base: 0.5, half_life_hours: 72.0 });
     let low = weights.values.get(&ValueClass::Low).copied().unwrap_or(0.55);
     let value = match facts.worth {
         Worth::Class(class) => weights.values.get(&class).copied().unwrap_or(low),
         Worth::LeadScore(points) => (f64::from(points.min(100)) / 100.0).max(low),
     };
     let age_hours = hours(facts.age);
-    let freshness =
-        if trigger.half_life_hours > 0.0 { 0.5_f64.powf(age_hours / trigger.half_life_hours).max(0.25) } else { 0.25 };
+    let freshness = if trigger.half_life_hours > 0.0 {
+        0.5_f64.powf(age_hours / trigger.half_life_hours).max(0.25)
+    } else {
+        0.25
+    };
     let tried = f64::from(facts.attempts.min(facts.cap)) / f64::from(facts.cap.max(1));
     let raw = (100.0 * trigger.base * value * freshness * (1.0 - 0.5 * tried)).round();
     let points = (raw + hours(facts.waited).floor().min(10.0)).clamp(0.0, 100.0) as u8;
@@ -193,7 +204,8 @@ mod tests {
     #[test]
     fn waiting_lifts_by_a_point_an_hour_up_to_ten() {
         let at = |hours| {
-            let waited = Facts { waited: TimeDelta::hours(hours), ..facts(Trigger::Promo, ValueClass::Low, 72, 2) };
+            let waited =
+                Facts { waited: TimeDelta::hours(hours), ..facts(Trigger::Promo, ValueClass::Low, 72, 2) };
             score(&waited, &Weights::default()).points
         };
         assert_eq!((at(0), at(3), at(10), at(500)), (9, 12, 19, 19));

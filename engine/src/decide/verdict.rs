@@ -120,8 +120,15 @@ impl GateReport {
 pub enum Verdict {
     Proceed(Permit),
     /// The first instant at which all gates pass, as far as can be known now.
-    Defer { until: Instant, gate: Gate, reason: Reason },
-    Stop { gate: Gate, reason: Reason },
+    Defer {
+        until: Instant,
+        gate: Gate,
+        reason: Reason,
+    },
+    Stop {
+        gate: Gate,
+        reason: Reason,
+    },
 }
 
 /// A verdict with its evidence: every gate, also those that passed.

@@ -44,7 +44,9 @@ impl AttemptState {
 
     /// May this state follow `self`?
     pub const fn may_become(self, next: Self) -> bool {
-        use AttemptState::{Cancelled, Dialing, Finished, NotPlaced, NotSent, Placed, Planned, Unknown, UnknownFinal};
+        use AttemptState::{
+            Cancelled, Dialing, Finished, NotPlaced, NotSent, Placed, Planned, Unknown, UnknownFinal,
+        };
         matches!(
             (self, next),
             (Planned, Dialing | Cancelled)

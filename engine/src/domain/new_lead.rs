@@ -174,7 +174,9 @@ impl NewLead {
         }
         lead.do_not_call |= lead.status == LeadStatus::OptedOut;
         match self.score {
-            Some(score) if !(0..=100).contains(&score) => errors.add("score", "a score is between 0 and 100".to_owned()),
+            Some(score) if !(0..=100).contains(&score) => {
+                errors.add("score", "a score is between 0 and 100".to_owned())
+            }
             Some(score) => lead.score = score,
             None => {}
         }
@@ -231,7 +233,9 @@ fn read_phone(given: &str, is_primary: bool, country: Option<&str>) -> Phone {
     let given: String = given.trim().chars().filter(|c| !c.is_control()).take(64).collect();
     match PhoneNumber::parse(&given, country) {
         Ok(number) => Phone { given, number: Some(number), invalid: None, is_primary },
-        Err(error) => Phone { given, number: None, invalid: Some(error.reason.code().to_owned()), is_primary },
+        Err(error) => {
+            Phone { given, number: None, invalid: Some(error.reason.code().to_owned()), is_primary }
+        }
     }
 }
 

@@ -58,7 +58,13 @@ impl Engine {
         row.wait_event = None;
         row.result = Some(result.to_owned());
         row.ended_at = Some(micros(now));
-        changes.event(self, walk, "enrollment.ended", now, json!({"result": result, "cadence": walk.enrollment.cadence}));
+        changes.event(
+            self,
+            walk,
+            "enrollment.ended",
+            now,
+            json!({"result": result, "cadence": walk.enrollment.cadence}),
+        );
     }
 
     /// Sets an enrollment aside for people to look at: a fault in its definition or data must not stop the others (I9).
@@ -103,7 +109,7 @@ impl Engine {
                 let payload = json!({
                     "endpoint": endpoint, "step": step, "leadId": walk.lead.id, "enrollmentId": walk.enrollment.id,
                 });
-                changes.jobs.push(self.job("call_endpoint", payload, now));
+                changes.jobs.push(self.job("call_endpoint", &payload, now)?);
             }
             StepEffect::Enroll { cadence } => follow_ups.push(FollowUp::of(walk, cadence, now)),
         }
@@ -111,8 +117,14 @@ impl Engine {
     }
 
     /// A job of the outbox kind: written in the same commit as the change that wants it.
-    pub(super) fn job(&self, kind: &str, payload: serde_json::Value, now: Instant) -> NewJob {
+    pub(super) fn job(
+        &self,
+        kind: &'static str,
+        payload: &serde_json::Value,
+        now: Instant,
+    ) -> Result<NewJob, EngineError> {
         NewJob::new(self.ids.next(now), kind, payload, now)
+            .map_err(|e| EngineError::Invalid { field: "payload".to_owned(), message: e.to_string() })
     }
 
     fn update_lead(

@@ -44,7 +44,12 @@ pub(super) struct Interned {
 
 impl Batch {
     /// Loads what is on file now. Take number locks first when the answer must hold until the commit.
-    pub async fn load(engine: &Engine, tx: &mut Tx, walks: &[Walk], now: Instant) -> Result<Self, EngineError> {
+    pub async fn load(
+        engine: &Engine,
+        tx: &mut Tx,
+        walks: &[Walk],
+        now: Instant,
+    ) -> Result<Self, EngineError> {
         let mut batch = Self { campaigns: campaigns(tx, walks, now).await?, ..Self::default() };
         let numbers: Vec<&str> = distinct(walks.iter().filter_map(|walk| walk.lead.phone.as_deref()));
         let leads: Vec<LeadId> = distinct(walks.iter().map(|walk| walk.lead.id));
@@ -164,13 +169,14 @@ impl Interned {
     pub fn zones(&self, lead: &LeadOnFile) -> Result<Arc<[Zone]>, EngineError> {
         let text = &lead.phone_zones;
         intern(&self.zones, text, || {
-            let names: Vec<String> = serde_json::from_str(text).map_err(|e| bad_lead(lead, "phone_zones", e))?;
+            let names: Vec<String> =
+                serde_json::from_str(text).map_err(|e| bad_lead(lead, "phone_zones", e))?;
             let zones = names.iter().map(|name| Zone::find(name)).collect::<Result<Vec<_>, _>>();
             zones.map(Arc::from).map_err(|e| bad_lead(lead, "phone_zones", e))
         })
     }
 
-    fn jurisdictions(&self, lead: &LeadOnFile) -> Result<Arc<[Jurisdiction]>, EngineError> {
+    pub fn jurisdictions(&self, lead: &LeadOnFile) -> Result<Arc<[Jurisdiction]>, EngineError> {
         let text = &lead.phone_jurisdictions;
         intern(&self.jurisdictions, text, || {
             let parsed: Vec<Jurisdiction> =

@@ -28,6 +28,8 @@ pub(super) struct Changes {
     pub leads: BTreeMap<LeadId, lead_change::Change>,
     pub tasks: Vec<task::NewRow>,
     pub jobs: Vec<crate::store::jobs::NewJob>,
+    /// `(lead, custom field, value)` from `update` steps.
+    pub custom_fields: Vec<(LeadId, String, Value)>,
 }
 
 impl Changes {
@@ -43,6 +45,7 @@ impl Changes {
         }
         let leads: Vec<_> = self.leads.into_values().collect();
         lead_change::apply(tx, &leads, now).await?;
+        lead_change::set_custom(tx, &self.custom_fields, now).await?;
         task::insert_many(tx, &self.tasks).await?;
         decision::insert_many(tx, &self.decisions, tzdb_version()).await?;
         event::append(tx, &self.events, now).await?;
@@ -72,7 +75,14 @@ impl Changes {
     }
 
     /// Appends an event of the engine's own about an enrollment.
-    pub fn event(&mut self, engine: &Engine, walk: &Walk, kind: &str, at: Instant, data: Value) -> &mut Event {
+    pub fn event(
+        &mut self,
+        engine: &Engine,
+        walk: &Walk,
+        kind: &str,
+        at: Instant,
+        data: Value,
+    ) -> &mut Event {
         self.events.push(Event {
             id: engine.ids.next::<EventId>(at),
             kind: kind.to_owned(),
@@ -90,7 +100,13 @@ impl Changes {
     }
 
     /// Keeps a decision: always at a claim (`attempt` given), otherwise only when verdict or reason changed.
-    pub fn decision(&mut self, engine: &Engine, walk: &Walk, attempt: Option<AttemptId>, decision: &Decision) {
+    pub fn decision(
+        &mut self,
+        engine: &Engine,
+        walk: &Walk,
+        attempt: Option<AttemptId>,
+        decision: &Decision,
+    ) {
         let (verdict, reason) = decision.signature();
         let unchanged =
             walk.verdict.as_ref().is_some_and(|(kept, why)| kept == verdict && why == reason.as_str());

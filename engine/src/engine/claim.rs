@@ -54,9 +54,13 @@ impl Engine {
         }
         let ids: Vec<AttemptId> = picked.iter().map(|candidate| candidate.id).collect();
         let attempts = attempt::lock_planned(&mut tx, &ids).await?;
-        let enrollments: Vec<EnrollmentId> = attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
-        let walks: HashMap<EnrollmentId, Walk> =
-            walk::by_ids(&mut tx, &enrollments).await?.into_iter().map(|walk| (walk.enrollment.id, walk)).collect();
+        let enrollments: Vec<EnrollmentId> =
+            attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
+        let walks: HashMap<EnrollmentId, Walk> = walk::by_ids(&mut tx, &enrollments)
+            .await?
+            .into_iter()
+            .map(|walk| (walk.enrollment.id, walk))
+            .collect();
         let loaded: Vec<Walk> = walks.values().cloned().collect();
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
@@ -83,7 +87,8 @@ impl Engine {
         let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
         let candidates = attempt::candidates(tx, &ids, now, limit).await?;
         let load = attempt::campaign_load(tx, &ids, now - pacing::LOOK_BACK).await?;
-        let days: Vec<_> = campaigns.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
+        let days: Vec<_> =
+            campaigns.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
         let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
         let lanes: Vec<pacing::Lane> = campaigns
             .iter()
@@ -175,7 +180,8 @@ impl<'a> Claiming<'a> {
             }
             Verdict::Stop { reason, .. } => {
                 self.turned_away += 1;
-                self.changes.step(&attempt, AttemptState::Cancelled, self.now).detail = Some(reason.as_str().to_owned());
+                self.changes.step(&attempt, AttemptState::Cancelled, self.now).detail =
+                    Some(reason.as_str().to_owned());
                 let moved = advance::on_refused(reason);
                 self.engine.apply_move(&mut self.changes, walk, moved, self.now, &mut self.follow_ups)?;
             }
@@ -208,7 +214,8 @@ impl<'a> Claiming<'a> {
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
         self.intents.push((attempt.id.to_string(), attempt.fence));
         let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt, "flowId": attempt.flow});
-        self.changes.event(self.engine, walk, "attempt.dialing", self.now, data).attempt_id = Some(attempt.id);
+        self.changes.event(self.engine, walk, "attempt.dialing", self.now, data).attempt_id =
+            Some(attempt.id);
         let campaign = batch.campaign(attempt.campaign_id);
         let from = campaign.and_then(|campaign| campaign.caller_ids.first());
         self.requests.push(PlaceRequest {
@@ -234,7 +241,10 @@ impl<'a> Claiming<'a> {
         let send_by = self.now + Permit::LIFETIME;
         let provider = self.provider.name();
         let taken: HashSet<AttemptId> =
-            attempt::claim(&mut tx, &self.intents, owner, provider, self.now, send_by).await?.into_iter().collect();
+            attempt::claim(&mut tx, &self.intents, owner, provider, self.now, send_by)
+                .await?
+                .into_iter()
+                .collect();
         let days: Vec<_> = self
             .per_day
             .iter()

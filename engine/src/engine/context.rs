@@ -41,8 +41,11 @@ pub(super) fn with_event(mut variables: Value, kind: &str, data: &Value) -> Valu
 }
 
 fn lead(lead: &LeadOnFile) -> Value {
-    let full_name =
-        [lead.first_name.as_deref(), lead.last_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let full_name = [lead.first_name.as_deref(), lead.last_name.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ");
     json!({
         "id": lead.id, "externalId": lead.external_id, "firstName": lead.first_name, "lastName": lead.last_name,
         "fullName": full_name, "email": lead.email, "company": lead.company, "segment": lead.segment,

@@ -92,7 +92,14 @@ impl Engine {
                 });
             }
             let due = walk.enrollment.due_at.map_or(now, |due| due.max(now));
-            wait_at(changes, walk, &super::place::next_visit(walk), Some(due), walk.enrollment.wait_event.clone(), now);
+            wait_at(
+                changes,
+                walk,
+                &super::place::next_visit(walk),
+                Some(due),
+                walk.enrollment.wait_event.clone(),
+                now,
+            );
             Ok(())
         })
         .await
@@ -119,7 +126,11 @@ impl Engine {
     }
 
     /// Ends an enrollment by hand.
-    pub async fn end_enrollment(&self, id: EnrollmentId, reason: &str) -> Result<EnrollmentView, EngineError> {
+    pub async fn end_enrollment(
+        &self,
+        id: EnrollmentId,
+        reason: &str,
+    ) -> Result<EnrollmentView, EngineError> {
         let reason = reason.to_owned();
         self.by_hand(id, "enrollment.ended_by_hand", move |engine, changes, walk, now| {
             engine.end(changes, walk, &reason, now);
@@ -129,7 +140,11 @@ impl Engine {
     }
 
     /// Sets a campaign's status. A pause stops new dials within a second; a resume lets deferred enrollments go on at once.
-    pub async fn set_campaign_status(&self, id: CampaignId, status: CampaignStatus) -> Result<(), EngineError> {
+    pub async fn set_campaign_status(
+        &self,
+        id: CampaignId,
+        status: CampaignStatus,
+    ) -> Result<(), EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         campaign::set_status(&mut tx, id, status, now).await?;

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{Engine, EngineError, context};
-use crate::domain::campaign::Campaign;
 use crate::domain::call::Fact;
+use crate::domain::campaign::Campaign;
 use crate::flow::interpreter::{self, Input, Program, Turn};
 use crate::flow::session::{Effect, Session};
 use crate::id::AttemptId;
@@ -36,23 +36,27 @@ impl Engine {
         let text = serde_json::to_string(&turn.session)
             .map_err(|e| EngineError::Invalid { field: "session".to_owned(), message: e.to_string() })?;
         call::save_session(&mut tx, attempt_id, &text).await?;
-        let opt_outs = turn.session.conversation.effects.iter().skip(told).filter_map(|effect| match effect {
-            Effect::OptOut { reason } => Some(OptOut {
-                lead_id: walk.lead.id,
-                reason: reason.clone(),
-                source: "call".to_owned(),
-                attempt_id: Some(attempt_id),
-                at: now,
-            }),
-            _ => None,
-        });
+        let opt_outs =
+            turn.session.conversation.effects.iter().skip(told).filter_map(|effect| match effect {
+                Effect::OptOut { reason } => Some(OptOut {
+                    lead_id: walk.lead.id,
+                    reason: reason.clone(),
+                    source: "call".to_owned(),
+                    attempt_id: Some(attempt_id),
+                    at: now,
+                }),
+                _ => None,
+            });
         self.opt_out_in(&mut tx, opt_outs.collect(), now).await?;
         tx.commit().await?;
         Ok(turn)
     }
 
     /// The conversation so far as a fact, to record together with the end of a turn-by-turn call.
-    pub async fn conversation_fact(&self, attempt_id: AttemptId) -> Result<Option<ReportedFact>, EngineError> {
+    pub async fn conversation_fact(
+        &self,
+        attempt_id: AttemptId,
+    ) -> Result<Option<ReportedFact>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
         let session = stored_session(&mut tx, attempt_id).await?;
@@ -72,7 +76,8 @@ impl Engine {
 }
 
 async fn under_way(tx: &mut Tx, id: AttemptId) -> Result<(Attempt, Walk), EngineError> {
-    let attempt = attempt::by_ids(tx, &[id]).await?.pop().ok_or_else(|| EngineError::missing("attempt", id))?;
+    let attempt =
+        attempt::by_ids(tx, &[id]).await?.pop().ok_or_else(|| EngineError::missing("attempt", id))?;
     let Some(enrollment) = attempt.enrollment_id.filter(|_| attempt.state.is_live()) else {
         let message = json!({"state": attempt.state}).to_string();
         return Err(EngineError::Conflict { code: "call-not-in-progress", message });

@@ -198,12 +198,18 @@ impl Entry {
         let campaigns = distinct(requests.iter().map(|request| request.campaign_id));
         let keys: Vec<(String, &str, &str)> = requests
             .iter()
-            .map(|request| (request.lead_id.to_string(), request.cadence.as_str(), request.entry_key.as_str()))
+            .map(|request| {
+                (request.lead_id.to_string(), request.cadence.as_str(), request.entry_key.as_str())
+            })
             .collect();
         let previous = enrollment::previous(tx, &keys).await?;
         Ok(Self {
             leads: walk::leads(tx, &leads).await?.into_iter().map(|lead| (lead.id, lead)).collect(),
-            campaigns: campaign::by_ids(tx, &campaigns).await?.into_iter().map(|found| (found.id, found)).collect(),
+            campaigns: campaign::by_ids(tx, &campaigns)
+                .await?
+                .into_iter()
+                .map(|found| (found.id, found))
+                .collect(),
             versions,
             previous: previous
                 .into_iter()
@@ -234,8 +240,10 @@ impl Entry {
         if lead.status == LeadStatus::OptedOut {
             return Err(refused("opted-out", "the lead has opted out"));
         }
-        if let Some((name, _)) =
-            cadence.variables.iter().find(|(name, required)| **required && request.variables.get(name).is_none())
+        if let Some((name, _)) = cadence
+            .variables
+            .iter()
+            .find(|(name, required)| **required && request.variables.get(name).is_none())
         {
             let message = format!("cadence `{}` needs the variable `{name}`", cadence.key);
             return Err(refused("variable-missing", message));
@@ -273,9 +281,14 @@ impl Entry {
 }
 
 /// The enrollment as it would be, for entry conditions to look at.
-fn prospective(request: &EnrollRequest, version: &Version, lead: &LeadOnFile, step: &str, now: Instant) -> Walk {
-    let position =
-        Position { step: step.to_owned(), visit: 1, attempt: 1, due_since: now, promised: false };
+fn prospective(
+    request: &EnrollRequest,
+    version: &Version,
+    lead: &LeadOnFile,
+    step: &str,
+    now: Instant,
+) -> Walk {
+    let position = Position { step: step.to_owned(), visit: 1, attempt: 1, due_since: now, promised: false };
     Walk {
         enrollment: Enrollment {
             id: EnrollmentId::default(),

@@ -83,7 +83,12 @@ impl Engine {
                 }),
                 _ => {}
             }
-            happened.push(Happened { lead_id: new.lead_id, kind: new.kind.clone(), at, data: new.data.clone() });
+            happened.push(Happened {
+                lead_id: new.lead_id,
+                kind: new.kind.clone(),
+                at,
+                data: new.data.clone(),
+            });
             // An opt-out writes its own event, with everything it entails.
             if new.kind != kinds::OPTOUT_REQUESTED {
                 changes.events.push(outside_event(event_id, new, at));
@@ -196,7 +201,9 @@ fn outside_event(id: EventId, new: NewEvent, at: Instant) -> Event {
 fn change_lead(changes: &mut Changes, event: &Happened) {
     let accepted = |field: &str| event.data.get(field).and_then(Value::as_bool).unwrap_or(false);
     let status = match event.kind.as_str() {
-        kinds::CALL_ANSWERED | kinds::CALLBACK_REQUESTED | kinds::QUALIFICATION_RESULT => Some(LeadStatus::Contacted),
+        kinds::CALL_ANSWERED | kinds::CALLBACK_REQUESTED | kinds::QUALIFICATION_RESULT => {
+            Some(LeadStatus::Contacted)
+        }
         kinds::TRIAL_SIGNUP_OFFERED if accepted("agentAccepted") => Some(LeadStatus::Trial),
         kinds::UPGRADE_OFFERED if accepted("accepted") => Some(LeadStatus::Customer),
         kinds::OFFER_ACCEPTED => Some(LeadStatus::Customer),
@@ -214,8 +221,10 @@ fn change_lead(changes: &mut Changes, event: &Happened) {
         kinds::WRONG_NUMBER => changes.lead(event.lead_id).phone_invalid = Some("wrong-number".to_owned()),
         kinds::QUALIFICATION_RESULT => {
             let change = changes.lead(event.lead_id);
-            change.score = event.data.get("leadScore").and_then(Value::as_i64).map(|score| score.clamp(0, 100));
-            change.segment = text(&event.data, "segment").filter(|s| s.parse::<Segment>().is_ok()).map(str::to_owned);
+            change.score =
+                event.data.get("leadScore").and_then(Value::as_i64).map(|score| score.clamp(0, 100));
+            change.segment =
+                text(&event.data, "segment").filter(|s| s.parse::<Segment>().is_ok()).map(str::to_owned);
         }
         _ => {}
     }

@@ -31,7 +31,8 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (reason, source) = (reason.to_owned(), source.to_owned());
-        self.opt_out_in(&mut tx, vec![OptOut { lead_id, reason, source, attempt_id: None, at: now }], now).await?;
+        self.opt_out_in(&mut tx, vec![OptOut { lead_id, reason, source, attempt_id: None, at: now }], now)
+            .await?;
         tx.commit().await?;
         Ok(())
     }

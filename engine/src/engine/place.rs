@@ -63,11 +63,15 @@ impl Engine {
     }
 
     /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt.
-    async fn second_look(&self, requests: &[PlaceRequest]) -> Result<HashMap<AttemptId, String>, EngineError> {
+    async fn second_look(
+        &self,
+        requests: &[PlaceRequest],
+    ) -> Result<HashMap<AttemptId, String>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
-        let mut blocked: HashMap<AttemptId, String> = second_look::blocked(&mut tx, &ids, now).await?.into_iter().collect();
+        let mut blocked: HashMap<AttemptId, String> =
+            second_look::blocked(&mut tx, &ids, now).await?.into_iter().collect();
         tx.rollback().await?;
         for request in requests.iter().filter(|request| now > request.send_by) {
             blocked.entry(request.attempt_id).or_insert_with(|| "too-late".to_owned());
@@ -84,9 +88,13 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let attempts = attempt::by_ids(&mut tx, ids).await?;
-        let enrollments: Vec<EnrollmentId> = attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
-        let walks: HashMap<EnrollmentId, Walk> =
-            walk::by_ids(&mut tx, &enrollments).await?.into_iter().map(|walk| (walk.enrollment.id, walk)).collect();
+        let enrollments: Vec<EnrollmentId> =
+            attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
+        let walks: HashMap<EnrollmentId, Walk> = walk::by_ids(&mut tx, &enrollments)
+            .await?
+            .into_iter()
+            .map(|walk| (walk.enrollment.id, walk))
+            .collect();
         let mut changes = Changes::default();
         let mut follow_ups = FollowUps::new();
         let mut report = PlaceReport::default();
@@ -140,7 +148,16 @@ impl Answer<'_> {
     fn accepted(&self, changes: &mut Changes, provider_call_id: &str) {
         if matches!(self.attempt.state, AttemptState::Dialing | AttemptState::Unknown) {
             let asked_at = self.attempt.intent_at.unwrap_or(self.now);
-            mark_placed(self.engine, changes, self.attempt, self.walk, self.provider, provider_call_id, asked_at, self.now);
+            mark_placed(
+                self.engine,
+                changes,
+                self.attempt,
+                self.walk,
+                self.provider,
+                provider_call_id,
+                asked_at,
+                self.now,
+            );
         }
     }
 
@@ -188,7 +205,8 @@ impl Answer<'_> {
     }
 
     fn event(&self, changes: &mut Changes, kind: &str, reason: &str) {
-        let data = json!({"reason": reason, "attemptNumber": self.attempt.attempt, "step": self.attempt.step});
+        let data =
+            json!({"reason": reason, "attemptNumber": self.attempt.attempt, "step": self.attempt.step});
         changes.event(self.engine, self.walk, kind, self.now, data).attempt_id = Some(self.attempt.id);
     }
 }

@@ -130,12 +130,13 @@ impl Planning<'_> {
     ) -> Result<(), EngineError> {
         let Self { engine, walk, now, .. } = *self;
         changes.decision(engine, walk, None, decision);
-        let effects = Move { effects: moved.effects, next: Next::Due { position: call.position.clone(), at: now } };
+        let effects =
+            Move { effects: moved.effects, next: Next::Due { position: call.position.clone(), at: now } };
         engine.apply_move(changes, walk, effects, now, follow_ups)?;
         match &decision.verdict {
             Verdict::Proceed(permit) => {
                 report.planned += 1;
-                self.plan_attempt(changes, permit.number().e164(), &call);
+                self.plan_attempt(changes, permit.number().e164(), call);
             }
             Verdict::Defer { until, .. } => {
                 report.deferred += 1;
@@ -152,7 +153,7 @@ impl Planning<'_> {
         Ok(())
     }
 
-    fn plan_attempt(&self, changes: &mut Changes, number: &str, call: &Call) {
+    fn plan_attempt(&self, changes: &mut Changes, number: String, call: Call) {
         let Self { engine, walk, now, .. } = *self;
         let enrollment = &walk.enrollment;
         let id = engine.ids.next::<AttemptId>(now);
@@ -161,7 +162,7 @@ impl Planning<'_> {
             enrollment_id: enrollment.id.to_string(),
             lead_id: walk.lead.id.to_string(),
             campaign_id: enrollment.campaign_id.to_string(),
-            number: number.to_owned(),
+            number,
             flow: call.flow.clone(),
             version: enrollment.version.clone(),
             step: call.position.step.clone(),
@@ -175,7 +176,8 @@ impl Planning<'_> {
         let row = changes.enrollment(walk, now);
         row.state = EnrollmentState::Open.as_str();
         row.due_at = None;
-        let data = json!({"step": call.position.step, "attemptNumber": call.position.attempt, "flowId": call.flow});
+        let data =
+            json!({"step": call.position.step, "attemptNumber": call.position.attempt, "flowId": call.flow});
         changes.event(engine, walk, "attempt.planned", now, data).attempt_id = Some(id);
     }
 
@@ -192,12 +194,14 @@ impl Planning<'_> {
         changes.decision(engine, walk, None, decision);
         match &decision.verdict {
             Verdict::Proceed(_) => {
-                let Next::Message { ref channel, ref script, ref text, .. } = moved.next else { return Ok(()) };
+                let Next::Message { ref channel, ref script, ref text, .. } = moved.next else {
+                    return Ok(());
+                };
                 let payload = json!({
                     "channel": channel, "script": script, "text": text, "leadId": walk.lead.id,
                     "enrollmentId": walk.enrollment.id, "step": position.step, "version": walk.enrollment.version,
                 });
-                changes.jobs.push(engine.job("deliver_message", payload.clone(), now));
+                changes.jobs.push(engine.job("deliver_message", &payload, now)?);
                 changes.event(engine, walk, "message.queued", now, payload);
                 let after = advance::after_step(&version.bundle.cadence, position, now)
                     .map_err(|fault| engine.fault(walk, &fault))?;
@@ -206,7 +210,10 @@ impl Planning<'_> {
             }
             Verdict::Defer { until, .. } => {
                 report.deferred += 1;
-                let effects = Move { effects: moved.effects, next: Next::Due { position: position.clone(), at: *until } };
+                let effects = Move {
+                    effects: moved.effects,
+                    next: Next::Due { position: position.clone(), at: *until },
+                };
                 engine.apply_move(changes, walk, effects, now, follow_ups)?;
             }
             Verdict::Stop { reason, .. } => {
@@ -218,7 +225,12 @@ impl Planning<'_> {
         Ok(())
     }
 
-    fn refuse(&self, changes: &mut Changes, follow_ups: &mut FollowUps, reason: Reason) -> Result<(), EngineError> {
+    fn refuse(
+        &self,
+        changes: &mut Changes,
+        follow_ups: &mut FollowUps,
+        reason: Reason,
+    ) -> Result<(), EngineError> {
         let moved = advance::on_refused(reason);
         self.engine.apply_move(changes, self.walk, moved, self.now, follow_ups)
     }

@@ -33,7 +33,11 @@ pub struct ReconcileReport {
 
 impl Engine {
     /// Looks up attempts in doubt. No transaction is open while the provider is asked.
-    pub async fn reconcile(&self, provider: &dyn Provider, limit: u32) -> Result<ReconcileReport, EngineError> {
+    pub async fn reconcile(
+        &self,
+        provider: &dyn Provider,
+        limit: u32,
+    ) -> Result<ReconcileReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let doubtful = attempt::overdue(&mut tx, now - IN_DOUBT_AFTER, now - LOOK_AGAIN_AFTER, limit).await?;
@@ -66,10 +70,15 @@ impl Engine {
         let mut checked = Vec::new();
         for (seen, result) in &results {
             // A callback may have resolved it while we asked: then there is nothing left to say.
-            let Some(attempt) = fresh.iter().find(|attempt| attempt.id == seen.id && attempt.state == seen.state) else {
+            let Some(attempt) =
+                fresh.iter().find(|attempt| attempt.id == seen.id && attempt.state == seen.state)
+            else {
                 continue;
             };
-            let Some(walk) = walks.iter().find(|walk| Some(walk.enrollment.id) == attempt.enrollment_id) else { continue };
+            let Some(walk) = walks.iter().find(|walk| Some(walk.enrollment.id) == attempt.enrollment_id)
+            else {
+                continue;
+            };
             checked.push(attempt.id);
             self.resolve(provider, &mut changes, attempt, walk, result, now, report);
         }
@@ -111,9 +120,17 @@ impl Engine {
     }
 
     /// Proven not placed: tried again soon as a new attempt. Never to be known: the next one waits as if it had rung.
-    fn write_off(&self, changes: &mut Changes, attempt: &Attempt, walk: &Walk, state: AttemptState, now: Instant) {
+    fn write_off(
+        &self,
+        changes: &mut Changes,
+        attempt: &Attempt,
+        walk: &Walk,
+        state: AttemptState,
+        now: Instant,
+    ) {
         changes.step(attempt, state, now);
-        let kind = if state == AttemptState::NotPlaced { "attempt.not_placed" } else { "attempt.unknown_final" };
+        let kind =
+            if state == AttemptState::NotPlaced { "attempt.not_placed" } else { "attempt.unknown_final" };
         let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt});
         changes.event(self, walk, kind, now, data).attempt_id = Some(attempt.id);
         if walk.enrollment.state == EnrollmentState::Open {

@@ -48,7 +48,11 @@ pub struct RecordReport {
 
 impl Engine {
     /// Stores facts and follows them, in one transaction.
-    pub async fn record(&self, provider: &str, facts: Vec<ReportedFact>) -> Result<RecordReport, EngineError> {
+    pub async fn record(
+        &self,
+        provider: &str,
+        facts: Vec<ReportedFact>,
+    ) -> Result<RecordReport, EngineError> {
         if facts.is_empty() {
             return Ok(RecordReport::default());
         }
@@ -80,7 +84,9 @@ impl Engine {
         let mut work = Recording::new(self, provider, now);
         for attempt in &attempts {
             let Some(enrollment) = attempt.enrollment_id else { continue };
-            let Some(walk) = index.get(&enrollment).map(|i| &walks[*i]).or_else(|| finished_walks.get(&enrollment)) else {
+            let Some(walk) =
+                index.get(&enrollment).map(|i| &walks[*i]).or_else(|| finished_walks.get(&enrollment))
+            else {
                 continue;
             };
             let state = CallState::of(by_attempt.get(&attempt.id).into_iter().flatten());
@@ -185,7 +191,14 @@ impl<'a> Recording<'a> {
                 let call_id = call_id.map_or_else(|| attempt.id.to_string(), str::to_owned);
                 let placed_at = attempt.intent_at.unwrap_or(self.now);
                 mark_placed(
-                    self.engine, &mut self.changes, &attempt, walk, self.provider, &call_id, placed_at, self.now,
+                    self.engine,
+                    &mut self.changes,
+                    &attempt,
+                    walk,
+                    self.provider,
+                    &call_id,
+                    placed_at,
+                    self.now,
                 );
                 attempt.state = AttemptState::Placed;
             }
@@ -194,7 +207,8 @@ impl<'a> Recording<'a> {
                 if let Some(call_id) = call_id {
                     report.orphans.push((attempt.id, call_id.to_owned()));
                     let data = json!({"callId": call_id});
-                    self.changes.event(self.engine, walk, "call.orphaned", self.now, data).attempt_id = Some(attempt.id);
+                    self.changes.event(self.engine, walk, "call.orphaned", self.now, data).attempt_id =
+                        Some(attempt.id);
                 }
                 return;
             }
@@ -232,7 +246,14 @@ impl<'a> Recording<'a> {
         });
     }
 
-    fn finish(&mut self, attempt: &Attempt, walk: &Walk, state: &CallState, outcome: Outcome, disposition: String) {
+    fn finish(
+        &mut self,
+        attempt: &Attempt,
+        walk: &Walk,
+        state: &CallState,
+        outcome: Outcome,
+        disposition: String,
+    ) {
         let ended_at = state.ended_at.unwrap_or(self.now);
         let step = self.changes.step(attempt, AttemptState::Finished, self.now);
         step.outcome = Some(outcome.as_str());
@@ -246,7 +267,8 @@ impl<'a> Recording<'a> {
                 Effect::Score { by, because } => {
                     self.changes.lead(walk.lead.id).score_delta += by;
                     let data = json!({"by": by, "because": because});
-                    self.changes.event(self.engine, walk, "lead.scored", ended_at, data).attempt_id = Some(attempt.id);
+                    self.changes.event(self.engine, walk, "lead.scored", ended_at, data).attempt_id =
+                        Some(attempt.id);
                 }
                 Effect::Consent { purpose, granted, wording } => {
                     self.consent(attempt, walk, purpose, *granted, wording, ended_at);

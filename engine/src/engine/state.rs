@@ -6,6 +6,7 @@ use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::advance::{Fault, WalkState};
 use crate::store::walk::Walk;
+use crate::time::holiday::HolidayCalendar;
 use crate::time::preferred::PreferredTime;
 use crate::time::window::Position;
 use crate::time::zone::Zone;
@@ -28,7 +29,16 @@ impl Engine {
         if let Some(zone) = walk.lead.zone.as_deref().and_then(|name| Zone::find(name).ok()) {
             return Ok(zone);
         }
-        Ok(self.interned.zones(&walk.lead)?.first().cloned().unwrap_or_else(Zone::utc))
+        Ok(self.interned.zones(&walk.lead)?.first().cloned().unwrap_or(
+            Zone::find("UTC")
+                .map_err(|e| EngineError::Invalid { field: "zone".to_owned(), message: e.to_string() })?,
+        ))
+    }
+
+    /// Public holidays of the lead's first jurisdiction: days that are no business days.
+    fn holidays(&self, walk: &Walk) -> HolidayCalendar {
+        let places = self.interned.jurisdictions(&walk.lead).unwrap_or_default();
+        places.first().map_or_else(HolidayCalendar::none, |place| self.rules.holidays(*place))
     }
 
     pub(super) fn fault(&self, walk: &Walk, fault: &Fault) -> EngineError {
@@ -50,10 +60,12 @@ impl Engine {
             match preferred.hours.position(&zones, &self.holidays(walk), ended_at, TimeDelta::zero()) {
                 Position::Outside { opens } => Some(opens),
                 // They are talking to us inside the time they named: they mean the next one.
-                Position::Inside { closes } => match preferred.hours.position(&zones, &self.holidays(walk), closes, TimeDelta::zero()) {
-                    Position::Outside { opens } => Some(opens),
-                    _ => None,
-                },
+                Position::Inside { closes } => {
+                    match preferred.hours.position(&zones, &self.holidays(walk), closes, TimeDelta::zero()) {
+                        Position::Outside { opens } => Some(opens),
+                        _ => None,
+                    }
+                }
                 Position::Never => None,
             }
         });

@@ -49,9 +49,11 @@ impl Engine {
         let stored = definition::load(tx, hash)
             .await?
             .ok_or_else(|| EngineError::missing("definition version", hash))?;
-        let bundle = Bundle::from_sources(&stored.cadence, &stored.sources).map_err(|problems| EngineError::Version {
-            version: hash.to_owned(),
-            problem: problems.first().map(|problem| problem.message.clone()).unwrap_or_default(),
+        let bundle = Bundle::from_sources(&stored.cadence, &stored.sources).map_err(|problems| {
+            EngineError::Version {
+                version: hash.to_owned(),
+                problem: problems.first().map(|problem| problem.message.clone()).unwrap_or_default(),
+            }
         })?;
         Ok(self.versions.put(Version::new(Arc::new(bundle))))
     }
@@ -75,7 +77,7 @@ impl Engine {
         let library = self.library.current();
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let keys = library.cadence_keys();
+        let keys: Vec<String> = library.bundles().map(|bundle| bundle.cadence.key.clone()).collect();
         for key in &keys {
             self.newest(&mut tx, key, now).await?;
         }

@@ -68,14 +68,20 @@ impl Engine {
             Some(at) => at,
             None => self.time.now(&mut tx).await?,
         };
-        let on_file = walk::leads(&mut tx, &[lead]).await?.pop().ok_or_else(|| EngineError::missing("lead", lead))?;
+        let on_file =
+            walk::leads(&mut tx, &[lead]).await?.pop().ok_or_else(|| EngineError::missing("lead", lead))?;
         let walks = walk::all_of_lead(&mut tx, lead).await?;
         let batch = Batch::load(self, &mut tx, &walks, at).await?;
         let mut enrollments = Vec::with_capacity(walks.len());
         for walk in &walks {
             let enrollment = EnrollmentView::from(walk);
             if walk.enrollment.state == EnrollmentState::Ended {
-                enrollments.push(WhyEnrollment { enrollment, verdict_now: None, next_permitted_at: None, gates: Vec::new() });
+                enrollments.push(WhyEnrollment {
+                    enrollment,
+                    verdict_now: None,
+                    next_permitted_at: None,
+                    gates: Vec::new(),
+                });
                 continue;
             }
             let version = self.version(&mut tx, &walk.enrollment.version).await?;
@@ -118,7 +124,8 @@ impl Engine {
 }
 
 fn redacted(number: &str) -> String {
-    crate::phone::number::PhoneNumber::e164_only(number).map_or_else(|_| "unreadable".to_owned(), |n| n.to_string())
+    crate::phone::number::PhoneNumber::e164_only(number)
+        .map_or_else(|_| "unreadable".to_owned(), |n| n.to_string())
 }
 
 impl Why {
@@ -145,7 +152,11 @@ impl Why {
         for attempt in &self.attempts {
             let when = attempt.dialed_at.map_or_else(|| "not dialed".to_owned(), minute);
             let outcome = attempt.outcome.as_deref().or(attempt.detail.as_deref()).unwrap_or("");
-            let _ = writeln!(out, "  {when}  {} try {}: {} {outcome}", attempt.step, attempt.attempt, attempt.state);
+            let _ = writeln!(
+                out,
+                "  {when}  {} try {}: {} {outcome}",
+                attempt.step, attempt.attempt, attempt.state
+            );
         }
         if !self.decisions.is_empty() {
             out.push_str("Decisions, newest first:\n");
@@ -179,7 +190,14 @@ impl WhyEnrollment {
             let _ = match &report.answer {
                 Answer::Pass { .. } => writeln!(out, "  pass   {}", report.gate),
                 Answer::Defer { until } => {
-                    writeln!(out, "  wait   {}: {} until {} {}", report.gate, report.reason, minute(*until), report.facts)
+                    writeln!(
+                        out,
+                        "  wait   {}: {} until {} {}",
+                        report.gate,
+                        report.reason,
+                        minute(*until),
+                        report.facts
+                    )
                 }
                 Answer::Stop => writeln!(out, "  refuse {}: {} {}", report.gate, report.reason, report.facts),
             };

@@ -29,7 +29,9 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn consented(&mut self, input: Input) {
-        let Some(Exit::Consent { purpose, words, granted, otherwise }) = self.current().map(|(_, step)| &step.exit) else {
+        let Some(Exit::Consent { purpose, words, granted, otherwise }) =
+            self.current().map(|(_, step)| &step.exit)
+        else {
             return self.follow();
         };
         let heard = self.hear(&input, None);
@@ -38,7 +40,9 @@ impl Run<'_, '_> {
             return self.go_on(result);
         }
         let answer = match &input {
-            Input::Said(text) => self.vocabulary().map_or(Consented::Unclear, |words| understand::consent(&words, text)),
+            Input::Said(text) => {
+                self.vocabulary().map_or(Consented::Unclear, |words| understand::consent(&words, text))
+            }
             Input::Pressed('1') => Consented::Granted,
             Input::Pressed(_) => Consented::Refused,
             _ => Consented::Unclear,
@@ -57,7 +61,8 @@ impl Run<'_, '_> {
             self.session.silent = 0;
         }
         let is_granted = answer == Consented::Granted;
-        let wording = render::text(self.program, &self.session, words).map(|spoken| spoken.text).unwrap_or_default();
+        let wording =
+            render::text(self.program, &self.session, words).map(|spoken| spoken.text).unwrap_or_default();
         let target = if is_granted { *granted } else { *otherwise };
         let result = self.settle_consent(purpose, wording, is_granted, target);
         self.go_on(result);

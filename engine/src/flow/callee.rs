@@ -1,6 +1,6 @@
 //! The other side of a call, in memory: callees for simulation and tests, and [`converse`], which plays a whole call.
 
-use super::interpreter::{self, Expect, Expected, Input, Prompt, Program, TransferResult};
+use super::interpreter::{self, Expect, Expected, Input, Program, Prompt, TransferResult};
 use super::session::Conversation;
 
 /// Turns of one conversation; a callee who is still talking then hangs up.
@@ -63,7 +63,9 @@ impl Wants {
             (Expected::Webhook { .. }, _) => Input::WebhookAnswer(serde_json::Value::Null),
             (_, Self::Silent) => Input::Silence,
             (_, Self::WrongNumber) => said("sorry, wrong number"),
-            (Expected::Consent { .. }, Self::OptOut) | (Expected::Answer, Self::OptOut) => said("please stop calling me"),
+            (Expected::Consent { .. }, Self::OptOut) | (Expected::Answer, Self::OptOut) => {
+                said("please stop calling me")
+            }
             (Expected::Consent { .. }, _) => said("yes"),
             (Expected::Answer, Self::Agent) => said("I want to talk to a person"),
             (Expected::Answer, wish) => wish.choose(expect),

@@ -34,7 +34,11 @@ impl Run<'_, '_> {
             }
             Exit::Consent { purpose, words, .. } => {
                 self.say(words)?;
-                self.wait(Waiting::Consent, Expected::Consent { purpose: purpose.clone() }, CONSENT_TIMEOUT_S);
+                self.wait(
+                    Waiting::Consent,
+                    Expected::Consent { purpose: purpose.clone() },
+                    CONSENT_TIMEOUT_S,
+                );
                 Ok(())
             }
             Exit::Transfer { target, .. } => {
@@ -94,7 +98,9 @@ impl Run<'_, '_> {
         }
         self.session.stack.pop();
         let target: Option<StepIndex> = self.current().and_then(|(_, step)| match &step.exit {
-            Exit::SubFlow { then, otherwise, .. } => Some(*then.get(&ending.disposition).unwrap_or(otherwise)),
+            Exit::SubFlow { then, otherwise, .. } => {
+                Some(*then.get(&ending.disposition).unwrap_or(otherwise))
+            }
             _ => None,
         });
         self.go(target.ok_or("the flow that ended was not run by the step below it")?)

@@ -14,7 +14,6 @@ use crate::definitions::model::flow::{Action, CallBackTime, Flow, FlowStep, Step
 use crate::domain::outcome::Outcome;
 use crate::time::duration::Delay;
 
-
 /// Steps between two inputs; more is a loop that never asks.
 const MOST_STEPS_PER_TURN: u32 = 200;
 /// Steps of a whole call.
@@ -105,7 +104,8 @@ impl<'p, 'a> Run<'p, 'a> {
     pub fn follow(&mut self) {
         while self.expect.is_none() && self.session.conversation.ended.is_none() {
             self.steps += 1;
-            if self.steps > MOST_STEPS_PER_TURN || self.session.conversation.nodes.len() > MOST_STEPS_PER_CALL {
+            if self.steps > MOST_STEPS_PER_TURN || self.session.conversation.nodes.len() > MOST_STEPS_PER_CALL
+            {
                 return self.fail("the flow goes round in circles".to_owned());
             }
             let Some((_, step)) = self.current() else {
@@ -165,7 +165,11 @@ impl<'p, 'a> Run<'p, 'a> {
             Action::Webhook { endpoint, save_as } => {
                 self.effect(Effect::Webhook { endpoint: endpoint.clone(), save_as: save_as.clone() });
                 if save_as.is_some() {
-                    self.wait(Waiting::Webhook, Expected::Webhook { endpoint: endpoint.clone() }, WEBHOOK_TIMEOUT_S);
+                    self.wait(
+                        Waiting::Webhook,
+                        Expected::Webhook { endpoint: endpoint.clone() },
+                        WEBHOOK_TIMEOUT_S,
+                    );
                 }
             }
             Action::CallBack { when } => self.call_back(when),
@@ -241,7 +245,13 @@ impl<'p, 'a> Run<'p, 'a> {
     }
 
     pub fn wait(&mut self, waiting: Waiting, kind: Expected, timeout_s: u32) {
-        let expect = Expect { kind, answers: Vec::new(), keys: std::collections::BTreeMap::new(), open: false, timeout_s };
+        let expect = Expect {
+            kind,
+            answers: Vec::new(),
+            keys: std::collections::BTreeMap::new(),
+            open: false,
+            timeout_s,
+        };
         self.wait_for(waiting, expect);
     }
 
@@ -253,7 +263,8 @@ impl<'p, 'a> Run<'p, 'a> {
     /// Moves the current flow to one of its steps.
     pub fn go(&mut self, target: StepIndex) -> Result<(), String> {
         let Some((flow, _)) = self.current() else { return Err("there is no flow to go on with".to_owned()) };
-        let step = flow.steps.get(target).ok_or_else(|| format!("flow `{}` has no step {target}", flow.key))?;
+        let step =
+            flow.steps.get(target).ok_or_else(|| format!("flow `{}` has no step {target}", flow.key))?;
         self.session.tries = 0;
         self.session.conversation.nodes.push(step.name.clone());
         if let Some(frame) = self.session.stack.last_mut() {

@@ -40,7 +40,7 @@ impl<'a> Program<'a> {
             flows,
             scripts,
             root: flow,
-            variables: minijinja::Value::from_serialize(variables),
+            variables: crate::definitions::context::value(variables),
             continues_unrecorded: continues.unwrap_or(false),
         }
     }
@@ -55,6 +55,6 @@ impl<'a> Program<'a> {
 
     /// Variables with what this call has learned.
     pub(super) fn context(&self, session: &Session) -> minijinja::Value {
-        context! { answers => minijinja::Value::from_serialize(&session.answers), ..self.variables.clone() }
+        context! { answers => minijinja::Value::from(minijinja::value::Serde(&session.answers)), ..self.variables.clone() }
     }
 }

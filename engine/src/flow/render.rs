@@ -18,7 +18,8 @@ const LIMITS: RenderLimits = RenderLimits { output_bytes: 16 << 10 };
 pub(super) fn text(program: &Program<'_>, session: &Session, name: &str) -> Result<Spoken, String> {
     let frame = session.stack.last().ok_or("no flow is running")?;
     let flow = program.flow(&frame.flow).ok_or_else(|| format!("there is no flow `{}`", frame.flow))?;
-    let script = program.script(&flow.script).ok_or_else(|| format!("there is no script `{}`", flow.script))?;
+    let script =
+        program.script(&flow.script).ok_or_else(|| format!("there is no script `{}`", flow.script))?;
     let (language, template) = find(script, &session.language, name)
         .ok_or_else(|| format!("script `{}` has no text `{name}`", script.key))?;
     let text = template.render(&program.context(session), LIMITS).map_err(|problem| problem.to_string())?;

@@ -74,16 +74,39 @@ pub enum Line {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
-    Event { kind: String, data: Value },
-    Score { by: i64, because: Option<String> },
-    Consent { purpose: String, granted: bool, wording: String },
-    OptOut { reason: String },
+    Event {
+        kind: String,
+        data: Value,
+    },
+    Score {
+        by: i64,
+        because: Option<String>,
+    },
+    Consent {
+        purpose: String,
+        granted: bool,
+        wording: String,
+    },
+    OptOut {
+        reason: String,
+    },
     WrongNumber,
     /// Seconds from the end of the call, or what the callee said (parsed by the shell with the lead's zone).
-    CallBack { after_s: Option<i64>, said: Option<String> },
-    Recording { on: bool },
-    Webhook { endpoint: String, save_as: Option<String> },
-    Transfer { target: String, result: Option<String> },
+    CallBack {
+        after_s: Option<i64>,
+        said: Option<String>,
+    },
+    Recording {
+        on: bool,
+    },
+    Webhook {
+        endpoint: String,
+        save_as: Option<String>,
+    },
+    Transfer {
+        target: String,
+        result: Option<String>,
+    },
 }
 
 impl Conversation {

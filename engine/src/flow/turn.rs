@@ -50,11 +50,17 @@ pub struct Expect {
 pub enum Expected {
     Answer,
     /// A yes or no to a consent of this purpose.
-    Consent { purpose: String },
+    Consent {
+        purpose: String,
+    },
     /// The callee is to be connected: `agent`, a queue's name, or a number.
-    Transfer { target: String },
+    Transfer {
+        target: String,
+    },
     /// A registered endpoint is to be asked.
-    Webhook { endpoint: String },
+    Webhook {
+        endpoint: String,
+    },
 }
 
 /// What happened on the line.

@@ -36,25 +36,85 @@ pub(super) enum Consented {
 
 /// Understood in every flow, whatever its script says: English, Hindi, Hinglish.
 const OPT_OUT: [&str; 30] = [
-    "stop", "remove", "unsubscribe", "opt out", "stop calling", "stop calling me", "do not call", "dont call",
-    "dont call me", "dont call again", "never call", "never call me again", "remove me", "remove my number",
-    "take me off", "delete my number", "no more calls", "call mat karo", "call mat karna", "phone mat karo",
-    "phone mat karna", "number hata do", "mera number hatao", "band karo", "रुको", "बंद करो", "कॉल मत करो",
-    "फोन मत करो", "मेरा नंबर हटाओ", "नंबर हटा दो",
+    "stop",
+    "remove",
+    "unsubscribe",
+    "opt out",
+    "stop calling",
+    "stop calling me",
+    "do not call",
+    "dont call",
+    "dont call me",
+    "dont call again",
+    "never call",
+    "never call me again",
+    "remove me",
+    "remove my number",
+    "take me off",
+    "delete my number",
+    "no more calls",
+    "call mat karo",
+    "call mat karna",
+    "phone mat karo",
+    "phone mat karna",
+    "number hata do",
+    "mera number hatao",
+    "band karo",
+    "रुको",
+    "बंद करो",
+    "कॉल मत करो",
+    "फोन मत करो",
+    "मेरा नंबर हटाओ",
+    "नंबर हटा दो",
 ];
 const AGENT: [&str; 16] = [
-    "agent", "operator", "representative", "a human", "real person", "a person", "speak to someone", "talk to someone",
-    "talk to a person", "kisi insaan se", "kisi se baat", "manager se baat", "एजेंट", "ऑपरेटर", "किसी इंसान से",
+    "agent",
+    "operator",
+    "representative",
+    "a human",
+    "real person",
+    "a person",
+    "speak to someone",
+    "talk to someone",
+    "talk to a person",
+    "kisi insaan se",
+    "kisi se baat",
+    "manager se baat",
+    "एजेंट",
+    "ऑपरेटर",
+    "किसी इंसान से",
     "किसी से बात",
 ];
 const WRONG_NUMBER: [&str; 9] = [
-    "wrong number", "wrong person", "nobody by that name", "no one by that name", "galat number", "galat aadmi",
-    "is naam ka koi nahi", "गलत नंबर", "इस नाम का कोई नहीं",
+    "wrong number",
+    "wrong person",
+    "nobody by that name",
+    "no one by that name",
+    "galat number",
+    "galat aadmi",
+    "is naam ka koi nahi",
+    "गलत नंबर",
+    "इस नाम का कोई नहीं",
 ];
 const YES: [&str; 9] = ["yes", "yeah", "yep", "sure", "okay", "haan", "haan ji", "हाँ", "जी हाँ"];
 const NO: [&str; 17] = [
-    "no", "not", "nope", "dont", "never", "cant", "cannot", "wont", "without", "nahi", "nahin", "mat", "na", "नहीं",
-    "मत", "ना", "नही",
+    "no",
+    "not",
+    "nope",
+    "dont",
+    "never",
+    "cant",
+    "cannot",
+    "wont",
+    "without",
+    "nahi",
+    "nahin",
+    "mat",
+    "na",
+    "नहीं",
+    "मत",
+    "ना",
+    "नही",
 ];
 /// Negations that follow what they negate.
 const NO_BEHIND: [&str; 6] = ["nahi", "nahin", "mat", "नहीं", "नही", "मत"];
@@ -165,7 +225,10 @@ impl Utterance {
 
     /// The strongest of `phrases` that is said and not denied.
     fn best<'p>(&self, phrases: impl Iterator<Item = &'p str>) -> Option<Strength> {
-        phrases.filter(|phrase| self.affirms(phrase)).map(|phrase| (phrase.split(' ').count(), phrase.len())).max()
+        phrases
+            .filter(|phrase| self.affirms(phrase))
+            .map(|phrase| (phrase.split(' ').count(), phrase.len()))
+            .max()
     }
 
     fn affirms(&self, phrase: &str) -> bool {
@@ -173,7 +236,8 @@ impl Utterance {
         let Some(at) = self.padded.find(&needle) else { return false };
         let before = self.padded[..at].split_whitespace().next_back();
         let after = self.padded[at + needle.len() - 1..].split_whitespace().next();
-        let is_denied = before.is_some_and(|word| NO.contains(&word)) || after.is_some_and(|word| NO_BEHIND.contains(&word));
+        let is_denied = before.is_some_and(|word| NO.contains(&word))
+            || after.is_some_and(|word| NO_BEHIND.contains(&word));
         // "no no" is still a no; only agreement can be denied.
         !is_denied || phrase.split(' ').any(|word| NO.contains(&word))
     }
@@ -192,7 +256,9 @@ mod tests {
             texts: BTreeMap::new(),
             answers: answers
                 .iter()
-                .map(|(name, phrases)| ((*name).to_owned(), phrases.iter().map(|phrase| (*phrase).to_owned()).collect()))
+                .map(|(name, phrases)| {
+                    ((*name).to_owned(), phrases.iter().map(|phrase| (*phrase).to_owned()).collect())
+                })
                 .collect(),
         };
         let en = words(&[

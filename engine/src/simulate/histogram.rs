@@ -23,14 +23,21 @@ impl Histogram {
     pub fn bars(&self) -> String {
         let mut out = String::new();
         let most = self.0.iter().copied().max().unwrap_or(0);
-        let (Some(first), Some(last)) = (self.0.iter().position(|n| *n > 0), self.0.iter().rposition(|n| *n > 0)) else {
+        let (Some(first), Some(last)) =
+            (self.0.iter().position(|n| *n > 0), self.0.iter().rposition(|n| *n > 0))
+        else {
             return out;
         };
         for hour in first..=last {
             let count = self.0[hour];
             // A bar for everything that happened at all, however little.
             let length = if count == 0 { 0 } else { (count * WIDTH / most).max(1) };
-            let _ = writeln!(out, "  {hour:02}:00 {:<width$} {count}", "█".repeat(length as usize), width = WIDTH as usize);
+            let _ = writeln!(
+                out,
+                "  {hour:02}:00 {:<width$} {count}",
+                "█".repeat(length as usize),
+                width = WIDTH as usize
+            );
         }
         out
     }

@@ -22,11 +22,16 @@ pub struct Person {
     pub preferred_time: Option<&'static str>,
 }
 
-const US_FIRST: &[&str] = &["Alice", "Marcus", "Elena", "James", "Priya", "Wei", "Sofia", "Daniel", "Grace", "Omar", "Hannah", "Luis"];
-const US_LAST: &[&str] = &["Johnson", "Rivera", "Chen", "Walker", "Novak", "Brooks", "Kim", "Osei", "Fischer", "Lopez", "Reed"];
-const IN_FIRST: &[&str] = &["Aarav", "Ananya", "Rohan", "Kavya", "Vikram", "Meera", "Arjun", "Isha", "Sanjay", "Divya"];
+const US_FIRST: &[&str] = &[
+    "Alice", "Marcus", "Elena", "James", "Priya", "Wei", "Sofia", "Daniel", "Grace", "Omar", "Hannah", "Luis",
+];
+const US_LAST: &[&str] =
+    &["Johnson", "Rivera", "Chen", "Walker", "Novak", "Brooks", "Kim", "Osei", "Fischer", "Lopez", "Reed"];
+const IN_FIRST: &[&str] =
+    &["Aarav", "Ananya", "Rohan", "Kavya", "Vikram", "Meera", "Arjun", "Isha", "Sanjay", "Divya"];
 const IN_LAST: &[&str] = &["Sharma", "Patel", "Iyer", "Reddy", "Gupta", "Nair", "Joshi", "Das", "Kulkarni"];
-const COMPANIES: &[&str] = &["Northwind Studio", "Blue Fern", "Harbor & Pine", "Quartz Labs", "Sunbeam Retail", "Ledgerly"];
+const COMPANIES: &[&str] =
+    &["Northwind Studio", "Blue Fern", "Harbor & Pine", "Quartz Labs", "Sunbeam Retail", "Ledgerly"];
 const PREFERENCES: &[&str] = &["weekday mornings", "2:00 PM - 5:00 PM", "9am-5pm", "after 6"];
 
 /// Makes people from a seed.
@@ -68,12 +73,18 @@ impl Population {
             external_id: format!("synthetic_{index}"),
             first_name: pick(US_FIRST, self.draw(index, 1)),
             last_name: pick(US_LAST, self.draw(index, 2)),
-            company: self.draw(index, 3).is_multiple_of(3).then(|| pick(COMPANIES, self.draw(index, 4)).to_owned()),
+            company: self
+                .draw(index, 3)
+                .is_multiple_of(3)
+                .then(|| pick(COMPANIES, self.draw(index, 4)).to_owned()),
             number,
             language: "en",
             country: "US",
             region: place.subdivision().map(str::to_owned),
-            preferred_time: self.draw(index, 5).is_multiple_of(12).then(|| pick(PREFERENCES, self.draw(index, 6))),
+            preferred_time: self
+                .draw(index, 5)
+                .is_multiple_of(12)
+                .then(|| pick(PREFERENCES, self.draw(index, 6))),
         }
     }
 
@@ -146,7 +157,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_people() {
-        let (one, two) = (Population::united_states(7).with_india(4), Population::united_states(7).with_india(4));
+        let (one, two) =
+            (Population::united_states(7).with_india(4), Population::united_states(7).with_india(4));
         for index in 0..200 {
             assert_eq!(one.person(index), two.person(index));
         }

@@ -65,7 +65,10 @@ mod tests {
     fn reads_the_four_columns_among_others_in_any_order() {
         let csv = "subscribed,age,contact,duration_s,attempts\nyes,30,7,120,3\nno,41,8,0,1\n";
         let contacts = read(csv.as_bytes()).unwrap();
-        assert_eq!(contacts[0], Contact { contact: "7".into(), attempts: 3, duration_s: 120, subscribed: true });
+        assert_eq!(
+            contacts[0],
+            Contact { contact: "7".into(), attempts: 3, duration_s: 120, subscribed: true }
+        );
         assert_eq!(contacts[1].duration_s, 0);
     }
 
@@ -79,6 +82,9 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_an_error() {
-        assert!(matches!(read("contact,attempts,duration_s,subscribed\n".as_bytes()), Err(ReplayError::Empty)));
+        assert!(matches!(
+            read("contact,attempts,duration_s,subscribed\n".as_bytes()),
+            Err(ReplayError::Empty)
+        ));
     }
 }

@@ -42,8 +42,10 @@ struct KeyRow {
     revoked_at: Option<i64>,
 }
 
-const CREATE: &str = "INSERT INTO api_keys (id, name, prefix, digest, role, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
-const BY_PREFIX: &str = "SELECT id, name, prefix, digest, role, created_at, last_used_at, revoked_at FROM api_keys
+const CREATE: &str =
+    "INSERT INTO api_keys (id, name, prefix, digest, role, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+const BY_PREFIX: &str =
+    "SELECT id, name, prefix, digest, role, created_at, last_used_at, revoked_at FROM api_keys
      WHERE prefix = $1";
 const LIST: &str = "SELECT id, name, prefix, digest, role, created_at, last_used_at, revoked_at FROM api_keys
      ORDER BY created_at, id";
@@ -87,7 +89,8 @@ pub async fn verify(tx: &mut Tx, presented: &str) -> Result<Option<ApiKey>, Stor
     let Some((prefix, secret)) = presented.strip_prefix(MARK).and_then(|rest| rest.split_once('.')) else {
         return Ok(None);
     };
-    let row: Option<KeyRow> = on_db!(tx, |conn| sqlx::query_as(BY_PREFIX).bind(prefix).fetch_optional(conn).await)?;
+    let row: Option<KeyRow> =
+        on_db!(tx, |conn| sqlx::query_as(BY_PREFIX).bind(prefix).fetch_optional(conn).await)?;
     let given = digest(secret);
     let Some(row) = row else { return Ok(None) };
     let is_right = bool::from(given.as_bytes().ct_eq(row.digest.as_bytes()));
@@ -99,7 +102,12 @@ pub async fn touch(tx: &mut Tx, key: &ApiKey, now: Instant) -> Result<(), StoreE
     if is_fresh(key, now) {
         return Ok(());
     }
-    on_db!(tx, |conn| sqlx::query(TOUCH).bind(key.id.to_string()).bind(micros(now)).execute(conn).await.map(|_| ()))?;
+    on_db!(tx, |conn| sqlx::query(TOUCH)
+        .bind(key.id.to_string())
+        .bind(micros(now))
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
     Ok(())
 }
 
@@ -133,7 +141,9 @@ impl TryFrom<KeyRow> for ApiKey {
     type Error = StoreError;
 
     fn try_from(row: KeyRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("api_keys", column, &row.id, problem);
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("api_keys", column, &row.id, problem)
+        };
         Ok(Self {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
             role: row.role.parse().map_err(|e| bad("role", &e))?,

@@ -116,8 +116,10 @@ static CANDIDATES: Sql = Sql::new(
 static LOCK_PLANNED: Sql = Sql::new(attempt!(
     "FROM {each} JOIN attempts a ON a.id = e.value->>0 WHERE a.state = 'planned' {skip_a}"
 ));
-static BY_IDS: Sql = Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id {lock_a}"));
-static OF_LEAD: Sql = Sql::new(attempt!("FROM attempts a WHERE a.lead_id = $1 ORDER BY a.created_at DESC, a.id DESC LIMIT $2"));
+static BY_IDS: Sql =
+    Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id {lock_a}"));
+static OF_LEAD: Sql =
+    Sql::new(attempt!("FROM attempts a WHERE a.lead_id = $1 ORDER BY a.created_at DESC, a.id DESC LIMIT $2"));
 static PLANNED_OF_LEADS: Sql = Sql::new(attempt!(
     "FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 WHERE a.state = 'planned' ORDER BY a.id {lock_a}"
 ));
@@ -146,7 +148,8 @@ static MOVE: Sql = Sql::new(
      RETURNING attempts.id",
 );
 
-static CHECKED: Sql = Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
+static CHECKED: Sql =
+    Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
 
 static INTENTS: Sql = Sql::new(
     "SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
@@ -280,9 +283,11 @@ pub async fn candidates(
         .await)?;
     let mut found = Vec::new();
     for (campaign, rank, list) in rows {
-        let bad = |problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", "planned", &campaign, problem);
+        let bad =
+            |problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", "planned", &campaign, problem);
         let campaign_id = campaign.parse().map_err(|e| bad(&e))?;
-        let list: Vec<String> = list.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text)).map_err(|e| bad(&e))?;
+        let list: Vec<String> =
+            list.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text)).map_err(|e| bad(&e))?;
         for entry in list {
             let mut parts = entry.splitn(3, ' ');
             let (Some(id), Some(due), Some(number)) = (parts.next(), parts.next(), parts.next()) else {
@@ -413,7 +418,9 @@ pub async fn intents(
         on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).bind(micros(since)).fetch_all(conn).await)?;
     rows.into_iter()
         .map(|(lead, number, campaign, at)| {
-            let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", column, &lead, problem);
+            let bad = |column, problem: &dyn std::fmt::Display| {
+                StoreError::bad_row("attempts", column, &lead, problem)
+            };
             Ok(CountedIntent {
                 lead_id: lead.parse().map_err(|e| bad("lead_id", &e))?,
                 campaign_id: campaign.parse().map_err(|e| bad("campaign_id", &e))?,
@@ -445,10 +452,13 @@ pub async fn campaign_load(
         on_db!(tx, |conn| sqlx::query_as(recent).bind(keys).bind(micros(since)).fetch_all(conn).await)?;
     rows.into_iter()
         .map(|(campaign, live, last)| {
-            let recent = recent.iter().filter(|(id, _)| *id == campaign).map(|(_, at)| instant_from_micros(*at));
+            let recent =
+                recent.iter().filter(|(id, _)| *id == campaign).map(|(_, at)| instant_from_micros(*at));
             Ok(CampaignLoad {
                 recent: recent.collect(),
-                campaign_id: campaign.parse().map_err(|e| StoreError::bad_row("attempts", "campaign_id", &campaign, e))?,
+                campaign_id: campaign
+                    .parse()
+                    .map_err(|e| StoreError::bad_row("attempts", "campaign_id", &campaign, e))?,
                 live: live as u32,
                 last_intent: last.map(instant_from_micros),
             })
@@ -466,10 +476,16 @@ impl TryFrom<AttemptRow> for Attempt {
     type Error = StoreError;
 
     fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", column, &row.id, problem);
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("attempts", column, &row.id, problem)
+        };
         Ok(Self {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
-            enrollment_id: row.enrollment_id.as_ref().map(|id| id.parse().map_err(|e| bad("enrollment_id", &e))).transpose()?,
+            enrollment_id: row
+                .enrollment_id
+                .as_ref()
+                .map(|id| id.parse().map_err(|e| bad("enrollment_id", &e)))
+                .transpose()?,
             lead_id: row.lead_id.parse().map_err(|e| bad("lead_id", &e))?,
             campaign_id: row.campaign_id.parse().map_err(|e| bad("campaign_id", &e))?,
             state: row.state.parse().map_err(|e| bad("state", &e))?,

@@ -5,10 +5,10 @@ use super::error::StoreError;
 
 /// Declares a row of a bulk bind: named in Rust, positional in JSON.
 macro_rules! bulk_row {
-    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),+ $(,)? }) => {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone)]
-        pub struct $name { $($(#[$field_meta])* pub $field: $type),+ }
+        $vis struct $name { $($(#[$field_meta])* pub $field: $type),+ }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -71,9 +71,8 @@ static ADD_FACTS: Sql = Sql::new(
      FROM {each} WHERE true ON CONFLICT (attempt_id, key) DO NOTHING RETURNING attempt_id",
 );
 
-static FACTS: Sql = Sql::new(
-    "SELECT c.attempt_id, c.at, c.fact FROM {each} JOIN callbacks c ON c.attempt_id = e.value->>0",
-);
+static FACTS: Sql =
+    Sql::new("SELECT c.attempt_id, c.at, c.fact FROM {each} JOIN callbacks c ON c.attempt_id = e.value->>0");
 
 static SESSION: &str = "SELECT session FROM calls WHERE attempt_id = $1";
 static SAVE_SESSION: &str = "UPDATE calls SET session = $2 WHERE attempt_id = $1";

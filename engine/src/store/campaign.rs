@@ -30,7 +30,8 @@ static REPLACE: Sql = Sql::new(
         updated_at = CAST(e.value->>18 AS BIGINT)
      FROM {each} WHERE campaigns.id = e.value->>0",
 );
-static BY_IDS: Sql = Sql::new(campaign_row!("FROM {each} JOIN campaigns c ON c.id = e.value->>0 ORDER BY c.id"));
+static BY_IDS: Sql =
+    Sql::new(campaign_row!("FROM {each} JOIN campaigns c ON c.id = e.value->>0 ORDER BY c.id"));
 
 const LOCK: &str = "UPDATE campaigns SET updated_at = updated_at WHERE id = $1";
 const RESOLVE: &str = "SELECT id FROM (
@@ -99,7 +100,8 @@ pub async fn update(
     let Some(before) = find(tx, id).await? else { return Ok(None) };
     let mut campaign = before.clone();
     change(&mut campaign);
-    let after = Campaign { id, status: before.status, created_at: before.created_at, updated_at: now, ..campaign };
+    let after =
+        Campaign { id, status: before.status, created_at: before.created_at, updated_at: now, ..campaign };
     let (sql, bulk) = (REPLACE.on(tx.dialect()), super::bulk(&[CampaignWrite::of(&after)?])?);
     on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
     Ok(Some(after))
@@ -141,5 +143,8 @@ pub async fn page(
         .fetch_all(conn)
         .await)?;
     let campaigns = rows.into_iter().map(Campaign::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::of(campaigns, limit, |campaign: &Campaign| Cursor { at: campaign.created_at, id: campaign.id.0 }))
+    Ok(Page::of(campaigns, limit, |campaign: &Campaign| Cursor {
+        at: campaign.created_at,
+        id: campaign.id.0,
+    }))
 }

@@ -92,7 +92,12 @@ pub async fn revoke(tx: &mut Tx, id: ConsentId, at: Instant) -> Result<bool, Sto
 }
 
 /// Revokes everything in force that a lead agreed to for one purpose; answers how many entries.
-pub async fn revoke_purpose(tx: &mut Tx, lead: LeadId, purpose: Purpose, at: Instant) -> Result<u64, StoreError> {
+pub async fn revoke_purpose(
+    tx: &mut Tx,
+    lead: LeadId,
+    purpose: Purpose,
+    at: Instant,
+) -> Result<u64, StoreError> {
     lock(tx, &lead.to_string()).await?;
     Ok(on_db!(tx, |conn| sqlx::query(REVOKE_PURPOSE)
         .bind(lead.to_string())
@@ -124,7 +129,8 @@ impl TryFrom<ConsentRow> for Consent {
 
     fn try_from(row: ConsentRow) -> Result<Self, StoreError> {
         let id = &row.id;
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("consents", column, id, problem);
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("consents", column, id, problem);
         Ok(Self {
             id: id.parse().map_err(|e| bad("id", &e))?,
             lead_id: row.lead_id.parse().map_err(|e| bad("lead_id", &e))?,

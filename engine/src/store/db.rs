@@ -166,7 +166,10 @@ impl Db {
 }
 
 fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {
-    let mut migrator = sqlx::migrate::Migrator { migrations: embedded.migrations.clone(), ..sqlx::migrate::Migrator::DEFAULT };
+    let mut migrator = sqlx::migrate::Migrator {
+        migrations: embedded.migrations.clone(),
+        ..sqlx::migrate::Migrator::DEFAULT
+    };
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     migrator
 }

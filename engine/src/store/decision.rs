@@ -64,7 +64,8 @@ static INSERT: Sql = Sql::new(
      FROM {each} WHERE true",
 );
 
-static LATEST: &str = "SELECT id, at, enrollment_id, attempt_id, step, verdict, gate, reason, until, reports, tzdb
+static LATEST: &str =
+    "SELECT id, at, enrollment_id, attempt_id, step, verdict, gate, reason, until, reports, tzdb
      FROM decisions WHERE lead_id = $1 ORDER BY at DESC, id DESC LIMIT $2";
 
 /// Keeps decisions made with the given zone database version.
@@ -87,7 +88,9 @@ pub async fn latest(tx: &mut Tx, lead: LeadId, limit: u32) -> Result<Vec<Kept>, 
         .await)?;
     rows.into_iter()
         .map(|row| {
-            let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("decisions", column, &row.id, problem);
+            let bad = |column, problem: &dyn std::fmt::Display| {
+                StoreError::bad_row("decisions", column, &row.id, problem)
+            };
             Ok(Kept {
                 at: instant_from_micros(row.at),
                 until: row.until.map(instant_from_micros),

@@ -42,7 +42,8 @@ pub async fn publish(
     sources: &BTreeMap<String, String>,
     now: Instant,
 ) -> Result<bool, StoreError> {
-    let text = serde_json::to_string(sources).map_err(|e| StoreError::bad_row("definitions", "sources", hash, e))?;
+    let text =
+        serde_json::to_string(sources).map_err(|e| StoreError::bad_row("definitions", "sources", hash, e))?;
     let done = on_db!(tx, |conn| sqlx::query(PUBLISH)
         .bind(hash)
         .bind(cadence)
@@ -58,8 +59,8 @@ pub async fn load(tx: &mut Tx, hash: &str) -> Result<Option<StoredVersion>, Stor
     let row: Option<(String, String, String, i64)> =
         on_db!(tx, |conn| sqlx::query_as(LOAD).bind(hash).fetch_optional(conn).await)?;
     row.map(|(hash, cadence, sources, published_at)| {
-        let sources =
-            serde_json::from_str(&sources).map_err(|e| StoreError::bad_row("definitions", "sources", &hash, e))?;
+        let sources = serde_json::from_str(&sources)
+            .map_err(|e| StoreError::bad_row("definitions", "sources", &hash, e))?;
         Ok(StoredVersion { hash, cadence, sources, published_at: instant_from_micros(published_at) })
     })
     .transpose()

@@ -25,7 +25,8 @@ impl From<sqlx::Error> for StoreError {
             && (database.is_unique_violation() || database.is_foreign_key_violation())
         {
             // PostgreSQL names the constraint; SQLite names the columns in its message.
-            let constraint = database.constraint().map_or_else(|| database.message().to_owned(), str::to_owned);
+            let constraint =
+                database.constraint().map_or_else(|| database.message().to_owned(), str::to_owned);
             return Self::Constraint { constraint };
         }
         Self::Database(error)
@@ -33,7 +34,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    pub fn bad_row(table: &'static str, column: &'static str, id: impl ToString, problem: impl ToString) -> Self {
+    pub fn bad_row(
+        table: &'static str,
+        column: &'static str,
+        id: impl ToString,
+        problem: impl ToString,
+    ) -> Self {
         Self::BadRow { table, column, id: id.to_string(), problem: problem.to_string() }
     }
 

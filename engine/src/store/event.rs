@@ -10,16 +10,16 @@ use crate::id::EventId;
 
 #[derive(Serialize)]
 struct Row<'a>(
-    String,           // 0 id
-    &'a str,          // 1 kind
-    Option<String>,   // 2 lead_id
-    Option<String>,   // 3 enrollment_id
-    Option<String>,   // 4 attempt_id
-    Option<String>,   // 5 campaign_id
-    i64,              // 6 at
-    Option<&'a str>,  // 7 version
-    String,           // 8 data
-    Option<&'a str>,  // 9 dedupe
+    String,          // 0 id
+    &'a str,         // 1 kind
+    Option<String>,  // 2 lead_id
+    Option<String>,  // 3 enrollment_id
+    Option<String>,  // 4 attempt_id
+    Option<String>,  // 5 campaign_id
+    i64,             // 6 at
+    Option<&'a str>, // 7 version
+    String,          // 8 data
+    Option<&'a str>, // 9 dedupe
 );
 
 static APPEND: Sql = Sql::new(
@@ -66,7 +66,8 @@ pub async fn known(tx: &mut Tx, keys: &[&str]) -> Result<Vec<(EventId, String)>,
     }
     let sql = KNOWN.on(tx.dialect());
     let bulk = super::bulk(&keys.iter().map(|key| [key]).collect::<Vec<_>>())?;
-    let rows: Vec<(String, String)> = on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
+    let rows: Vec<(String, String)> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
     rows.into_iter()
         .map(|(id, key)| Ok((id.parse().map_err(|e| StoreError::bad_row("events", "id", &id, e))?, key)))
         .collect()

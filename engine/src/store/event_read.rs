@@ -57,9 +57,8 @@ macro_rules! event_row {
 }
 
 const FIND: &str = event_row!("WHERE v.id = $1");
-const TIMELINE: &str = event_row!(
-    "WHERE v.lead_id = $1 AND (v.at, v.id) < ($2, $3) ORDER BY v.at DESC, v.id DESC LIMIT $4"
-);
+const TIMELINE: &str =
+    event_row!("WHERE v.lead_id = $1 AND (v.at, v.id) < ($2, $3) ORDER BY v.at DESC, v.id DESC LIMIT $4");
 const PAGE: &str = event_row!(
     "WHERE (v.at, v.id) < ($7, $8) AND ($1 IS NULL OR v.kind = $1) AND ($2 IS NULL OR v.lead_id = $2)
        AND ($3 IS NULL OR v.enrollment_id = $3) AND ($4 IS NULL OR v.campaign_id = $4)
@@ -124,7 +123,8 @@ impl TryFrom<EventRow> for Recorded {
 
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
         let id = &row.id;
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("events", column, id, problem);
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("events", column, id, problem);
         Ok(Self {
             recorded_at: instant_from_micros(row.recorded_at),
             event: Event {

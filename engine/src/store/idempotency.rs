@@ -20,9 +20,11 @@ pub enum Begun {
     InProgress,
 }
 
-const BEGIN: &str = "INSERT INTO idempotency_keys (principal, key, request_hash, created_at) VALUES ($1, $2, $3, $4)
+const BEGIN: &str =
+    "INSERT INTO idempotency_keys (principal, key, request_hash, created_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (principal, key) DO NOTHING";
-const FIND: &str = "SELECT request_hash, status, response FROM idempotency_keys WHERE principal = $1 AND key = $2";
+const FIND: &str =
+    "SELECT request_hash, status, response FROM idempotency_keys WHERE principal = $1 AND key = $2";
 const FINISH: &str = "UPDATE idempotency_keys SET status = $3, response = $4
      WHERE principal = $1 AND key = $2 AND status IS NULL";
 const ABANDON: &str = "DELETE FROM idempotency_keys WHERE principal = $1 AND key = $2 AND status IS NULL";
@@ -57,12 +59,19 @@ pub async fn begin(
         return Ok(Begun::Mismatch);
     }
     let Some(status) = status else { return Ok(Begun::InProgress) };
-    let status = u16::try_from(status).map_err(|e| StoreError::bad_row("idempotency_keys", "status", key, e))?;
+    let status =
+        u16::try_from(status).map_err(|e| StoreError::bad_row("idempotency_keys", "status", key, e))?;
     Ok(Begun::Replay { status, response: response.unwrap_or_default() })
 }
 
 /// Keeps the answer of a request that [`begin`] called fresh.
-pub async fn finish(tx: &mut Tx, principal: &str, key: &str, status: u16, response: &str) -> Result<(), StoreError> {
+pub async fn finish(
+    tx: &mut Tx,
+    principal: &str,
+    key: &str,
+    status: u16,
+    response: &str,
+) -> Result<(), StoreError> {
     let done = on_db!(tx, |conn| sqlx::query(FINISH)
         .bind(principal)
         .bind(key)

@@ -138,9 +138,14 @@ pub async fn recent(tx: &mut Tx, limit: u32) -> Result<Vec<Import>, StoreError> 
 
 /// Writes progress with the chunk it counts. Answers `false`, and the chunk must not be committed, when the import was
 /// ended meanwhile or another process is ahead.
-pub async fn progress(tx: &mut Tx, id: ImportId, progress: &Progress, now: Instant) -> Result<bool, StoreError> {
-    let errors =
-        serde_json::to_string(&progress.errors).map_err(|e| StoreError::bad_row("imports", "errors", id, e))?;
+pub async fn progress(
+    tx: &mut Tx,
+    id: ImportId,
+    progress: &Progress,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let errors = serde_json::to_string(&progress.errors)
+        .map_err(|e| StoreError::bad_row("imports", "errors", id, e))?;
     let done = on_db!(tx, |conn| sqlx::query(PROGRESS)
         .bind(id.to_string())
         .bind(progress.rows_read as i64)
@@ -182,7 +187,9 @@ impl TryFrom<ImportRow> for Import {
     type Error = StoreError;
 
     fn try_from(row: ImportRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("imports", column, &row.id, problem);
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("imports", column, &row.id, problem)
+        };
         Ok(Self {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
             kind: row.kind.parse().map_err(|e| bad("kind", &e))?,

@@ -20,7 +20,8 @@ use crate::id::LeadId;
 use crate::phone::number::PhoneNumber;
 
 static FIND: Sql = Sql::new(lead_row!("FROM {each} JOIN leads l ON l.id = e.value->>0 ORDER BY l.id"));
-static LOCK: Sql = Sql::new(lead_row!("FROM {each} JOIN leads l ON l.id = e.value->>0 ORDER BY l.id {lock_l}"));
+static LOCK: Sql =
+    Sql::new(lead_row!("FROM {each} JOIN leads l ON l.id = e.value->>0 ORDER BY l.id {lock_l}"));
 static PHONES: Sql = Sql::new(
     "SELECT p.lead_id, p.given, p.number, p.invalid, p.is_primary
      FROM {each} JOIN phones p ON p.lead_id = e.value->>0 ORDER BY p.lead_id, p.position",
@@ -54,15 +55,19 @@ pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Option<LeadId>, StoreErr
 }
 
 /// Who has these numbers, as `(number, lead)`; several leads may share one.
-pub async fn by_numbers(tx: &mut Tx, numbers: &[PhoneNumber]) -> Result<Vec<(PhoneNumber, LeadId)>, StoreError> {
+pub async fn by_numbers(
+    tx: &mut Tx,
+    numbers: &[PhoneNumber],
+) -> Result<Vec<(PhoneNumber, LeadId)>, StoreError> {
     let bulk = super::keys(&numbers.iter().map(|number| number.e164()).collect::<Vec<_>>());
     let sql = BY_NUMBERS.on(tx.dialect());
-    let rows: Vec<(String, String)> = on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
+    let rows: Vec<(String, String)> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
     rows.into_iter()
         .map(|(number, lead)| {
             let id = lead.parse().map_err(|e| StoreError::bad_row("phones", "lead_id", &lead, e))?;
-            let number =
-                PhoneNumber::e164_only(&number).map_err(|e| StoreError::bad_row("phones", "number", &lead, e))?;
+            let number = PhoneNumber::e164_only(&number)
+                .map_err(|e| StoreError::bad_row("phones", "number", &lead, e))?;
             Ok((number, id))
         })
         .collect()

@@ -1,6 +1,5 @@
 //! What the engine changes on leads as calls and events come in; people's edits are in [`super::lead`].
 
-
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
@@ -58,6 +57,9 @@ static APPLY: Sql = Sql::new(
      FROM {each} WHERE leads.id = e.value->>0",
 );
 
+const CUSTOM: &str = "SELECT custom FROM leads WHERE id = $1";
+const SET_CUSTOM: &str = "UPDATE leads SET custom = $2, updated_at = $3 WHERE id = $1";
+
 /// Numbers of leads, for suppression: every callable one.
 static NUMBERS: Sql = Sql::new(
     "SELECT p.lead_id, p.number FROM {each} JOIN phones p ON p.lead_id = e.value->>0 WHERE p.number IS NOT NULL
@@ -74,8 +76,38 @@ pub async fn apply(tx: &mut Tx, rows: &[Change], now: Instant) -> Result<(), Sto
     Ok(())
 }
 
+/// Sets custom fields, one lead at a time: only `update` steps do this, and seldom.
+pub async fn set_custom(
+    tx: &mut Tx,
+    fields: &[(LeadId, String, serde_json::Value)],
+    now: Instant,
+) -> Result<(), StoreError> {
+    for (lead, field, value) in fields {
+        let id = lead.to_string();
+        let text: Option<String> =
+            on_db!(tx, |conn| sqlx::query_scalar(CUSTOM).bind(&id).fetch_optional(conn).await)?;
+        let Some(text) = text else { continue };
+        let bad = |e: serde_json::Error| StoreError::bad_row("leads", "custom", &id, e);
+        let mut custom: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&text).map_err(bad)?;
+        custom.insert(field.clone(), value.clone());
+        let text = serde_json::to_string(&custom).map_err(bad)?;
+        on_db!(tx, |conn| sqlx::query(SET_CUSTOM)
+            .bind(&id)
+            .bind(text)
+            .bind(micros(now))
+            .execute(conn)
+            .await
+            .map(|_| ()))?;
+    }
+    Ok(())
+}
+
 /// `(lead id, E.164)` of every number of these leads, each once.
-pub async fn numbers<T: ToString + Sync>(tx: &mut Tx, leads: &[T]) -> Result<Vec<(String, String)>, StoreError> {
+pub async fn numbers<T: ToString + Sync>(
+    tx: &mut Tx,
+    leads: &[T],
+) -> Result<Vec<(String, String)>, StoreError> {
     let sql = NUMBERS.on(tx.dialect());
     let keys = super::keys(leads);
     Ok(on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?)

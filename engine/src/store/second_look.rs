@@ -22,12 +22,18 @@ static BLOCKED: Sql = Sql::new(
 );
 
 /// Attempts that must not be sent after all, with the reason.
-pub async fn blocked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<Vec<(AttemptId, String)>, StoreError> {
+pub async fn blocked(
+    tx: &mut Tx,
+    ids: &[AttemptId],
+    now: Instant,
+) -> Result<Vec<(AttemptId, String)>, StoreError> {
     let sql = BLOCKED.on(tx.dialect());
     let keys = keys(ids);
     let rows: Vec<(String, String)> =
         on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).bind(micros(now)).fetch_all(conn).await)?;
     rows.into_iter()
-        .map(|(id, reason)| Ok((id.parse().map_err(|e| StoreError::bad_row("attempts", "id", &id, e))?, reason)))
+        .map(|(id, reason)| {
+            Ok((id.parse().map_err(|e| StoreError::bad_row("attempts", "id", &id, e))?, reason))
+        })
         .collect()
 }

@@ -9,7 +9,7 @@ use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use super::number_lock;
 use super::page::{Cursor, Page, before};
-use crate::clock::{Instant, instant_from_micros, micros};
+use crate::clock::{instant_from_micros, micros};
 use crate::domain::suppression::{Source, Suppression};
 use crate::id::{CampaignId, SuppressionId};
 use crate::phone::number::PhoneNumber;
@@ -40,7 +40,10 @@ struct SuppressionRow {
 
 macro_rules! suppression {
     ($rest:literal) => {
-        concat!("SELECT s.id, s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at ", $rest)
+        concat!(
+            "SELECT s.id, s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at ",
+            $rest
+        )
     };
 }
 
@@ -55,8 +58,9 @@ static ADD: Sql = Sql::new(
         expires_at = CASE WHEN suppressions.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
                           ELSE {greatest}(suppressions.expires_at, excluded.expires_at) END",
 );
-static OF_NUMBERS: Sql =
-    Sql::new(suppression!("FROM {each} JOIN suppressions s ON s.number = e.value->>0 ORDER BY s.number, s.id"));
+static OF_NUMBERS: Sql = Sql::new(suppression!(
+    "FROM {each} JOIN suppressions s ON s.number = e.value->>0 ORDER BY s.number, s.id"
+));
 const FIND: &str = suppression!("FROM suppressions s WHERE s.id = $1");
 const REMOVE: &str = "DELETE FROM suppressions WHERE id = $1";
 const PAGE: &str = suppression!(
@@ -104,7 +108,8 @@ async fn write(tx: &mut Tx, entries: &[Suppression]) -> Result<(), StoreError> {
 /// One row per number, source and campaign: PostgreSQL refuses to update a row twice in one statement.
 fn merged(entries: &[Suppression]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
-    let mut places: HashMap<(PhoneNumber, Source, Option<CampaignId>), usize> = HashMap::with_capacity(entries.len());
+    let mut places: HashMap<(PhoneNumber, Source, Option<CampaignId>), usize> =
+        HashMap::with_capacity(entries.len());
     for entry in entries {
         let expires_at = entry.expires_at.map(micros);
         let place = *places.entry((entry.number, entry.source, entry.campaign_id)).or_insert(rows.len());
@@ -143,7 +148,10 @@ pub async fn find(tx: &mut Tx, id: SuppressionId) -> Result<Option<Suppression>,
 }
 
 /// Every entry for these E.164 numbers, expired ones included: the gate knows the instant.
-pub async fn of_numbers<T: AsRef<str> + Sync>(tx: &mut Tx, numbers: &[T]) -> Result<Vec<Suppression>, StoreError> {
+pub async fn of_numbers<T: AsRef<str> + Sync>(
+    tx: &mut Tx,
+    numbers: &[T],
+) -> Result<Vec<Suppression>, StoreError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
@@ -190,7 +198,9 @@ impl TryFrom<SuppressionRow> for Suppression {
 
     fn try_from(row: SuppressionRow) -> Result<Self, StoreError> {
         let id = &row.id;
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("suppressions", column, id, problem);
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("suppressions", column, id, problem)
+        };
         let campaign_id = Some(&row.campaign_id).filter(|id| !id.is_empty()).map(|id| id.parse()).transpose();
         Ok(Self {
             id: id.parse().map_err(|e| bad("id", &e))?,

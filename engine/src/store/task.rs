@@ -1,6 +1,5 @@
 //! Tasks that cadences give to people.
 
-
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;

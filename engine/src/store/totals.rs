@@ -34,6 +34,7 @@ pub async fn of_events(tx: &mut Tx) -> Result<Totals, StoreError> {
 }
 
 async fn read(tx: &mut Tx, sql: &'static str) -> Result<Totals, StoreError> {
-    let (calls, talk, converted): (i64, i64, i64) = on_db!(tx, |conn| sqlx::query_as(sql).fetch_one(conn).await)?;
+    let (calls, talk, converted): (i64, i64, i64) =
+        on_db!(tx, |conn| sqlx::query_as(sql).fetch_one(conn).await)?;
     Ok((calls as u64, talk as u64, converted as u64))
 }

@@ -21,9 +21,12 @@ struct UserRow {
 
 const CREATE: &str = "INSERT INTO users (id, email, name, role, password_hash, is_active, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const FIND: &str = "SELECT id, email, name, role, password_hash, is_active, created_at FROM users WHERE id = $1";
-const BY_EMAIL: &str = "SELECT id, email, name, role, password_hash, is_active, created_at FROM users WHERE email = $1";
-const LIST: &str = "SELECT id, email, name, role, password_hash, is_active, created_at FROM users ORDER BY email";
+const FIND: &str =
+    "SELECT id, email, name, role, password_hash, is_active, created_at FROM users WHERE id = $1";
+const BY_EMAIL: &str =
+    "SELECT id, email, name, role, password_hash, is_active, created_at FROM users WHERE email = $1";
+const LIST: &str =
+    "SELECT id, email, name, role, password_hash, is_active, created_at FROM users ORDER BY email";
 const SET_ACTIVE: &str = "UPDATE users SET is_active = $2 WHERE id = $1";
 const SET_ROLE: &str = "UPDATE users SET role = $2 WHERE id = $1";
 
@@ -94,7 +97,8 @@ impl TryFrom<UserRow> for User {
     type Error = StoreError;
 
     fn try_from(row: UserRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("users", column, &row.id, problem);
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("users", column, &row.id, problem);
         Ok(Self {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
             role: row.role.parse().map_err(|e| bad("role", &e))?,

@@ -140,8 +140,11 @@ static ALL_OF_LEAD: Sql = Sql::new(walk!(
 /// Enrollments due at `now`, oldest first, locked for this transaction; rows another worker holds are passed over.
 pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<Vec<Walk>, StoreError> {
     let sql = DUE.on(tx.dialect());
-    let rows: Vec<WalkRow> =
-        on_db!(tx, |conn| sqlx::query_as(sql).bind(micros(now)).bind(i64::from(limit)).fetch_all(conn).await)?;
+    let rows: Vec<WalkRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(micros(now))
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
     rows.into_iter().map(Walk::try_from).collect()
 }
 
@@ -195,7 +198,9 @@ impl TryFrom<WalkRow> for Walk {
     type Error = StoreError;
 
     fn try_from(row: WalkRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("enrollments", column, &row.id, problem);
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("enrollments", column, &row.id, problem)
+        };
         let lead_id: LeadId = row.lead_id.parse().map_err(|e| bad("lead_id", &e))?;
         let variables: Value = if row.variables == "{}" {
             Value::Object(serde_json::Map::new())
@@ -233,7 +238,8 @@ impl TryFrom<LeadRow> for LeadOnFile {
     type Error = StoreError;
 
     fn try_from(row: LeadRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("leads", column, &row.id, problem);
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("leads", column, &row.id, problem);
         Ok(Self {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
             status: row.status.parse::<LeadStatus>().map_err(|e| bad("status", &e))?,

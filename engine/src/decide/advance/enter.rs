@@ -3,7 +3,9 @@
 use super::steps::{current, on_to};
 use super::{Context, Fault, Move, Next, StepEffect, Variables, WalkState, exit, split};
 use crate::clock::Instant;
-use crate::definitions::model::cadence::{Cadence, CadenceStep, CallStep, Reentry, StepAction, StepIndex, Wait};
+use crate::definitions::model::cadence::{
+    Cadence, CadenceStep, CallStep, Reentry, StepAction, StepIndex, Wait,
+};
 use crate::domain::enrollment::Position;
 use crate::time::business::next_weekday_at;
 
@@ -30,11 +32,13 @@ pub fn may_enter(
     if let Some(began_at) = previous {
         match cadence.reentry {
             Reentry::Never => {
-                let message = format!("the lead has been through cadence `{}`, which admits nobody twice", cadence.key);
+                let message =
+                    format!("the lead has been through cadence `{}`, which admits nobody twice", cadence.key);
                 return refused("entered-before", message);
             }
             Reentry::After(length) if began_at + length > now => {
-                let message = format!("the lead may enter cadence `{}` again from {}", cadence.key, began_at + length);
+                let message =
+                    format!("the lead may enter cadence `{}` again from {}", cadence.key, began_at + length);
                 return refused("entered-recently", message);
             }
             Reentry::After(_) | Reentry::AfterEnd => {}
@@ -52,13 +56,25 @@ pub fn may_enter(
 ///
 /// Exit rules first. Then steps until one contacts somebody, waits, changes the lead (so that the next condition sees the
 /// change) or ends the enrollment.
-pub fn enter(cadence: &Cadence, walk: &WalkState, variables: &Variables<'_>, now: Instant) -> Result<Move, Fault> {
+pub fn enter(
+    cadence: &Cadence,
+    walk: &WalkState,
+    variables: &Variables<'_>,
+    now: Instant,
+) -> Result<Move, Fault> {
     let context = Context::new(variables);
     if let Some(moved) = exit(cadence, None, &context)? {
         return Ok(moved);
     }
-    let mut entering =
-        Entering { cadence, walk, context, now, position: walk.position.clone(), waiting: walk.waiting_event.is_some(), effects: Vec::new() };
+    let mut entering = Entering {
+        cadence,
+        walk,
+        context,
+        now,
+        position: walk.position.clone(),
+        waiting: walk.waiting_event.is_some(),
+        effects: Vec::new(),
+    };
     for _ in 0..MOST_STEPS {
         let (_, step) = current(cadence, &entering.position)?;
         match entering.step(step)? {
@@ -82,7 +98,11 @@ pub fn enter(cadence: &Cadence, walk: &WalkState, variables: &Variables<'_>, now
 enum Done {
     Stay(Next),
     /// Done: on to `target`, due since `at`. `pause`: let the shell write first.
-    Leave { target: Option<StepIndex>, at: Instant, pause: bool },
+    Leave {
+        target: Option<StepIndex>,
+        at: Instant,
+        pause: bool,
+    },
 }
 
 struct Entering<'a> {
@@ -149,7 +169,8 @@ impl Entering<'_> {
                 pause = true;
                 for (field, expression) in fields {
                     let value = expression.eval_json(self.context.value());
-                    let value = value.map_err(|problem| Fault::Expression { step: step.id.clone(), problem })?;
+                    let value =
+                        value.map_err(|problem| Fault::Expression { step: step.id.clone(), problem })?;
                     self.effects.push(StepEffect::Update { field: field.clone(), value });
                 }
             }
@@ -160,7 +181,9 @@ impl Entering<'_> {
             StepAction::Webhook { endpoint } => {
                 self.effects.push(StepEffect::Webhook { endpoint: endpoint.clone(), step: step.id.clone() });
             }
-            StepAction::Enroll { cadence } => self.effects.push(StepEffect::Enroll { cadence: cadence.clone() }),
+            StepAction::Enroll { cadence } => {
+                self.effects.push(StepEffect::Enroll { cadence: cadence.clone() })
+            }
             _ => {}
         }
         self.passed(step);
@@ -180,9 +203,8 @@ impl Entering<'_> {
         let (zone, holidays) = (&self.walk.zone, &self.walk.holidays);
         let until = match wait {
             Wait::For(delay) => delay.after(since, zone, holidays),
-            Wait::Until { days, at } => {
-                next_weekday_at(zone, since, *days, *at).ok_or_else(|| Fault::NoDays { step: step.id.clone() })?
-            }
+            Wait::Until { days, at } => next_weekday_at(zone, since, *days, *at)
+                .ok_or_else(|| Fault::NoDays { step: step.id.clone() })?,
             Wait::Event { event, timeout, on_timeout, .. } => {
                 // The wait begins when it can hear, not when it should have begun: downtime must not shorten it.
                 let since = if self.waiting { since } else { self.now };

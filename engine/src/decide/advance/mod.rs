@@ -61,28 +61,66 @@ pub struct Move {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
     /// Look again then: [`enter`] says what happens.
-    Due { position: Position, at: Instant },
+    Due {
+        position: Position,
+        at: Instant,
+    },
     /// Whichever comes first: the event, or [`enter`] at `until`.
-    AwaitEvent { position: Position, event: String, until: Instant },
+    AwaitEvent {
+        position: Position,
+        event: String,
+        until: Instant,
+    },
     /// A call, if the gates allow; not worth placing from `valid_until` on.
-    Call { position: Position, flow: String, valid_until: Option<Instant> },
+    Call {
+        position: Position,
+        flow: String,
+        valid_until: Option<Instant>,
+    },
     /// A message, if the gates allow; [`after_step`] afterwards.
-    Message { position: Position, channel: Channel, script: String, text: String },
-    Ended { result: String, enroll: Option<String> },
+    Message {
+        position: Position,
+        channel: Channel,
+        script: String,
+        text: String,
+    },
+    Ended {
+        result: String,
+        enroll: Option<String>,
+    },
 }
 
 /// Something the shell writes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepEffect {
     /// The step was executed.
-    Passed { step: String },
+    Passed {
+        step: String,
+    },
     /// The step was left out: `condition`, `too-late`.
-    Skipped { step: String, reason: String },
-    Update { field: String, value: Value },
-    Score { by: i64, because: Option<String> },
-    Task { title: String, due_at: Option<Instant> },
-    Webhook { endpoint: String, step: String },
-    Enroll { cadence: String },
+    Skipped {
+        step: String,
+        reason: String,
+    },
+    Update {
+        field: String,
+        value: Value,
+    },
+    Score {
+        by: i64,
+        because: Option<String>,
+    },
+    Task {
+        title: String,
+        due_at: Option<Instant>,
+    },
+    Webhook {
+        endpoint: String,
+        step: String,
+    },
+    Enroll {
+        cadence: String,
+    },
 }
 
 /// A cadence that cannot be followed: its definition or its data is at fault, and people have to look.

@@ -72,8 +72,7 @@ fn retry(walk: &WalkState, rule: &OutcomeRule, now: Instant) -> Option<Move> {
     }
     let delay = rule.after.get(tried as usize - 1).or(rule.after.last()).copied();
     let at = delay.map_or(now, |delay| delay.after(now, &walk.zone, &walk.holidays));
-    let position =
-        Position { attempt: tried + 1, due_since: at, promised: false, ..walk.position.clone() };
+    let position = Position { attempt: tried + 1, due_since: at, promised: false, ..walk.position.clone() };
     Some(Move { effects: Vec::new(), next: Next::Due { position, at } })
 }
 

@@ -6,18 +6,25 @@ use crate::definitions::model::cadence::{Cadence, CadenceStep, StepIndex};
 use crate::domain::enrollment::Position;
 
 /// The step the position names, with its index.
-pub(super) fn current<'c>(cadence: &'c Cadence, position: &Position) -> Result<(StepIndex, &'c CadenceStep), Fault> {
-    let index = cadence.step(&position.step).ok_or_else(|| Fault::UnknownStep {
-        cadence: cadence.key.clone(),
-        step: position.step.clone(),
-    })?;
+pub(super) fn current<'c>(
+    cadence: &'c Cadence,
+    position: &Position,
+) -> Result<(StepIndex, &'c CadenceStep), Fault> {
+    let index = cadence
+        .step(&position.step)
+        .ok_or_else(|| Fault::UnknownStep { cadence: cadence.key.clone(), step: position.step.clone() })?;
     Ok((index, &cadence.steps[index]))
 }
 
 /// The position at `target`, first due at `due_since`.
 ///
 /// Going back, or to the same step again, is a new visit. Forward keeps the count, so (step, visit) never repeats.
-pub(super) fn go(cadence: &Cadence, from: &Position, target: StepIndex, due_since: Instant) -> Option<Position> {
+pub(super) fn go(
+    cadence: &Cadence,
+    from: &Position,
+    target: StepIndex,
+    due_since: Instant,
+) -> Option<Position> {
     let step = cadence.steps.get(target)?;
     let is_back = cadence.step(&from.step).is_none_or(|current| target <= current);
     Some(Position {

@@ -48,7 +48,8 @@ fn status(moment: &Moment<'_>, campaign: &Campaign, end: Option<Instant>) -> Opt
     };
     let over = campaign.status == CampaignStatus::Ended || end.is_some_and(|end| end <= now + GUARD);
     if over {
-        let words = moment.facts(|| campaign.ends_on.map(|date| format!("its last day: {date}")).unwrap_or_default());
+        let words =
+            moment.facts(|| campaign.ends_on.map(|date| format!("its last day: {date}")).unwrap_or_default());
         return Some(GateReport::stop(Gate::Campaign, Reason::CampaignOver).because(words));
     }
     let paused = match campaign.status {
@@ -69,7 +70,8 @@ fn status(moment: &Moment<'_>, campaign: &Campaign, end: Option<Instant>) -> Opt
 
 /// When the schedule closes, if it ever does; or the report of a schedule that is not open.
 fn schedule(moment: &Moment<'_>, campaign: &Campaign) -> Result<Option<Instant>, Box<GateReport>> {
-    let Some(hours) = campaign.schedule.as_ref().filter(|_| moment.look.windows && !moment.snapshot.promised) else {
+    let Some(hours) = campaign.schedule.as_ref().filter(|_| moment.look.windows && !moment.snapshot.promised)
+    else {
         return Ok(None);
     };
     let holidays = if hours.minds_holidays() { moment.holidays() } else { HolidayCalendar::none() };

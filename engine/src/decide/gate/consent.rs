@@ -16,7 +16,8 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
         match legal {
             Ok(rule) => need = need.max(form_of(rule.consent.form)),
             Err(problem) => {
-                return GateReport::stop(Gate::Consent, Reason::RuleMissing).because(moment.facts(|| problem.to_string()));
+                return GateReport::stop(Gate::Consent, Reason::RuleMissing)
+                    .because(moment.facts(|| problem.to_string()));
             }
         }
     }
@@ -85,10 +86,12 @@ impl Standing {
 }
 
 fn standing(snapshot: &Snapshot, purpose: Purpose, now: Instant) -> Standing {
-    let entries = || snapshot.consents.iter().filter(|entry| entry.purpose == purpose && entry.granted_at <= now);
+    let entries =
+        || snapshot.consents.iter().filter(|entry| entry.purpose == purpose && entry.granted_at <= now);
     let revoked_at = entries().filter_map(|entry| entry.revoked_at).filter(|at| *at <= now).max();
     let standing = entries().filter(|entry| {
-        entry.revoked_at.is_none_or(|at| at > now) && revoked_at.is_none_or(|revoked| entry.granted_at > revoked)
+        entry.revoked_at.is_none_or(|at| at > now)
+            && revoked_at.is_none_or(|revoked| entry.granted_at > revoked)
     });
     match (standing.map(|entry| entry.form).max(), revoked_at) {
         (Some(form), _) => Standing::Granted(form),
@@ -117,5 +120,7 @@ fn form_of(form: ConsentForm) -> Option<Form> {
 
 fn words(need: Option<Form>) -> String {
     let need = need.map_or("no particular", Form::as_str);
-    format!("{need} consent is needed by law; neither the ledger nor the campaign's basis gives what is missing")
+    format!(
+        "{need} consent is needed by law; neither the ledger nor the campaign's basis gives what is missing"
+    )
 }

@@ -22,7 +22,9 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
             Ok(rule) => rule,
             Err(problem) => return missing(moment, || problem.to_string()),
         };
-        if rule.hours.minds_holidays() && !moment.look.rules.knows_holidays_on(zones[0].local(moment.now).date) {
+        if rule.hours.minds_holidays()
+            && !moment.look.rules.knows_holidays_on(zones[0].local(moment.now).date)
+        {
             return missing(moment, || "holidays are not listed that far ahead".to_owned());
         }
         match rule.hours.position(zones, &rule.holidays, moment.now, GUARD) {
@@ -38,7 +40,9 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
         }
     }
     match (opens, closes) {
-        (Some(opens), _) => GateReport::defer(Gate::LegalHours, Reason::OutsideLegalHours, opens).because(facts),
+        (Some(opens), _) => {
+            GateReport::defer(Gate::LegalHours, Reason::OutsideLegalHours, opens).because(facts)
+        }
         (None, Some(closes)) => GateReport::pass(Gate::LegalHours).valid_until(closes),
         (None, None) => GateReport::stop(Gate::LegalHours, Reason::RuleMissing),
     }

@@ -38,7 +38,15 @@ type Binding = Arc<Result<LegalRule, NoRule>>;
 
 impl<'a> Look<'a> {
     pub fn call(snapshot: &'a Snapshot, rules: &'a Rules, now: Instant) -> Self {
-        Self { snapshot, rules, decided_at: now, message: None, windows: true, explain: true, assume_cleared: false }
+        Self {
+            snapshot,
+            rules,
+            decided_at: now,
+            message: None,
+            windows: true,
+            explain: true,
+            assume_cleared: false,
+        }
     }
 
     pub fn at(&'a self, now: Instant) -> Moment<'a> {
@@ -47,7 +55,9 @@ impl<'a> Look<'a> {
 
     /// Rules change at local midnight, and where zones disagree about the date the rules of both dates bind.
     fn bindings(&self, now: Instant) -> [Option<Binding>; 2] {
-        let PhoneFacts::Callable { zones, jurisdictions, .. } = &self.snapshot.phone else { return [None, None] };
+        let PhoneFacts::Callable { zones, jurisdictions, .. } = &self.snapshot.phone else {
+            return [None, None];
+        };
         let mut dates = zones.iter().map(|zone| zone.local(now).date);
         let first = dates.next().unwrap_or_else(|| now.date_naive());
         let other = dates.find(|date| *date != first);
@@ -80,7 +90,9 @@ impl<'a> Moment<'a> {
 
     /// Public holidays of everywhere the called person may be.
     pub fn holidays(&self) -> HolidayCalendar {
-        let PhoneFacts::Callable { jurisdictions, .. } = &self.snapshot.phone else { return HolidayCalendar::none() };
+        let PhoneFacts::Callable { jurisdictions, .. } = &self.snapshot.phone else {
+            return HolidayCalendar::none();
+        };
         let calendars = jurisdictions.iter().map(|place| self.look.rules.holidays(*place));
         calendars.reduce(|all, next| all.union(&next)).unwrap_or_default()
     }

@@ -18,8 +18,10 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
     }
     match wish.hours.position(zones, &HolidayCalendar::none(), moment.now, GUARD) {
         Position::Inside { closes } => GateReport::pass(Gate::PreferredTime).valid_until(closes),
-        Position::Outside { opens } => GateReport::defer(Gate::PreferredTime, Reason::OutsidePreferredTime, opens)
-            .because(moment.facts(|| wish.to_string())),
+        Position::Outside { opens } => {
+            GateReport::defer(Gate::PreferredTime, Reason::OutsidePreferredTime, opens)
+                .because(moment.facts(|| wish.to_string()))
+        }
         Position::Never => GateReport::stop(Gate::PreferredTime, Reason::NoCommonWindow)
             .because(moment.facts(|| wish.to_string())),
     }

@@ -12,12 +12,24 @@ fn campaign(number: u128) -> CampaignId {
 }
 
 fn lane(number: u128, limits: Pacing) -> Lane {
-    Lane { campaign: campaign(number), limits, live: 0, last_intent: None, recent: Vec::new(), intents_today: 0 }
+    Lane {
+        campaign: campaign(number),
+        limits,
+        live: 0,
+        last_intent: None,
+        recent: Vec::new(),
+        intents_today: 0,
+    }
 }
 
 fn calls(number: u128, count: usize, priority: Priority) -> Vec<Waiting> {
     (0..count)
-        .map(|index| Waiting { index: number as usize * 10_000 + index, campaign: campaign(number), priority, due_at: start() })
+        .map(|index| Waiting {
+            index: number as usize * 10_000 + index,
+            campaign: campaign(number),
+            priority,
+            due_at: start(),
+        })
         .collect()
 }
 
@@ -32,7 +44,9 @@ fn run(limits: &Pacing, shared: &Pacing, length: TimeDelta, wakes: &[u32]) -> Ve
     let mut all: [Vec<Instant>; 2] = Default::default();
     let mut delays = wakes.iter().cycle();
     while now < start() + length {
-        let recent_of = |intents: &[Instant]| intents.iter().copied().filter(|at| *at > now - LOOK_BACK).collect::<Vec<_>>();
+        let recent_of = |intents: &[Instant]| {
+            intents.iter().copied().filter(|at| *at > now - LOOK_BACK).collect::<Vec<_>>()
+        };
         let lanes: Vec<Lane> = (0..2)
             .map(|index| Lane {
                 last_intent: all[index].last().copied(),
@@ -62,7 +76,9 @@ fn run(limits: &Pacing, shared: &Pacing, length: TimeDelta, wakes: &[u32]) -> Ve
 }
 
 fn most_in_a_second(intents: &[Instant]) -> usize {
-    let in_second = |from: &Instant| intents.iter().filter(|at| *from <= **at && **at < *from + TimeDelta::seconds(1)).count();
+    let in_second = |from: &Instant| {
+        intents.iter().filter(|at| *from <= **at && **at < *from + TimeDelta::seconds(1)).count()
+    };
     intents.iter().map(in_second).max().unwrap_or(0)
 }
 
@@ -110,8 +126,12 @@ proptest! {
 #[test]
 fn higher_priority_goes_first_and_campaigns_take_turns() {
     let lanes = [lane(1, Pacing::default()), lane(2, Pacing::default())];
-    let waiting: Vec<Waiting> =
-        [calls(1, 3, Priority::Medium), calls(2, 2, Priority::Medium), calls(2, 3, Priority::High)[2..].to_vec()].concat();
+    let waiting: Vec<Waiting> = [
+        calls(1, 3, Priority::Medium),
+        calls(2, 2, Priority::Medium),
+        calls(2, 3, Priority::High)[2..].to_vec(),
+    ]
+    .concat();
     let picked = pick(&lanes, &waiting, 5, start());
     assert_eq!(picked.indexes, [20_002, 10_000, 20_000, 10_001, 20_001]);
     assert_eq!(picked.again_at, None);
@@ -151,7 +171,8 @@ fn a_used_up_day_is_left_to_the_gate() {
 #[test]
 fn a_rate_below_one_is_an_interval() {
     let asked = |seconds_ago| {
-        let lane = Lane { last_intent: Some(start() - TimeDelta::seconds(seconds_ago)), ..lane(1, per_second(0.1)) };
+        let lane =
+            Lane { last_intent: Some(start() - TimeDelta::seconds(seconds_ago)), ..lane(1, per_second(0.1)) };
         pick(&[lane], &calls(1, 3, Priority::High), 9, start()).indexes.len()
     };
     assert_eq!((asked(9), asked(11)), (0, 1));
@@ -168,7 +189,8 @@ fn a_caller_number_is_shared_by_its_campaigns_only() {
         intents_today: 0,
     };
     let lanes = [lane(1, Pacing::default()), lane(2, Pacing::default()), lane(3, Pacing::default())];
-    let waiting = [calls(1, 4, Priority::High), calls(2, 4, Priority::High), calls(3, 4, Priority::High)].concat();
+    let waiting =
+        [calls(1, 4, Priority::High), calls(2, 4, Priority::High), calls(3, 4, Priority::High)].concat();
     let picked = pick_shared(&lanes, &[number], &waiting, 20, start());
     assert_eq!(picked.indexes, [10_000, 20_000, 30_000, 30_001, 30_002, 30_003]);
 }

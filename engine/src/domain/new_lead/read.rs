@@ -33,7 +33,10 @@ fn plain(text: &str) -> Result<&str, String> {
 pub(super) fn email(text: &str) -> Result<Option<String>, String> {
     let text = plain(text)?.to_lowercase();
     let is_address = text.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && !host.contains('@') && host.split('.').count() > 1 && host.split('.').all(|part| !part.is_empty())
+        !name.is_empty()
+            && !host.contains('@')
+            && host.split('.').count() > 1
+            && host.split('.').all(|part| !part.is_empty())
     });
     if is_address && !text.chars().any(char::is_whitespace) {
         return Ok(Some(text));
@@ -51,7 +54,11 @@ pub(super) fn language(text: &str) -> Result<String, String> {
     let text = text.trim();
     let fits = (2..=16).contains(&text.len())
         && text.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-    if fits { Ok(text.to_owned()) } else { Err("is not a language code; write for example en or hi-Latn".to_owned()) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("is not a language code; write for example en or hi-Latn".to_owned())
+    }
 }
 
 /// Tags, trimmed, each once, in the order given.

@@ -36,7 +36,8 @@ fn an_empty_description_is_a_cold_lead_without_a_number() {
 
 #[test]
 fn json_tells_absent_from_null() {
-    let new: NewLead = serde_json::from_value(json!({"email": null, "phone": "+12025550143", "company": "Acme"})).unwrap();
+    let new: NewLead =
+        serde_json::from_value(json!({"email": null, "phone": "+12025550143", "company": "Acme"})).unwrap();
     assert_eq!(new.email, Field::Clear);
     assert_eq!(new.first_name, Field::Keep);
     assert_eq!(new.company, Field::from("Acme"));
@@ -56,7 +57,8 @@ fn reports_every_mistake_at_once() {
         ..NewLead::default()
     };
     let fields: Vec<String> = read(&new).unwrap_err().into_iter().map(|mistake| mistake.field).collect();
-    let expected = ["email", "timezone", "country", "language", "preferredContactTime", "segment", "status", "score"];
+    let expected =
+        ["email", "timezone", "country", "language", "preferredContactTime", "segment", "status", "score"];
     assert_eq!(fields, expected);
 }
 
@@ -78,7 +80,8 @@ fn reads_email_addresses(#[case] text: &str, #[case] is_good: bool) {
 
 #[test]
 fn an_unreadable_number_is_kept_with_its_reason_and_not_called() {
-    let new = NewLead { phones: Some(vec![phone("555-0100 ext"), phone("+1 202 456 1111")]), ..NewLead::default() };
+    let new =
+        NewLead { phones: Some(vec![phone("555-0100 ext"), phone("+1 202 456 1111")]), ..NewLead::default() };
     let lead = lead(&new);
     assert_eq!(lead.phones[0].invalid.as_deref(), Some("not-a-number"));
     assert!(lead.phones[0].is_primary);
@@ -109,9 +112,13 @@ fn a_country_makes_a_national_number_readable() {
 
 #[test]
 fn a_new_primary_number_leaves_the_others() {
-    let before = lead(&NewLead { phones: Some(vec![phone("+12024561111"), phone("+13034441234")]), ..NewLead::default() });
+    let before = lead(&NewLead {
+        phones: Some(vec![phone("+12024561111"), phone("+13034441234")]),
+        ..NewLead::default()
+    });
     let after = NewLead { phone: "+14152345678".into(), ..NewLead::default() }.apply(&before, now()).unwrap();
-    let given: Vec<(&str, bool)> = after.phones.iter().map(|phone| (phone.given.as_str(), phone.is_primary)).collect();
+    let given: Vec<(&str, bool)> =
+        after.phones.iter().map(|phone| (phone.given.as_str(), phone.is_primary)).collect();
     assert_eq!(given, [("+14152345678", true), ("+13034441234", false)]);
 }
 
@@ -146,7 +153,8 @@ fn a_partial_change_leaves_the_rest_and_null_clears() {
 fn opted_out_absorbs() {
     let before = lead(&NewLead { status: Some("opted_out".to_owned()), ..NewLead::default() });
     assert!(before.do_not_call);
-    let change = NewLead { status: Some("customer".to_owned()), do_not_call: Some(false), ..NewLead::default() };
+    let change =
+        NewLead { status: Some("customer".to_owned()), do_not_call: Some(false), ..NewLead::default() };
     let after = change.apply(&before, now()).unwrap();
     assert_eq!((after.status, after.do_not_call), (LeadStatus::OptedOut, true));
 }

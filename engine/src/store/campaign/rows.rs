@@ -103,7 +103,8 @@ impl TryFrom<CampaignRow> for Campaign {
 
     fn try_from(row: CampaignRow) -> Result<Self, StoreError> {
         let id = &row.id;
-        let bad = |column, problem: &dyn std::fmt::Display| StoreError::bad_row("campaigns", column, id, problem);
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("campaigns", column, id, problem);
         let date = |text: &Option<String>| text.as_deref().map(str::parse::<NaiveDate>).transpose();
         let schedule = row.schedule.as_deref().map(serde_json::from_str).transpose();
         let consent_basis = row.consent_basis.as_deref().map(serde_json::from_str).transpose();

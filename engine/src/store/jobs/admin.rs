@@ -73,7 +73,8 @@ const FIND: &str = jobs!("WHERE id = $1");
 const FAILED: &str = jobs!(
     "WHERE state IN ('dead', 'quarantined') AND ($1 = '' OR kind = $1) AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3"
 );
-const CANCEL: &str = "UPDATE jobs SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'pending'";
+const CANCEL: &str =
+    "UPDATE jobs SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'pending'";
 const CANCEL_KEY: &str = "UPDATE jobs SET state = 'cancelled', finished_at = $3
      WHERE kind = $1 AND dedup_key = $2 AND dedup_key IS NOT NULL AND state = 'pending'";
 const RETRY: &str = "UPDATE jobs SET state = 'pending', run_at = $2, attempts = 0, deaths = 0, finished_at = NULL
@@ -180,8 +181,7 @@ type DepthRow = (String, i64, i64, i64, i64, Option<i64>);
 /// How every kind with pending, running or failed jobs stands.
 pub async fn depth(tx: &mut Tx, now: Instant) -> Result<Vec<Depth>, StoreError> {
     let sql = DEPTH.on(tx.dialect());
-    let rows: Vec<DepthRow> =
-        on_db!(tx, |conn| sqlx::query_as(sql).bind(micros(now)).fetch_all(conn).await)?;
+    let rows: Vec<DepthRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(micros(now)).fetch_all(conn).await)?;
     let depth = |(kind, due, waiting, running, failed, oldest): DepthRow| Depth {
         kind,
         due: due as u64,

@@ -59,7 +59,8 @@ static RENEW: Sql = Sql::new(
      RETURNING jobs.id",
 );
 
-static OF_OWNER: &str = "SELECT id, fence FROM jobs WHERE lease_until IS NOT NULL AND state = 'running' AND owner = $1";
+static OF_OWNER: &str =
+    "SELECT id, fence FROM jobs WHERE lease_until IS NOT NULL AND state = 'running' AND owner = $1";
 
 type ClaimRow = (String, String, i64, i64, i64, i64, i64, i64);
 

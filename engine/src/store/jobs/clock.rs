@@ -18,7 +18,8 @@ pub struct Clock {
 // `statement_timestamp()`, not `clock_timestamp()`: the latter is volatile, and its value would be read again per row.
 const POSTGRES: &str = "SELECT CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT), v.virtual_at, v.real_at, v.rate
      FROM (SELECT 1) AS one LEFT JOIN virtual_clock v ON v.id = 1";
-const SQLITE: &str = "SELECT CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000, v.virtual_at, v.real_at, v.rate
+const SQLITE: &str =
+    "SELECT CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000, v.virtual_at, v.real_at, v.rate
      FROM (SELECT 1) AS one LEFT JOIN virtual_clock v ON v.id = 1";
 
 type Row = (i64, Option<i64>, Option<i64>, Option<f64>);
@@ -29,7 +30,8 @@ pub async fn read_clock(tx: &mut Tx) -> Result<Clock, StoreError> {
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
     };
-    let (real, virtual_at, real_at, rate): Row = on_db!(tx, |conn| sqlx::query_as(sql).fetch_one(conn).await)?;
+    let (real, virtual_at, real_at, rate): Row =
+        on_db!(tx, |conn| sqlx::query_as(sql).fetch_one(conn).await)?;
     let now = match (virtual_at, real_at, rate) {
         (Some(virtual_at), Some(real_at), Some(rate)) => {
             let passed = ((real - real_at) as f64 * rate) as i64;

@@ -26,7 +26,8 @@ static DUE: Sql = Sql::new(
      WHERE next_run_at <= $1 ORDER BY next_run_at, name {skip}",
 );
 const ALL: &str = "SELECT name, expression, zone, next_run_at, last_run_at FROM schedules ORDER BY name";
-const ADVANCE: &str = "UPDATE schedules SET next_run_at = $3, last_run_at = $4 WHERE name = $1 AND next_run_at = $2";
+const ADVANCE: &str =
+    "UPDATE schedules SET next_run_at = $3, last_run_at = $4 WHERE name = $1 AND next_run_at = $2";
 
 type ScheduleRow = (String, String, String, i64, Option<i64>);
 

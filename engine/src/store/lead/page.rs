@@ -102,7 +102,10 @@ impl<'a> Binds<'a> {
             status: filter.status.map(LeadStatus::as_str),
             segment: filter.segment.map(Segment::as_str),
             // Tags are stored as a JSON array: the quotes are the tag's ends.
-            tag: filter.tag.as_deref().map(|tag| format!("%{}%", escaped(&serde_json::Value::from(tag).to_string()))),
+            tag: filter
+                .tag
+                .as_deref()
+                .map(|tag| format!("%{}%", escaped(&serde_json::Value::from(tag).to_string()))),
             // Both databases lower only ASCII letters in these columns, so the pattern is lowered the same way.
             search: search.map(|text| format!("%{}%", escaped(&text.to_ascii_lowercase()))),
             exact: search,

@@ -81,7 +81,12 @@ pub async fn update(tx: &mut Tx, id: LeadId, change: &NewLead, now: Instant) -> 
         return Ok(Edited::Refused(vec![taken]));
     }
     let phones_changed = before.phones != lead.phones;
-    replace_many(tx, std::slice::from_ref(&lead), if phones_changed { std::slice::from_ref(&lead) } else { &[] }).await?;
+    replace_many(
+        tx,
+        std::slice::from_ref(&lead),
+        if phones_changed { std::slice::from_ref(&lead) } else { &[] },
+    )
+    .await?;
     Ok(Edited::Saved(Box::new(lead)))
 }
 
@@ -115,7 +120,11 @@ pub async fn reinstate(tx: &mut Tx, id: LeadId, now: Instant) -> Result<bool, St
 }
 
 /// Overwrites leads that this transaction has locked, and the numbers of those in `with_phones`.
-pub(super) async fn replace_many(tx: &mut Tx, leads: &[Lead], with_phones: &[Lead]) -> Result<(), StoreError> {
+pub(super) async fn replace_many(
+    tx: &mut Tx,
+    leads: &[Lead],
+    with_phones: &[Lead],
+) -> Result<(), StoreError> {
     write(tx, &REPLACE, leads).await?;
     if with_phones.is_empty() {
         return Ok(());

@@ -10,7 +10,7 @@ use super::draw::Draw;
 use callwright_engine::clock::{Instant, micros};
 
 /// Rates in `0..=1`. Placement faults exclude each other; callback faults are drawn for each callback.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Faults {
     /// Definite refusal with a rate-limit reason.

@@ -11,6 +11,7 @@ use callwright_engine::flow::session::Conversation;
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    VirtualCarrier,
 };
 use chrono::TimeDelta;
 
@@ -287,6 +288,16 @@ impl std::fmt::Debug for SimulatedCarrier {
             .field("seed", &self.seed)
             .field("faults", &self.faults)
             .finish_non_exhaustive()
+    }
+}
+
+impl VirtualCarrier for SimulatedCarrier {
+    fn due(&self, now: Instant) -> Vec<ReportedFact> {
+        self.due(now)
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        self.next_at()
     }
 }
 

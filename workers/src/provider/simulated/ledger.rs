@@ -10,6 +10,7 @@ use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::phone::number::PhoneNumber;
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Audit, Evidence};
 use super::behaviour::CallKey;
 
 /// One request to place a call. A refused request is an entry too: asking twice is a fault whatever came of it.
@@ -144,6 +145,11 @@ impl Ledger {
         let position =
             positions.iter().find(|position| self.entries[**position as usize].call_id == call_id)?;
         self.entries.get_mut(*position as usize)
+    }
+
+    /// What the books say about the dialer.
+    pub fn audit(&self, evidence: &Evidence) -> Audit {
+        Audit::of(self, evidence)
     }
 
     /// Calls that have not ended.
