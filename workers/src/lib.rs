@@ -1,3 +1,7 @@
-//! Callwright's workers: what talks to the outside, and the runtime of its jobs.
+//! Callwright's workers: what talks to the outside, the dial loop, and the runtime of its jobs.
 
+pub mod dialer;
 pub mod provider;
+pub mod queue;
+pub mod schedule;
+pub mod trial;

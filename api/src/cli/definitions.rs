@@ -40,6 +40,15 @@ impl DefinitionsArgs {
     }
 }
 
+/// The library of a folder, or the shipped one, for commands that must not go on with half of it.
+pub fn load(folder: Option<&Path>) -> anyhow::Result<Library> {
+    let Some(folder) = folder else { return Ok(Library::embedded()) };
+    let (library, problems) = read(folder);
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    anyhow::ensure!(errors == 0, "{errors} errors in {0}: `callwright check {0}` explains them", folder.display());
+    Ok(library)
+}
+
 /// Reads a folder with `flows/` and `cadences/`.
 pub fn read(folder: &Path) -> (Library, Vec<Diagnostic>) {
     Library::load(&folder.join("flows"), &folder.join("cadences"))

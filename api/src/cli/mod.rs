@@ -5,6 +5,7 @@ mod campaign;
 mod carrier;
 mod check;
 mod definitions;
+mod demo;
 mod doctor;
 mod enroll;
 mod import;
@@ -17,6 +18,7 @@ mod running;
 mod schema;
 mod serve;
 mod session;
+mod simulate;
 mod user;
 mod why;
 mod worker;
@@ -55,10 +57,12 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Check(check::CheckArgs),
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
+    Simulate(simulate::SimulateArgs),
     Serve(serve::ServeArgs),
     Worker(worker::WorkerArgs),
     Carrier(carrier::CarrierArgs),
@@ -111,10 +115,12 @@ impl Command {
 
     async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
+            Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,
             Self::Carrier(args) => carrier::run(args).await,

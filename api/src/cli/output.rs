@@ -14,7 +14,7 @@ pub enum Format {
 
 /// Prints a line. A reader that went away (`| head`) is no error of ours.
 pub fn print(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'));
 }
 
 /// Prints as it is, without a line end.

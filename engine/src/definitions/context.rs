@@ -67,7 +67,8 @@ pub fn complete(variables: &mut Value) {
             *slot = json!({});
         }
         if let Value::Object(slot) = slot {
-            for field in fields.keys().filter(|field| !slot.contains_key(*field)).cloned().collect::<Vec<_>>() {
+            for field in fields.keys().filter(|field| !slot.contains_key(*field)).cloned().collect::<Vec<_>>()
+            {
                 slot.insert(field, Value::Null);
             }
         }

@@ -55,6 +55,9 @@ fn every_shipped_text_is_there_in_english_and_hinglish() {
     }
 }
 
+/// Shipped definitions that the broken files refer to; reading all of them would only make the test slow.
+const NEIGHBOURS: [&str; 5] = ["new-lead", "trial-", "price-drop", "missed-you", "common"];
+
 #[test]
 fn every_mistake_is_explained() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/definitions/fixtures/err");
@@ -68,10 +71,10 @@ fn every_mistake_is_explained() {
         let text = fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap();
         let path = format!("{name}.yaml");
         let replaces_common = text.starts_with("script: common");
-        let shipped = embedded::FILES
-            .iter()
-            .copied()
-            .filter(|(path, _)| !replaces_common || !path.ends_with("common.yaml"));
+        let shipped = embedded::FILES.iter().copied().filter(|(path, _)| {
+            let is_wanted = NEIGHBOURS.iter().any(|each| path.contains(each));
+            is_wanted && !(replaces_common && path.ends_with("/common.yaml"))
+        });
         let (library, mut diagnostics) = Library::from_files(shipped.chain([(path.as_str(), text.as_str())]));
         if replaces_common {
             diagnostics.truncate(2);

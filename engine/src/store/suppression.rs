@@ -61,6 +61,7 @@ static ADD: Sql = Sql::new(
 static OF_NUMBERS: Sql = Sql::new(suppression!(
     "FROM {each} JOIN suppressions s ON s.number = e.value->>0 ORDER BY s.number, s.id"
 ));
+const EVERYWHERE: &str = suppression!("FROM suppressions s WHERE s.campaign_id = '' ORDER BY s.number, s.id");
 const FIND: &str = suppression!("FROM suppressions s WHERE s.id = $1");
 const REMOVE: &str = "DELETE FROM suppressions WHERE id = $1";
 const PAGE: &str = suppression!(
@@ -158,6 +159,12 @@ pub async fn of_numbers<T: AsRef<str> + Sync>(
     let bulk = super::bulk(&numbers.iter().map(|number| [number.as_ref()]).collect::<Vec<_>>())?;
     let sql = OF_NUMBERS.on(tx.dialect());
     let rows: Vec<SuppressionRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
+    rows.into_iter().map(Suppression::try_from).collect()
+}
+
+/// Every entry that holds everywhere: for audits of a whole trial.
+pub async fn all(tx: &mut Tx) -> Result<Vec<Suppression>, StoreError> {
+    let rows: Vec<SuppressionRow> = on_db!(tx, |conn| sqlx::query_as(EVERYWHERE).fetch_all(conn).await)?;
     rows.into_iter().map(Suppression::try_from).collect()
 }
 

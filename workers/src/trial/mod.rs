@@ -24,6 +24,7 @@ use serde_json::Value;
 use crate::provider::simulated::behaviour::BehaviourSource;
 use crate::provider::simulated::faults::Faults;
 use crate::provider::simulated::in_process::SimulatedCarrier;
+use crate::provider::simulated::rows;
 
 /// Rows per transaction while a trial is being set up.
 const SETUP_BATCH: usize = 1_000;
@@ -128,6 +129,11 @@ impl Trial {
             answers.extend(self.engine.enroll(requests).await?);
         }
         Ok(answers)
+    }
+
+    /// Keeps the carrier's books in the trial's database.
+    pub async fn save_ledger(&self) -> Result<usize, StoreError> {
+        rows::save(&self.engine.db, &self.carrier).await
     }
 
     /// Runs until nothing is waiting or the horizon is reached.

@@ -47,7 +47,7 @@ impl Trial {
             let mut hours = Histogram::default();
             for entry in ledger.entries().iter().filter(|entry| entry.accepted) {
                 let zone = evidence.zones.get(&entry.number).and_then(|zones| zones.first());
-                let hour = zone.map_or(entry.asked_at.hour(), |zone| u32::from(zone.local(entry.asked_at).hour()));
+                let hour = zone.map_or(entry.asked_at.hour(), |zone| u32::from(zone.local(entry.asked_at).time.minutes() / 60));
                 hours.add(hour);
             }
             (ledger.audit(&evidence), hours)

@@ -86,7 +86,7 @@ const PRUNE: &str = "DELETE FROM jobs WHERE id IN (
          SELECT id FROM jobs WHERE id < $1 AND state IN ('done', 'cancelled') AND finished_at < $2 ORDER BY id LIMIT $3)";
 
 // Three index ranges, none of which touches finished jobs.
-static DEPTH: Sql = Sql::new(
+pub(super) static DEPTH: Sql = Sql::new(
     "SELECT d.kind, CAST(sum(d.due) AS BIGINT), CAST(sum(d.waiting) AS BIGINT), CAST(sum(d.running) AS BIGINT),
             CAST(sum(d.failed) AS BIGINT), min(d.oldest)
      FROM (

@@ -30,7 +30,7 @@ pub struct Claim<'a> {
 // One index range per priority: the cost does not grow with what waits for later. The CTEs are MATERIALIZED because
 // PostgreSQL may otherwise evaluate a locking sub-query more than once. Each class is handicapped by 60 s (AGEING).
 // A job that outlived a worker comes alone: if it is what kills them, it takes no bystanders along.
-static CLAIM: Sql = Sql::new(
+pub(super) static CLAIM: Sql = Sql::new(
     "WITH u AS MATERIALIZED (
          SELECT p0.id, p0.run_at AS rank, p0.deaths FROM (
              SELECT id, run_at, deaths FROM jobs WHERE kind = $1 AND state = 'pending' AND priority = 0 AND run_at <= $3
@@ -53,7 +53,7 @@ static CLAIM: Sql = Sql::new(
      RETURNING jobs.id, jobs.payload, jobs.fence, jobs.attempts, jobs.max_attempts, jobs.deaths, jobs.priority, jobs.run_at",
 );
 
-static RENEW: Sql = Sql::new(
+pub(super) static RENEW: Sql = Sql::new(
     "UPDATE jobs SET lease_until = $2
      FROM {each} WHERE jobs.id = e.value->>0 AND jobs.fence = CAST(e.value->>1 AS BIGINT) AND jobs.state = 'running'
      RETURNING jobs.id",

@@ -32,7 +32,7 @@ bulk_row! {
     }
 }
 
-static FINAL: Sql = Sql::new(
+pub(super) static FINAL: Sql = Sql::new(
     "UPDATE jobs SET state = e.value->>2, attempts = jobs.attempts + CAST(e.value->>3 AS BIGINT),
             deaths = CAST(e.value->>4 AS BIGINT), last_error = coalesce(e.value->>5, jobs.last_error),
             finished_at = $2, owner = NULL, lease_until = NULL
@@ -42,7 +42,7 @@ static FINAL: Sql = Sql::new(
 );
 
 // Of those that return with one key, and of those that meet a pending job with theirs, only one may stay pending.
-static RETURN: Sql = Sql::new(
+pub(super) static RETURN: Sql = Sql::new(
     "WITH o AS MATERIALIZED (
          SELECT j.id, j.kind, j.dedup_key, j.fence, CAST(e.value->>2 AS BIGINT) AS run_at,
                 CAST(e.value->>3 AS BIGINT) AS failures, CAST(e.value->>4 AS BIGINT) AS deaths, e.value->>5 AS error,

@@ -23,7 +23,7 @@ pub struct Reaped {
     pub quarantined: usize,
 }
 
-static EXPIRED: Sql = Sql::new(
+pub(super) static EXPIRED: Sql = Sql::new(
     "SELECT id, fence, deaths FROM jobs WHERE lease_until IS NOT NULL AND lease_until < $1
      ORDER BY lease_until LIMIT $2 {skip}",
 );

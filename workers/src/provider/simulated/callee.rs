@@ -2,8 +2,8 @@
 
 use callwright_engine::domain::call::AnsweredBy;
 use callwright_engine::flow::callee::{self, Callee, ScriptedCallee, Wants};
-use callwright_engine::flow::interpreter::{Expect, Input, Program, Prompt};
-use callwright_engine::flow::session::{Conversation, Waiting};
+use callwright_engine::flow::interpreter::{Input, Program};
+use callwright_engine::flow::session::Conversation;
 use callwright_engine::provider::PlaceRequest;
 
 use super::behaviour::Wish;
@@ -24,72 +24,42 @@ impl Answerer {
     }
 
     /// A callee that keeps its mind for one whole call.
-    pub fn callee(self) -> SimulatedCallee {
-        let wanting = |wants| SimulatedCallee::Wants(ScriptedCallee::wanting(wants));
-        match self {
-            Self::Machine => SimulatedCallee::Always(Input::Machine),
-            Self::Person(Wish::Accept) => wanting(Wants::Accept),
-            Self::Person(Wish::Decline) => wanting(Wants::Decline),
-            Self::Person(Wish::OptOut) => wanting(Wants::OptOut),
-            Self::Person(Wish::Agent) => wanting(Wants::Agent),
-            Self::Person(Wish::Silent) => wanting(Wants::Silent),
-            Self::Person(Wish::WrongNumber) => {
-                SimulatedCallee::Always(Input::Said("wrong number".to_owned()))
-            }
-            Self::Person(Wish::CallBack) => SimulatedCallee::Later,
-            Self::Person(Wish::HangUp) => SimulatedCallee::Always(Input::HungUp),
-        }
-    }
-}
-
-/// One callee on the line.
-#[derive(Debug)]
-pub enum SimulatedCallee {
-    /// Whatever happens.
-    Always(Input),
-    /// Has no time now, but does not mind being recorded.
-    Later,
-    Wants(ScriptedCallee),
-}
-
-impl Callee for SimulatedCallee {
-    fn answer(&mut self, prompts: &[Prompt], expect: &Expect) -> Input {
-        match self {
-            Self::Always(input) => input.clone(),
-            Self::Later if expect.kind == Waiting::Answer => Input::Said("call me back tomorrow".to_owned()),
-            Self::Later => ScriptedCallee::wanting(Wants::Decline).answer(prompts, expect),
-            Self::Wants(callee) => callee.answer(prompts, expect),
-        }
+    pub fn callee(self) -> ScriptedCallee {
+        let Self::Person(wish) = self else { return ScriptedCallee::inputs([Input::Machine]) };
+        ScriptedCallee::wants(match wish {
+            Wish::Accept => Wants::Accept,
+            Wish::Decline => Wants::Decline,
+            Wish::OptOut => Wants::OptOut,
+            Wish::WrongNumber => Wants::WrongNumber,
+            Wish::CallBack => Wants::Later,
+            Wish::Agent => Wants::Agent,
+            Wish::Silent => Wants::Silent,
+            Wish::HangUp => Wants::HangUp,
+        })
     }
 }
 
 /// Plays the whole conversation of an answered call in memory.
 pub fn converse(request: &PlaceRequest, answerer: Answerer) -> Conversation {
     let program = Program::new(&request.bundle, &request.flow, &request.variables);
-    callee::converse(&program, &request.language, &mut answerer.callee())
+    play(&program, &request.language, answerer)
+}
+
+fn play(program: &Program<'_>, language: &str, answerer: Answerer) -> Conversation {
+    match answerer {
+        Answerer::Machine => callee::leave_message(program, language),
+        Answerer::Person(_) => callee::converse(program, language, &mut answerer.callee() as &mut dyn Callee),
+    }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use callwright_engine::definitions::context;
     use callwright_engine::definitions::library::Library;
     use callwright_engine::domain::outcome::Outcome;
     use rstest::rstest;
 
     use super::*;
-
-    pub fn prompt(text: &str) -> Prompt {
-        Prompt::Say { text: text.to_owned(), language: "en".to_owned() }
-    }
-
-    pub fn expect_yes_or_no() -> Expect {
-        Expect {
-            kind: Waiting::Answer,
-            answers: vec!["accept".to_owned(), "decline".to_owned()],
-            keys: [('1', "accept".to_owned())].into(),
-            timeout_s: 5,
-        }
-    }
 
     #[rstest]
     #[case(Answerer::Machine, Outcome::Voicemail)]
@@ -107,7 +77,7 @@ pub(super) mod tests {
             let bundle = library.bundle(flow).unwrap();
             let variables = context::sample();
             let program = Program::new(&bundle, flow, &variables);
-            let conversation = callee::converse(&program, "en", &mut answerer.callee());
+            let conversation = play(&program, "en", answerer);
             assert_eq!(conversation.outcome(), outcome, "{flow}: {:#?}", conversation.transcript);
         }
     }

@@ -6,13 +6,13 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use callwright_engine::clock::{Instant, instant_from_micros};
 use callwright_engine::domain::outcome::Outcome;
+use callwright_engine::flow::interpreter::{Expect, Expected, Prompt};
 use callwright_engine::flow::session::Ended;
 use callwright_engine::id::IdSource;
 use callwright_engine::provider::{LookUp, LookUpResult, Placement, Provider};
 use url::Url;
 
 use super::super::behaviour::{Behaviour, End, Scripted, Wish};
-use super::super::callee::tests::{expect_yes_or_no, prompt};
 use super::*;
 use crate::provider::callback;
 use crate::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
@@ -312,4 +312,18 @@ async fn the_clock_can_be_set_but_not_to_nonsense() {
     assert_eq!(set(-1.0).await, StatusCode::BAD_REQUEST);
     assert_eq!(set(0.0).await, StatusCode::OK);
     assert_eq!(line.server.carrier.clock.now(), instant_from_micros(0));
+}
+
+fn prompt(text: &str) -> Prompt {
+    Prompt::Say { text: text.to_owned(), language: "en".to_owned() }
+}
+
+fn expect_yes_or_no() -> Expect {
+    Expect {
+        kind: Expected::Answer,
+        answers: vec!["accept".to_owned(), "decline".to_owned()],
+        keys: [('1', "accept".to_owned())].into(),
+        open: false,
+        timeout_s: 5,
+    }
 }
