@@ -76,7 +76,7 @@ pub async fn follow(engine: Arc<Engine>, folder: PathBuf, cancel: CancellationTo
         }
         engine.library.reload(library);
         match engine.publish().await {
-            Ok(()) => tracing::info!(problems = problems.len(), "definitions reloaded"),
+            Ok(_) => tracing::info!(problems = problems.len(), "definitions reloaded"),
             Err(error) => tracing::error!(%error, "new definitions could not be published"),
         }
     }

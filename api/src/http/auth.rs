@@ -2,6 +2,7 @@
 //! not behind [`require`] gets 401.
 
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -58,7 +59,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 /// Lets a request through only with a valid key, and hands its [`Caller`] on.
 pub async fn require(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match identify(&app, &request).await {
+    // A copy: a request is not shared with other threads while we wait.
+    let header = request.headers().get(AUTHORIZATION).cloned();
+    match identify(&app, header.as_ref()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -67,11 +70,11 @@ pub async fn require(State(app): State<App>, mut request: Request, next: Next) -
     }
 }
 
-async fn identify(app: &App, request: &Request) -> Answer<Caller> {
+async fn identify(app: &App, header: Option<&HeaderValue>) -> Answer<Caller> {
     if app.access == Access::Open {
         return Ok(Caller::developer());
     }
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = header.and_then(|value| value.to_str().ok());
     let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) else {
         return Err(ApiError::unauthorized("send `Authorization: Bearer KEY`; `callwright key create NAME` makes a key"));
     };

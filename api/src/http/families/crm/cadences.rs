@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use callwright_engine::clock::Instant;
 use callwright_engine::definitions::diagnostic::suggestion;
 use callwright_engine::engine::{EnrollRefusal, EnrollRequest};
 use callwright_engine::id::{CampaignId, LeadId};
 use callwright_engine::store::{Tx, lead};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::leads::LeadParams;
-use super::lead_id;
+use super::{Listed, lead_id};
 use crate::enrolling;
 use crate::http::error::{Answer, ApiError, ErrorBody};
 use crate::http::extract::Body;
@@ -54,7 +54,7 @@ pub struct EnrolledBody {
     pub campaign_id: String,
     /// Content hash of the cadence with its flows and scripts: the enrollment keeps it.
     pub version: String,
-    pub due_at: Instant,
+    pub due_at: DateTime<Utc>,
 }
 
 /// Enrolls a lead.
@@ -271,7 +271,7 @@ pub struct CadenceBody {
 #[utoipa::path(get, path = "/cadences", tag = "cadences", responses(
     (status = 200, description = "All of them", body = Listed<CadenceBody>),
 ))]
-pub async fn list(State(app): State<App>) -> Json<super::Listed<CadenceBody>> {
+pub async fn list(State(app): State<App>) -> Json<Listed<CadenceBody>> {
     let library = app.engine.library.current();
     let items = library.cadences().map(|cadence| CadenceBody {
         cadence_id: cadence.key.clone(),
@@ -282,5 +282,5 @@ pub async fn list(State(app): State<App>) -> Json<super::Listed<CadenceBody>> {
         steps: cadence.steps.iter().map(|step| step.id.clone()).collect(),
         flows: cadence.flows().map(str::to_owned).collect(),
     });
-    Json(super::Listed { items: items.collect(), next: None })
+    Json(Listed { items: items.collect(), next: None })
 }

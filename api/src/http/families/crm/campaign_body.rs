@@ -8,7 +8,7 @@ use callwright_engine::id::CampaignId;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::time::hours::Hours;
 use callwright_engine::time::zone::Zone;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -46,8 +46,8 @@ pub struct CampaignBody {
     /// Where a transfer to `agent` connects.
     pub agent_number: Option<String>,
     pub continue_unrecorded: bool,
-    pub created_at: Instant,
-    pub updated_at: Instant,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
 }
 
 impl From<Campaign> for CampaignBody {
@@ -110,7 +110,7 @@ pub struct CampaignInput {
 }
 
 /// A manager's word that the campaign's leads agreed to be called.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConsentBasisInput {
     /// `oral`, `express` or `express_written`.

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use callwright_engine::clock::Instant;
 use callwright_engine::engine::EnrollmentView;
 use callwright_engine::id::EnrollmentId;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,7 +27,7 @@ pub struct EnrollmentBody {
     pub step: String,
     /// Which try of the step comes next, or is under way.
     pub attempt: u32,
-    pub due_at: Option<Instant>,
+    pub due_at: Option<DateTime<Utc>>,
     pub wait_event: Option<String>,
     /// Calls placed so far.
     pub placed: u32,
@@ -36,7 +36,7 @@ pub struct EnrollmentBody {
     pub reason: Option<String>,
     /// How it ended.
     pub result: Option<String>,
-    pub started_at: Instant,
+    pub started_at: DateTime<Utc>,
 }
 
 impl From<EnrollmentView> for EnrollmentBody {

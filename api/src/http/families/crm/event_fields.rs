@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use callwright_engine::clock::Instant;
 use callwright_engine::definitions::diagnostic::suggestion;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::definitions::model::cadence::{StepAction, Wait};
 use callwright_engine::domain::event::kinds;
 use callwright_engine::store::event_read::Recorded;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -115,9 +115,9 @@ pub struct EventBody {
     pub campaign_id: Option<String>,
     pub enrollment_id: Option<String>,
     pub attempt_id: Option<String>,
-    pub timestamp: Instant,
+    pub timestamp: DateTime<Utc>,
     /// When we heard of it.
-    pub recorded_at: Instant,
+    pub recorded_at: DateTime<Utc>,
     /// Content hash of the definitions under which it happened.
     pub version: Option<String>,
     /// The event's own fields.

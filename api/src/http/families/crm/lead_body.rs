@@ -1,9 +1,9 @@
 //! A lead as JSON: how it is shown, and what may be said about it. The rules of each field live in the engine's `new_lead`.
 
-use callwright_engine::clock::Instant;
 use callwright_engine::domain::consent::Consent;
 use callwright_engine::domain::lead::{Lead, Phone};
 use callwright_engine::domain::new_lead::{FieldError, NewLead};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -31,9 +31,9 @@ pub struct LeadBody {
     pub segment: Option<&'static str>,
     /// `cold`, `contacted`, `trial`, `customer`, `unresponsive` or `opted_out`.
     pub status: &'static str,
-    pub created_at: Instant,
-    pub updated_at: Instant,
-    pub last_contacted_at: Option<Instant>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub last_contacted_at: Option<DateTime<Utc>>,
     /// As written, such as `9am-5pm EST`.
     pub preferred_contact_time: Option<String>,
     pub do_not_call: bool,
@@ -76,8 +76,8 @@ pub struct ConsentBody {
     pub purpose: &'static str,
     /// `oral`, `express` or `express_written`.
     pub form: &'static str,
-    pub granted_at: Instant,
-    pub revoked_at: Option<Instant>,
+    pub granted_at: DateTime<Utc>,
+    pub revoked_at: Option<DateTime<Utc>>,
     pub wording: Option<String>,
     pub evidence: Option<String>,
     pub source: String,
@@ -193,7 +193,7 @@ type Object = std::collections::BTreeMap<String, Value>;
 #[derive(Debug, Default)]
 pub struct LeadInput {
     pub lead: NewLead,
-    pub last_contacted_at: Option<Instant>,
+    pub last_contacted_at: Option<DateTime<Utc>>,
 }
 
 /// Shown but not settable; accepted, so that a fetched lead can be sent back changed.

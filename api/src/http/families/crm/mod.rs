@@ -1,5 +1,6 @@
 //! The CRM family: leads, events, cadences, enrollments, campaigns, consents, suppressions, imports (CRM-1 … CRM-6).
 //! Bare JSON objects, camelCase. Ids are ours or the CRM's own, wherever one is asked for.
+#![expect(unused_qualifications, reason = "utoipa's macro spells out the paths of parameter types")]
 
 pub mod campaign_body;
 pub mod campaigns;

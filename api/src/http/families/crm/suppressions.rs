@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use callwright_engine::clock::Instant;
 use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::domain::user::Role;
 use callwright_engine::id::SuppressionId;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::suppression::{self as store, SuppressionFilter};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -58,8 +58,8 @@ pub struct SuppressionBody {
     pub source: &'static str,
     pub campaign_id: Option<String>,
     pub reason: String,
-    pub created_at: Instant,
-    pub expires_at: Option<Instant>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl From<Suppression> for SuppressionBody {
