@@ -3,6 +3,7 @@
 pub mod advance;
 pub mod gate;
 pub mod pacing;
+pub mod recurrence;
 pub mod score;
 pub mod snapshot;
 pub mod verdict;
