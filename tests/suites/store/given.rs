@@ -76,6 +76,7 @@ pub fn campaign(key: &str) -> anyhow::Result<Campaign> {
 }
 
 /// A lead walking a cadence of a campaign, waiting since [`now`].
+#[expect(clippy::struct_field_names, reason = "they are ids of three nouns")]
 pub struct Walking {
     pub lead_id: LeadId,
     pub campaign_id: CampaignId,

@@ -63,8 +63,8 @@ async fn indexes(db: &Db) -> anyhow::Result<BTreeSet<String>> {
 /// Damages rows behind the store's back.
 pub async fn spoil(db: &Db, statement: &'static str) -> anyhow::Result<()> {
     match db {
-        Db::Sqlite { write, .. } => drop(sqlx::query(statement).execute(write).await?),
-        Db::Postgres(pool) => drop(sqlx::query(statement).execute(pool).await?),
+        Db::Sqlite { write, .. } => sqlx::query(statement).execute(write).await.map(|_| ())?,
+        Db::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(|_| ())?,
     }
     Ok(())
 }
