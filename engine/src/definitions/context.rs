@@ -14,6 +14,8 @@
 //!
 //! Whatever else an enrollment brings (`variables:` of the cadence) is visible under its own name.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 /// Owners whose fields nobody can list: answers and event fields are named by authors and outside systems.
@@ -23,6 +25,10 @@ pub const OPEN_FIELDS: [&str; 1] = ["lead.custom"];
 
 /// One complete example of every variable. Checks render every text with it.
 pub fn sample() -> Value {
+    SAMPLE.clone()
+}
+
+static SAMPLE: LazyLock<Value> = LazyLock::new(|| {
     json!({
         "lead": {
             "firstName": "Alice", "lastName": "Johnson", "fullName": "Alice Johnson", "company": "Johnson Designs",
@@ -45,7 +51,7 @@ pub fn sample() -> Value {
         "event": { "type": "SAMPLE" },
         "cadence": { "key": "sample", "step": "first", "placed": 1 },
     })
-}
+});
 
 /// Gives every variable its place: roots that are missing become empty, their known fields null. Whoever builds the
 /// variables of a call or a decision calls this once, so that texts and conditions may name any field of the list above.
@@ -54,16 +60,16 @@ pub fn complete(variables: &mut Value) {
         *variables = json!({});
     }
     let Value::Object(given) = variables else { return };
-    let Value::Object(sample) = sample() else { return };
-    for (root, example) in sample {
-        let slot = given.entry(root).or_insert(Value::Null);
+    for (root, example) in SAMPLE.as_object().into_iter().flatten() {
+        let slot = given.entry(root.clone()).or_insert(Value::Null);
         let Value::Object(fields) = example else { continue };
         if slot.is_null() {
             *slot = json!({});
         }
         if let Value::Object(slot) = slot {
-            for (field, _) in fields {
-                slot.entry(field).or_insert(Value::Null);
+            for field in fields.keys().filter(|field| !slot.contains_key(*field)).cloned().collect::<Vec<_>>()
+            {
+                slot.insert(field, Value::Null);
             }
         }
     }
@@ -90,8 +96,7 @@ pub fn knows(path: &str, further: &[&str]) -> bool {
     {
         return true;
     }
-    let sample = sample();
-    let mut value = &sample;
+    let mut value = &*SAMPLE;
     for part in path.split('.') {
         match value {
             Value::Object(fields) => match fields.get(part) {
@@ -107,9 +112,8 @@ pub fn knows(path: &str, further: &[&str]) -> bool {
 
 /// Every dotted path, for suggestions.
 pub fn paths() -> Vec<String> {
-    let sample = sample();
     let mut paths = Vec::new();
-    for (root, value) in sample.as_object().into_iter().flatten() {
+    for (root, value) in SAMPLE.as_object().into_iter().flatten() {
         paths.push(root.clone());
         for field in value.as_object().into_iter().flatten().map(|(field, _)| field) {
             paths.push(format!("{root}.{field}"));

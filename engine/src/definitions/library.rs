@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 
@@ -30,7 +30,7 @@ pub struct Library {
     scripts: BTreeMap<String, Arc<Script>>,
     /// Path of every definition, also of those with errors.
     paths: BTreeMap<(DefinitionKind, String), String>,
-    sources: Sources,
+    sources: Arc<Sources>,
 }
 
 /// Prefix of the one-step cadence made up for a single call with a flow.
@@ -59,7 +59,9 @@ impl Library {
 
     /// The definitions that ship with the binary. They are correct, as a test proves.
     pub fn embedded() -> Self {
-        Self::from_files(embedded::FILES.iter().copied()).0
+        static EMBEDDED: LazyLock<Library> =
+            LazyLock::new(|| Library::from_files(embedded::FILES.iter().copied()).0);
+        EMBEDDED.clone()
     }
 
     /// From (relative path, text), for tests, uploads and the embedded definitions.
@@ -84,7 +86,7 @@ impl Library {
         let mut diagnostics = std::mem::take(&mut workspace.diagnostics);
         workspace.sources.sort(&mut diagnostics);
         library.paths.clone_from(&workspace.declared);
-        library.sources = workspace.sources.clone();
+        library.sources = Arc::new(workspace.sources.clone());
         library.add_single_calls(&mut workspace);
         (library, diagnostics)
     }

@@ -102,7 +102,11 @@ fn speak(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
             Err(Error::new(ErrorKind::UndefinedError, "the value is missing; give one with | default(\"…\")"))
         }
         ValueKind::String | ValueKind::Number | ValueKind::Bool => {
-            write!(out, "{value}").map_err(|_| Error::new(ErrorKind::WriteFailure, "the text is too long"))
+            let written = match value.as_str() {
+                Some(text) => out.write_str(text),
+                None => write!(out, "{value}"),
+            };
+            written.map_err(|_| Error::new(ErrorKind::WriteFailure, "the text is too long"))
         }
         other => Err(Error::new(ErrorKind::InvalidOperation, format!("a {other} cannot be spoken"))),
     }

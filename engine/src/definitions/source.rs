@@ -104,8 +104,8 @@ impl Source {
 
     /// Cuts a span at its first line, so that a block of text is not underlined as a whole.
     fn first_line(&self, span: Range<usize>) -> Range<usize> {
-        let end = span.end.min(self.text.len());
-        let start = span.start.min(end);
+        let end = self.text.floor_char_boundary(span.end);
+        let start = self.text.floor_char_boundary(span.start.min(end));
         let line = self.text[start..end].find('\n').map_or(end, |at| start + at);
         start..line.max(start)
     }
@@ -190,7 +190,7 @@ fn unreadable(path: &str, text: &str, error: &Error) -> Diagnostic {
     let place = error.location().map_or(0..0, |at| {
         let start = byte_of(text, at.line() as usize, at.column() as usize);
         let length = at.span().byte_len().map_or(1, |length| length.max(1) as usize);
-        start..(start + length).min(text.len())
+        start..text.floor_char_boundary(start + length).max(start)
     });
     let message = match error {
         Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` stands here twice"),

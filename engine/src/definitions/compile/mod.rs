@@ -2,13 +2,17 @@
 //! Every problem of a file is reported; a file with errors yields no model.
 
 pub mod cadence;
+mod cadence_step;
 pub mod flow;
+mod layout;
 pub mod script;
 
 use std::str::FromStr;
 
 use super::diagnostic::{Findings, Place};
 use super::expression::Expression;
+use super::raw::OneOrMany;
+use crate::time::DaySet;
 use crate::time::duration::Delay;
 
 /// Compiles a condition or value; a problem is reported at `pointer`.
@@ -64,3 +68,27 @@ fn exact(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<chron
 
 /// What "when asked" falls back to when nobody named a time.
 const CALL_BACK_LATER: Delay = Delay::BusinessDays(1);
+
+/// An optional condition.
+fn condition(findings: &mut Findings<'_>, pointer: &str, source: Option<&str>) -> Option<Expression> {
+    expression(findings, pointer, source?)
+}
+
+/// Weekdays, as one text or a list.
+fn day_set(findings: &mut Findings<'_>, pointer: &str, days: &OneOrMany) -> Option<DaySet> {
+    let sets = days
+        .as_slice()
+        .iter()
+        .enumerate()
+        .map(|(index, text)| parse::<DaySet>(findings, "bad-days", &item(days, pointer, index), text));
+    let sets: Vec<Option<DaySet>> = sets.collect();
+    sets.into_iter().try_fold(DaySet::NONE, |all, set| Some(all | set?))
+}
+
+/// Pointer of one entry of a key that may hold one value or a list.
+fn item(texts: &OneOrMany, pointer: &str, index: usize) -> String {
+    match texts {
+        OneOrMany::One(_) => pointer.to_owned(),
+        OneOrMany::Many(_) => format!("{pointer}/{index}"),
+    }
+}
