@@ -1,1 +1,6 @@
-//! placeholder
+//! Callwright's outward faces: the HTTP API and the command line. Thin on purpose: rules live in the engine.
+
+pub mod cli;
+pub mod enrolling;
+pub mod http;
+pub mod import;

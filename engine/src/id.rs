@@ -11,7 +11,7 @@ use crate::clock::Instant;
 macro_rules! ids {
     ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -39,7 +39,7 @@ macro_rules! ids {
 
 ids! {
     LeadId, PhoneId, ConsentId, SuppressionId, CampaignId, EnrollmentId, AttemptId, CallId, EventId, DecisionId, UserId,
-    ApiKeyId, JobId,
+    ApiKeyId, JobId, ImportId,
 }
 
 /// Makes UUIDv7 ids from an instant and a seed: unique per process, reproducible in tests and simulation.

@@ -113,3 +113,12 @@ pub enum LookUpResult {
 #[derive(Debug, thiserror::Error)]
 #[error("provider: {0}")]
 pub struct ProviderError(pub String);
+
+/// A provider that lives in virtual time: it hands out what happened when it is asked, instead of calling back.
+pub trait VirtualCarrier: Provider {
+    /// Facts up to `now`, oldest first.
+    fn due(&self, now: Instant) -> Vec<crate::engine::ReportedFact>;
+
+    /// When the next fact becomes due.
+    fn next_at(&self) -> Option<Instant>;
+}

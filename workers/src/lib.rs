@@ -1,1 +1,7 @@
-//! placeholder
+//! Callwright's workers: what talks to the outside, the dial loop, and the runtime of its jobs.
+
+pub mod dialer;
+pub mod provider;
+pub mod queue;
+pub mod schedule;
+pub mod trial;

@@ -44,11 +44,14 @@ impl AttemptState {
 
     /// May this state follow `self`?
     pub const fn may_become(self, next: Self) -> bool {
-        use AttemptState::{Cancelled, Dialing, Finished, NotPlaced, NotSent, Placed, Planned, Unknown, UnknownFinal};
+        use AttemptState::{
+            Cancelled, Dialing, Finished, NotPlaced, NotSent, Placed, Planned, Unknown, UnknownFinal,
+        };
         matches!(
             (self, next),
             (Planned, Dialing | Cancelled)
-                | (Dialing, Placed | Finished | Unknown | NotSent)
+                // A dialing whose process died is unknown in all but name: a conclusive look-up may settle it directly.
+                | (Dialing, Placed | Finished | Unknown | NotSent | NotPlaced | UnknownFinal)
                 | (Unknown, Placed | Finished | NotPlaced | UnknownFinal)
                 | (Placed, Finished)
         )

@@ -73,20 +73,25 @@ impl CallState {
             match fact {
                 Fact::Ringing => {}
                 Fact::Answered { by } => {
-                    if state.answered_at.is_none_or(|earlier| (*at, Some(*by)) < (earlier, state.answered_by)) {
+                    if state.answered_at.is_none_or(|earlier| (*at, Some(*by)) < (earlier, state.answered_by))
+                    {
                         state.answered_at = Some(*at);
                         state.answered_by = Some(*by);
                     }
                 }
                 Fact::Conversation { conversation } => {
                     // The fullest report wins; equal ones are the same report again.
-                    let fuller = state.conversation.as_ref().is_none_or(|known| known.turns() < conversation.turns());
+                    let fuller =
+                        state.conversation.as_ref().is_none_or(|known| known.turns() < conversation.turns());
                     if fuller {
                         state.conversation = Some(conversation.clone());
                     }
                 }
                 Fact::Ended { status, talk_s } => {
-                    if state.ended_at.is_none_or(|known| (*at, *status) < (known, state.end.unwrap_or(*status))) {
+                    if state
+                        .ended_at
+                        .is_none_or(|known| (*at, *status) < (known, state.end.unwrap_or(*status)))
+                    {
                         state.ended_at = Some(*at);
                         state.end = Some(*status);
                         state.talk_s = *talk_s;
@@ -106,7 +111,9 @@ impl CallState {
             EndStatus::Busy => plain(Outcome::Busy),
             EndStatus::Failed | EndStatus::Canceled => plain(Outcome::Failed),
             EndStatus::Completed => match (&self.conversation, self.answered_by) {
-                (Some(conversation), _) => Some((conversation.outcome(), conversation.disposition().to_owned())),
+                (Some(conversation), _) => {
+                    Some((conversation.outcome(), conversation.disposition().to_owned()))
+                }
                 (None, Some(AnsweredBy::Machine)) => plain(Outcome::Voicemail),
                 (None, _) => plain(Outcome::Answered),
             },

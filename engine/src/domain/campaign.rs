@@ -8,7 +8,7 @@ use super::priority::Priority;
 use super::text_enum::text_enum;
 use crate::clock::Instant;
 use crate::id::CampaignId;
-use crate::time::window::Hours;
+use crate::time::hours::Hours;
 use crate::time::zone::Zone;
 
 text_enum! {

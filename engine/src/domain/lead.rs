@@ -80,10 +80,18 @@ impl Lead {
     /// The number calls go to: the primary one if it can be called, else the first that can.
     pub fn callable(&self) -> Option<&Phone> {
         let usable = |phone: &&Phone| phone.number.is_some() && phone.invalid.is_none();
-        self.phones.iter().filter(|phone| phone.is_primary).find(usable).or_else(|| self.phones.iter().find(usable))
+        self.phones
+            .iter()
+            .filter(|phone| phone.is_primary)
+            .find(usable)
+            .or_else(|| self.phones.iter().find(usable))
     }
 
     pub fn full_name(&self) -> String {
-        [self.first_name.as_deref(), self.last_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        [self.first_name.as_deref(), self.last_name.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }

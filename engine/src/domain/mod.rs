@@ -9,8 +9,10 @@ pub mod consent;
 pub mod enrollment;
 pub mod event;
 pub mod lead;
+pub mod new_lead;
 pub mod outcome;
 pub mod priority;
+pub mod reach;
 pub mod suppression;
 pub mod user;
 

@@ -83,9 +83,10 @@ impl Outcome {
         match (self, before) {
             (_, LeadStatus::OptedOut) => None,
             (Self::OptedOut, _) => Some(LeadStatus::OptedOut),
-            (Self::Answered | Self::Converted | Self::CallbackRequested, LeadStatus::Cold | LeadStatus::Unresponsive) => {
-                Some(LeadStatus::Contacted)
-            }
+            (
+                Self::Answered | Self::Converted | Self::CallbackRequested,
+                LeadStatus::Cold | LeadStatus::Unresponsive,
+            ) => Some(LeadStatus::Contacted),
             _ => None,
         }
     }

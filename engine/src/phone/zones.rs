@@ -103,6 +103,15 @@ pub fn candidates(number: PhoneNumber, lead: &LeadPlace) -> Candidates {
     found
 }
 
+/// Every geographic area code of the United States' states and federal district, with its state.
+pub fn us_area_codes() -> impl Iterator<Item = (u16, Jurisdiction)> {
+    const TERRITORIES: [&str; 5] = ["AS", "GU", "MP", "PR", "VI"];
+    Places::embedded()
+        .areas()
+        .filter(|(_, place)| place.country_code() == "US")
+        .filter(|(_, place)| place.subdivision().is_some_and(|state| !TERRITORIES.contains(&state)))
+}
+
 /// Zones stored by name with a number. A name the bundled database no longer has is an error, not a smaller set.
 pub fn candidates_from_names<S: AsRef<str>>(
     names: impl IntoIterator<Item = S>,

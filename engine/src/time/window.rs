@@ -7,7 +7,7 @@
 use chrono::TimeDelta;
 
 use super::holiday::HolidayCalendar;
-pub use super::hours::Hours;
+use super::hours::Hours;
 use super::interval::{Interval, IntervalSet};
 use super::zone::{CivilSecond, Zone, instant_at};
 use crate::clock::Instant;

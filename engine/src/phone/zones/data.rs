@@ -81,6 +81,11 @@ impl Places {
         Ok(Places { areas, overlays: file.overlays, countries: file.countries, states })
     }
 
+    /// Every area code with its place, in order of the codes.
+    pub(super) fn areas(&self) -> impl Iterator<Item = (u16, Jurisdiction)> {
+        self.areas.iter().map(|(code, area)| (*code, area.place))
+    }
+
     pub(super) fn area(&self, code: u16) -> Option<&Area> {
         self.areas.get(&code)
     }

@@ -1,0 +1,157 @@
+//! The command line: one file per subcommand, each with an example in its help. Exit codes: 0 done, 1 failed or problems
+//! found, 2 wrong usage.
+
+mod campaign;
+mod carrier;
+mod check;
+mod definitions;
+mod demo;
+mod doctor;
+mod enroll;
+mod import;
+mod init;
+mod key;
+mod migrate;
+pub mod output;
+mod render;
+mod running;
+mod schema;
+mod serve;
+mod session;
+mod simulate;
+mod user;
+mod why;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// A durable outbound dialer: call flows and cadences as YAML, an engine that never calls twice, at night, or after a stop.
+#[derive(Debug, Parser)]
+#[command(name = "callwright", version, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Settings of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// `sqlite:PATH` or `postgres://USER@HOST/NAME`.
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite:callwright.db")]
+    pub database_url: String,
+    /// How log lines on standard error look. What is logged: RUST_LOG, such as `info` or `callwright_engine=debug`.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Check(check::CheckArgs),
+    Schema(schema::SchemaArgs),
+    Render(render::RenderArgs),
+    Simulate(simulate::SimulateArgs),
+    Serve(serve::ServeArgs),
+    Worker(worker::WorkerArgs),
+    Carrier(carrier::CarrierArgs),
+    Migrate(migrate::MigrateArgs),
+    Key(key::KeyArgs),
+    User(user::UserArgs),
+    Campaign(campaign::CampaignArgs),
+    Import(import::ImportArgs),
+    Enroll(enroll::EnrollArgs),
+    Why(why::WhyArgs),
+    Doctor(doctor::DoctorArgs),
+}
+
+/// Parses the command line, runs the command and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.global.log_format, cli.command.serves());
+    // reqwest and sqlx share one TLS provider; a second installation is refused and harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::note(&format!("error: no runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(cli.command.run(&cli.global)) {
+        Ok(code) => code,
+        Err(error) => {
+            output::note(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(format: LogFormat, serves: bool) {
+    let default = if serves { "info,sqlx=warn" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Human => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+impl Command {
+    const fn serves(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Worker(_) | Self::Carrier(_))
+    }
+
+    async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Init(args) => init::run(args),
+            Self::Check(args) => check::run(&args),
+            Self::Schema(args) => schema::run(&args),
+            Self::Render(args) => render::run(args, global).await,
+            Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Serve(args) => serve::run(args, global).await,
+            Self::Worker(args) => worker::run(args, global).await,
+            Self::Carrier(args) => carrier::run(args).await,
+            Self::Migrate(args) => migrate::run(args, global).await,
+            Self::Key(args) => key::run(args, global).await,
+            Self::User(args) => user::run(args, global).await,
+            Self::Campaign(args) => campaign::run(args, global).await,
+            Self::Import(args) => import::run(args, global).await,
+            Self::Enroll(args) => enroll::run(args, global).await,
+            Self::Why(args) => why::run(args, global).await,
+            Self::Doctor(args) => doctor::run(args, global).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("callwright "), "`{}` has no example in its help", command.get_name());
+        }
+    }
+}

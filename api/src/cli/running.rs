@@ -1,0 +1,235 @@
+//! What `serve` and `worker` run: a provider and the dial loop on it, until they are told to stop.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use callwright_engine::engine::Engine;
+use callwright_engine::provider::{
+    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+};
+use callwright_engine::store::clock::{self, VirtualClock};
+use callwright_workers::dialer::{self, Options};
+use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
+use callwright_workers::provider::simulated::behaviour::{Profile, Seeded};
+use callwright_workers::provider::simulated::faults::Faults;
+use callwright_workers::provider::simulated::in_process::SimulatedCarrier;
+use callwright_workers::provider::simulated::{pump, rows};
+use clap::Args;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::http::moment::Moment;
+
+/// Who places the calls.
+#[derive(Debug, Clone, Args)]
+pub struct ProviderArgs {
+    /// A simulated carrier of its own (`callwright carrier`); otherwise one inside this process.
+    #[arg(long, value_name = "URL")]
+    pub carrier: Option<Url>,
+    /// Where that carrier finds this API; `http://HOST:PORT/callbacks/carrier` of `serve`, when left out.
+    #[arg(long, value_name = "URL", requires = "carrier")]
+    pub callback_url: Option<Url>,
+    /// Key of the signatures on that carrier's callbacks.
+    #[arg(long, env = "CALLWRIGHT_CARRIER_SECRET", hide_env_values = true)]
+    pub carrier_secret: Option<String>,
+    /// Bearer token that the carrier asks for.
+    #[arg(long, env = "CALLWRIGHT_CARRIER_TOKEN", hide_env_values = true)]
+    pub carrier_token: Option<String>,
+    /// Seed of the callees of the carrier inside this process.
+    #[arg(long, default_value_t = 1, conflicts_with = "carrier")]
+    pub seed: u64,
+    /// JSON file of how those callees behave: answer, noAnswer, busy, voicemail, accept, decline, optOut, …
+    #[arg(long, value_name = "FILE.json", conflicts_with = "carrier")]
+    pub profile: Option<PathBuf>,
+}
+
+/// Everything that runs beside the API; ends when `cancel` does.
+#[derive(Debug)]
+pub struct Running {
+    tasks: JoinSet<()>,
+    cancel: CancellationToken,
+}
+
+impl Running {
+    /// Starts the provider and the dial loop.
+    pub async fn start(
+        engine: &Arc<Engine>,
+        args: &ProviderArgs,
+        callback_url: Option<String>,
+        bell: Arc<Notify>,
+        cancel: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let rate = virtual_clock(engine).await?.map_or(1.0, |clock| clock.rate);
+        let mut tasks = JoinSet::new();
+        let provider: Arc<dyn Provider> = match &args.carrier {
+            Some(url) => Arc::new(over_http(args, url.clone(), callback_url)?),
+            None => in_process(engine, args, rate, &mut tasks, &cancel).await?,
+        };
+        anyhow::ensure!(
+            rate.to_bits() == 1.0_f64.to_bits() || provider.capabilities().simulated,
+            "the database holds a virtual clock, which only a simulated carrier may follow"
+        );
+        let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        let options = Options { rate, ..Options::new(owner) };
+        tasks.spawn(dialer::run(Arc::clone(engine), provider, options, bell, cancel.clone()));
+        Ok(Self { tasks, cancel })
+    }
+
+    /// Nothing yet.
+    pub fn idle(cancel: CancellationToken) -> Self {
+        Self { tasks: JoinSet::new(), cancel }
+    }
+
+    /// Also runs this until the end.
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Stops and waits until the batches in hand are finished.
+    pub async fn stop(mut self) {
+        self.cancel.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(LONGEST_STOP, all).await.is_err() {
+            tracing::warn!("still busy after {} s; what is unfinished is found again at the next start", LONGEST_STOP.as_secs());
+        }
+    }
+}
+
+const LONGEST_STOP: Duration = Duration::from_secs(20);
+/// How often the carrier inside this process writes its books for calls that ended.
+const BOOKS_EVERY: Duration = Duration::from_millis(500);
+
+fn over_http(args: &ProviderArgs, url: Url, callback_url: Option<String>) -> anyhow::Result<HttpCarrier> {
+    let callback_url = args.callback_url.as_ref().map(ToString::to_string).or(callback_url);
+    let callback_url = callback_url.context("name the API's callback address with --callback-url")?;
+    anyhow::ensure!(
+        args.carrier_secret.is_some(),
+        "the carrier signs its callbacks: give the same key to both, with --carrier-secret or CALLWRIGHT_CARRIER_SECRET"
+    );
+    let token = args.carrier_token.clone();
+    Ok(HttpCarrier::new(HttpCarrierOptions { url, callback_url, token, timeout: HttpCarrierOptions::TIMEOUT })?)
+}
+
+async fn in_process(
+    engine: &Arc<Engine>,
+    args: &ProviderArgs,
+    rate: f64,
+    tasks: &mut JoinSet<()>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    let clock = pump::EngineClock::follow(engine, rate).await?;
+    let source = Seeded { seed: args.seed, profile: profile(args.profile.as_deref())? };
+    let carrier = Arc::new(SimulatedCarrier::new(clock.as_now(), args.seed, source, Faults::default()));
+    // Calls that were open when the last process died ended with it, and say so.
+    carrier.restore(rows::load(&engine.db).await?);
+    tasks.spawn(pump::run(Arc::clone(engine), Arc::clone(&carrier), clock, cancel.clone()));
+    tasks.spawn(keep_books(Arc::clone(engine), Arc::clone(&carrier), cancel.clone()));
+    Ok(Arc::new(WithBooks { carrier, engine: Arc::clone(engine) }))
+}
+
+/// How callees behave, from a file of weights.
+pub fn profile(file: Option<&std::path::Path>) -> anyhow::Result<Profile> {
+    let Some(file) = file else { return Ok(Profile::default()) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let profile: Profile = serde_json::from_str(&text).with_context(|| format!("{} is no profile", file.display()))?;
+    profile.check()?;
+    Ok(profile)
+}
+
+async fn keep_books(engine: Arc<Engine>, carrier: Arc<SimulatedCarrier>, cancel: CancellationToken) {
+    while !cancel.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(BOOKS_EVERY) => {}
+            () = cancel.cancelled() => {}
+        }
+        if let Err(error) = rows::save(&engine.db, &carrier).await {
+            tracing::error!(%error, "simulated carrier: books not written");
+        }
+    }
+}
+
+/// The carrier inside this process, which answers only after its books are written: a real carrier outlives us as well.
+#[derive(Debug)]
+struct WithBooks {
+    carrier: Arc<SimulatedCarrier>,
+    engine: Arc<Engine>,
+}
+
+impl Provider for WithBooks {
+    fn name(&self) -> &str {
+        self.carrier.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.carrier.capabilities()
+    }
+
+    fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
+        Box::pin(async move {
+            let placements = self.carrier.place(requests).await;
+            if let Err(error) = rows::save(&self.engine.db, &self.carrier).await {
+                tracing::error!(%error, "simulated carrier: books not written");
+            }
+            placements
+        })
+    }
+
+    fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {
+        self.carrier.look_up(query)
+    }
+
+    fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {
+        self.carrier.hang_up(provider_call_id)
+    }
+}
+
+/// The shared virtual clock, if one is set.
+pub async fn virtual_clock(engine: &Engine) -> anyhow::Result<Option<VirtualClock>> {
+    let mut tx = engine.db.begin_read().await?;
+    let clock = clock::virtual_clock(&mut tx).await?;
+    tx.rollback().await?;
+    Ok(clock)
+}
+
+/// Sets the virtual clock that `serve`, `worker` and tests share through the database.
+pub async fn set_virtual_clock(engine: &Engine, start: Moment, rate: f64) -> anyhow::Result<()> {
+    anyhow::ensure!(rate.is_finite() && rate >= 0.0, "--rate must not be negative");
+    let mut tx = engine.db.begin().await?;
+    let real_at = clock::database_now(&mut tx).await?;
+    clock::set_virtual_clock(&mut tx, VirtualClock { virtual_at: start.0, real_at, rate }).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Until Ctrl-C, or SIGTERM from whoever supervises us.
+pub async fn told_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be listened for");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = interrupted => {}
+        () = terminated => {}
+    }
+}
+
+/// Is this address only reachable from this machine?
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,124 @@
+//! `callwright serve`: the API and the workers in one process.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use callwright_engine::engine::Engine;
+use callwright_engine::store::api_key;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::definitions::{self, DefinitionsArgs};
+use super::running::{ProviderArgs, Running, is_loopback, set_virtual_clock, told_to_stop, virtual_clock};
+use super::{Global, session};
+use crate::http::moment::Moment;
+use crate::http::{Access, App, router};
+
+/// Serves the API and dials, in one process.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME")]
+pub struct ServeArgs {
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    #[arg(long, default_value_t = 8000, env = "PORT")]
+    port: u16,
+    /// Let requests in without a key. Only on a loopback address and with a simulated carrier.
+    #[arg(long)]
+    dev: bool,
+    /// Answer requests only; dialing is left to `callwright worker` processes.
+    #[arg(long)]
+    no_dialing: bool,
+    /// A type of event that may be posted beside the CRM's and those that cadences wait for; may be repeated.
+    #[arg(long = "event-type", value_name = "TYPE")]
+    event_types: Vec<String>,
+    /// Start a virtual clock at this instant; it is kept in the database and shared with `worker`.
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    virtual_clock: Option<Moment>,
+    /// Virtual seconds in a real one.
+    #[arg(long, default_value_t = 1.0, requires = "virtual_clock")]
+    rate: f64,
+    #[command(flatten)]
+    provider: ProviderArgs,
+    #[command(flatten)]
+    definitions: DefinitionsArgs,
+}
+
+pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !args.dev || is_loopback(&args.host),
+        "--dev lets everyone in, so it only serves on a loopback address such as 127.0.0.1, not on {}",
+        args.host
+    );
+    let engine = session::engine(session::database(global).await?, args.definitions.load()?);
+    engine.publish().await?;
+    if let Some(start) = args.virtual_clock {
+        set_virtual_clock(&engine, start, args.rate).await?;
+    }
+    let listener = TcpListener::bind((args.host.as_str(), args.port))
+        .await
+        .with_context(|| format!("{}:{} cannot be listened on", args.host, args.port))?;
+    let address = listener.local_addr()?;
+    let cancel = CancellationToken::new();
+    let bell = Arc::new(Notify::new());
+    let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel).await?;
+    if let Some(folder) = args.definitions.folder() {
+        running.spawn(definitions::follow(Arc::clone(&engine), folder, cancel.clone()));
+    }
+    greet(&args, &engine, &address.to_string()).await?;
+    let access = if args.dev { Access::Open } else { Access::Keys };
+    let mut app = App::new(Arc::clone(&engine), access, bell).with_event_types(args.event_types);
+    if let Some(secret) = &args.provider.carrier_secret {
+        app = app.with_carrier_secret(secret.as_bytes());
+    }
+    let stopping = cancel.clone();
+    let stop = async move {
+        tokio::select! {
+            () = told_to_stop() => {}
+            () = stopping.cancelled() => {}
+        }
+        tracing::info!("stopping: requests and batches in hand are finished first");
+        stopping.cancel();
+    };
+    axum::serve(listener, router(app)).with_graceful_shutdown(stop).await?;
+    running.stop().await;
+    engine.db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn start(
+    args: &ServeArgs,
+    engine: &Arc<Engine>,
+    own_url: &str,
+    bell: &Arc<Notify>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Running> {
+    if args.no_dialing {
+        return Ok(Running::idle(cancel.clone()));
+    }
+    let callbacks = Some(format!("{own_url}/callbacks/carrier"));
+    Running::start(engine, &args.provider, callbacks, Arc::clone(bell), cancel.clone()).await
+}
+
+/// The first lines of the log: where, on which clock, and how to get in.
+async fn greet(args: &ServeArgs, engine: &Engine, address: &str) -> anyhow::Result<()> {
+    let cadences = engine.library.current().cadences().count();
+    tracing::info!("serving on http://{address}, {cadences} cadences loaded; the API is described at /openapi.json");
+    if let Some(clock) = virtual_clock(engine).await? {
+        let now = engine.now().await?;
+        tracing::warn!("on a virtual clock: {} at {} times real time", now.format("%Y-%m-%d %H:%M UTC"), clock.rate);
+    }
+    if args.dev {
+        tracing::warn!("--dev: requests need no key");
+        return Ok(());
+    }
+    let mut tx = engine.db.begin_read().await?;
+    let has_key = api_key::list(&mut tx).await?.iter().any(|key| key.revoked_at.is_none());
+    tx.rollback().await?;
+    if !has_key {
+        tracing::warn!("no API key exists yet, so every request will be refused; make one: callwright key create NAME");
+    }
+    Ok(())
+}

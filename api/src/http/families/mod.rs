@@ -1,0 +1,3 @@
+//! One module per family of routes.
+
+pub mod crm;

@@ -1,0 +1,17 @@
+//! The HTTP face: thin handlers over the engine. Every route stands in [`router`]; rules live in the engine.
+
+pub mod auth;
+pub mod callbacks;
+pub mod error;
+pub mod extract;
+pub mod families;
+pub mod health;
+pub mod idempotency;
+pub mod moment;
+pub mod openapi;
+pub mod router;
+pub mod schemas;
+pub mod state;
+
+pub use router::router;
+pub use state::{Access, App};

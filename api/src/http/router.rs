@@ -1,0 +1,111 @@
+//! Every route on one screen. The path of each stands at its handler, where the OpenAPI document reads it too.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::extract::BODY_BYTES;
+use super::families::crm::{campaigns, cadences, consents, enrollments, events, imports, leads, suppressions};
+use super::openapi::Document;
+use super::state::App;
+use super::{auth, callbacks, health, idempotency, schemas};
+
+/// The CRM family, below `/crm`.
+fn crm(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(leads::create, leads::page))
+        .routes(routes!(leads::show, leads::change))
+        .routes(routes!(leads::timeline))
+        .routes(routes!(leads::why))
+        .routes(routes!(consents::grant, consents::list))
+        .routes(routes!(consents::revoke))
+        .routes(routes!(events::log, events::page))
+        .routes(routes!(cadences::enroll, cadences::list))
+        .routes(routes!(cadences::enroll_many))
+        .routes(routes!(enrollments::show, enrollments::end))
+        .routes(routes!(enrollments::pause))
+        .routes(routes!(enrollments::resume))
+        .routes(routes!(enrollments::skip))
+        .routes(routes!(campaigns::create, campaigns::page))
+        .routes(routes!(campaigns::show, campaigns::change, campaigns::end))
+        .routes(routes!(campaigns::pause))
+        .routes(routes!(campaigns::resume))
+        .routes(routes!(suppressions::add, suppressions::page))
+        .routes(routes!(suppressions::remove))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .merge(OpenApiRouter::new().routes(routes!(imports::leads)).layer(DefaultBodyLimit::disable()))
+        .layer(from_fn_with_state(app.clone(), auth::require))
+}
+
+/// What needs no key.
+fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(callbacks::carrier))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+}
+
+fn family(app: &App) -> OpenApiRouter<App> {
+    let definitions =
+        OpenApiRouter::new().routes(routes!(schemas::show)).layer(from_fn_with_state(app.clone(), auth::require));
+    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions)
+}
+
+/// The whole service, and its description.
+pub fn router(app: App) -> Router {
+    let (router, document) = described(&app);
+    let document = Arc::new(document);
+    router
+        .nest("/api", family(&app).split_for_parts().0)
+        .nest("/v1", family(&app).split_for_parts().0)
+        .route("/openapi.json", get(move || async move { Json(Arc::clone(&document)) }))
+        .fallback(nothing_here)
+        .layer(from_fn(in_our_shape))
+        .layer(CatchPanicLayer::custom(|_| ApiError::internal("a handler panicked").into_response()))
+        .layer(TraceLayer::new_for_http())
+        .with_state(app)
+}
+
+/// The OpenAPI document.
+pub fn document(app: &App) -> OpenApi {
+    described(app).1
+}
+
+fn described(app: &App) -> (Router<App>, OpenApi) {
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", family(app)).merge(public()).split_for_parts()
+}
+
+async fn nothing_here(uri: Uri) -> ApiError {
+    ApiError::of_status(StatusCode::NOT_FOUND, format!("there is nothing at {}; /openapi.json lists every route", uri.path()))
+}
+
+/// Refusals of the framework itself have plain texts or none: 405 and 413 get the one error body as well.
+async fn in_our_shape(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let response = next.run(request).await;
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = response.headers().get(axum::http::header::ALLOW).cloned();
+            let mut answer =
+                ApiError::of_status(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method").into_response();
+            if let Some(allowed) = allowed {
+                answer.headers_mut().insert(axum::http::header::ALLOW, allowed);
+            }
+            answer
+        }
+        _ => response,
+    }
+}

@@ -1,0 +1,58 @@
+//! What every handler may reach: the engine, the dial loop's bell, and how callers are let in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use callwright_engine::engine::Engine;
+use tokio::sync::Notify;
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A bearer API key on every route that is not public.
+    Keys,
+    /// Anyone, as a manager of everything. Only `serve --dev` grants it: on loopback and with the simulated carrier.
+    Open,
+}
+
+/// Shared by all requests; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub engine: Arc<Engine>,
+    pub access: Access,
+    /// Event types beyond the CRM's vocabulary and those that cadences wait for.
+    pub event_types: Arc<BTreeSet<String>>,
+    /// Key of the signatures on carrier callbacks; without one they are refused.
+    pub carrier_secret: Option<Arc<[u8]>>,
+    bell: Arc<Notify>,
+}
+
+impl App {
+    /// `bell` wakes the dial loop of this process.
+    pub fn new(engine: Arc<Engine>, access: Access, bell: Arc<Notify>) -> Self {
+        Self {
+            engine,
+            access,
+            event_types: Arc::default(),
+            carrier_secret: None,
+            bell,
+        }
+    }
+
+    #[must_use]
+    pub fn with_event_types(mut self, types: impl IntoIterator<Item = String>) -> Self {
+        self.event_types = Arc::new(types.into_iter().collect());
+        self
+    }
+
+    #[must_use]
+    pub fn with_carrier_secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
+        self.carrier_secret = Some(secret.into().into());
+        self
+    }
+
+    /// Something may have become due: the dial loop looks at once instead of at its next poll.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+}

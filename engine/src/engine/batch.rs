@@ -1,0 +1,214 @@
+//! Snapshots for a batch of enrollments, loaded with a fixed number of queries whatever the batch size.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, RwLock};
+
+use chrono::TimeDelta;
+
+use super::versions::Version;
+use super::{Engine, EngineError};
+use crate::clock::Instant;
+use crate::decide::snapshot::{
+    CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, Snapshot, SuppressionFact,
+};
+use crate::domain::campaign::Campaign;
+use crate::id::{CampaignId, LeadId};
+use crate::phone::number::PhoneNumber;
+use crate::rules::Jurisdiction;
+use crate::store::walk::{LeadOnFile, Walk};
+use crate::store::{Tx, attempt, campaign, consent, suppression};
+use crate::time::preferred::PreferredTime;
+use crate::time::zone::Zone;
+
+/// Caps look back this far at most: the longest legal window is 30 days.
+const CAPS_HORIZON: TimeDelta = TimeDelta::days(31);
+
+/// Everything the gates may ask about the leads of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub campaigns: HashMap<CampaignId, Arc<CampaignFacts>>,
+    suppressions: HashMap<String, Vec<SuppressionFact>>,
+    consents: HashMap<LeadId, Vec<ConsentFact>>,
+    intents_by_lead: HashMap<LeadId, Vec<Intent>>,
+    intents_by_number: HashMap<String, Vec<(LeadId, Intent)>>,
+    live: HashSet<String>,
+}
+
+/// Parsed forms of texts that repeat over millions of leads.
+#[derive(Debug, Default)]
+pub(super) struct Interned {
+    zones: RwLock<HashMap<String, Arc<[Zone]>>>,
+    jurisdictions: RwLock<HashMap<String, Arc<[Jurisdiction]>>>,
+    preferred: RwLock<HashMap<String, Arc<PreferredTime>>>,
+}
+
+impl Batch {
+    /// Loads what is on file now. Take number locks first when the answer must hold until the commit.
+    pub async fn load(
+        engine: &Engine,
+        tx: &mut Tx,
+        walks: &[Walk],
+        now: Instant,
+    ) -> Result<Self, EngineError> {
+        let mut batch = Self { campaigns: campaigns(tx, walks, now).await?, ..Self::default() };
+        let numbers: Vec<&str> = distinct(walks.iter().filter_map(|walk| walk.lead.phone.as_deref()));
+        let leads: Vec<LeadId> = distinct(walks.iter().map(|walk| walk.lead.id));
+        for entry in suppression::of_numbers(tx, &numbers).await? {
+            let fact = SuppressionFact {
+                source: entry.source,
+                campaign_id: entry.campaign_id,
+                reason: entry.reason,
+                created_at: entry.created_at,
+                expires_at: entry.expires_at,
+            };
+            batch.suppressions.entry(entry.number.e164()).or_default().push(fact);
+        }
+        for entry in consent::of_leads(tx, &leads).await? {
+            let fact = ConsentFact {
+                purpose: entry.purpose,
+                form: entry.form,
+                granted_at: entry.granted_at,
+                revoked_at: entry.revoked_at,
+            };
+            batch.consents.entry(entry.lead_id).or_default().push(fact);
+        }
+        let pairs: Vec<(&str, String)> = walks
+            .iter()
+            .filter_map(|walk| walk.lead.phone.as_deref().map(|number| (number, walk.lead.id.to_string())))
+            .collect();
+        for counted in attempt::intents(tx, &pairs, now - CAPS_HORIZON).await? {
+            let intent = Intent { at: counted.at, campaign_id: counted.campaign_id };
+            batch.intents_by_lead.entry(counted.lead_id).or_default().push(intent);
+            batch.intents_by_number.entry(counted.number).or_default().push((counted.lead_id, intent));
+        }
+        if engine.safeguards.number_lock {
+            batch.live = attempt::live_numbers(tx, &numbers).await?.into_iter().collect();
+        }
+        Ok(batch)
+    }
+
+    /// The gates' view of one enrollment.
+    pub fn snapshot(&self, engine: &Engine, walk: &Walk, version: &Version) -> Result<Snapshot, EngineError> {
+        let lead = &walk.lead;
+        let number = lead.phone.as_deref();
+        Ok(Snapshot {
+            lead: LeadFacts {
+                id: lead.id,
+                status: lead.status,
+                do_not_call: lead.do_not_call,
+                preferred: engine.interned.preferred(lead)?,
+            },
+            phone: engine.interned.phone(lead)?,
+            suppressions: number.and_then(|n| self.suppressions.get(n)).cloned().unwrap_or_default(),
+            consents: self.consents.get(&lead.id).cloned().unwrap_or_default(),
+            campaign: self.campaigns.get(&walk.enrollment.campaign_id).cloned(),
+            intents: self.intents(lead.id, number),
+            placed: walk.enrollment.placed,
+            number_busy: number.is_some_and(|n| self.live.contains(n)),
+            enrollment_id: Some(walk.enrollment.id),
+            cadence_hours: version.hours.clone(),
+            cadence_limits: version.bundle.cadence.limits,
+            promised: walk.enrollment.position.promised,
+        })
+    }
+
+    /// Intents of the lead, whatever number, and of the number, whatever lead; newest first, each once.
+    fn intents(&self, lead: LeadId, number: Option<&str>) -> Vec<Intent> {
+        let mut intents = self.intents_by_lead.get(&lead).cloned().unwrap_or_default();
+        let others = number.and_then(|number| self.intents_by_number.get(number)).into_iter().flatten();
+        intents.extend(others.filter(|(other, _)| *other != lead).map(|(_, intent)| *intent));
+        intents.sort_unstable_by_key(|intent| std::cmp::Reverse(intent.at));
+        intents
+    }
+
+    pub fn campaign(&self, id: CampaignId) -> Option<&Campaign> {
+        self.campaigns.get(&id).map(|facts| &facts.campaign)
+    }
+}
+
+async fn campaigns(
+    tx: &mut Tx,
+    walks: &[Walk],
+    now: Instant,
+) -> Result<HashMap<CampaignId, Arc<CampaignFacts>>, EngineError> {
+    let ids: Vec<CampaignId> = distinct(walks.iter().map(|walk| walk.enrollment.campaign_id));
+    let found = campaign::by_ids(tx, &ids).await?;
+    let days: Vec<_> = found.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
+    let used: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
+    Ok(found
+        .into_iter()
+        .map(|campaign| {
+            let intents_today = used.get(&campaign.id).copied().unwrap_or(0);
+            (campaign.id, Arc::new(CampaignFacts { campaign, intents_today }))
+        })
+        .collect())
+}
+
+impl Interned {
+    fn preferred(&self, lead: &LeadOnFile) -> Result<Option<Arc<PreferredTime>>, EngineError> {
+        let Some(text) = &lead.preferred else { return Ok(None) };
+        intern(&self.preferred, text, || {
+            serde_json::from_str(text).map(Arc::new).map_err(|e| bad_lead(lead, "preferred", e))
+        })
+        .map(Some)
+    }
+
+    fn phone(&self, lead: &LeadOnFile) -> Result<PhoneFacts, EngineError> {
+        if let Some(reason) = &lead.phone_invalid {
+            return Ok(PhoneFacts::Invalid(reason.clone()));
+        }
+        let Some(number) = &lead.phone else { return Ok(PhoneFacts::None) };
+        Ok(PhoneFacts::Callable {
+            number: PhoneNumber::e164_only(number).map_err(|e| bad_lead(lead, "phone", e))?,
+            zones: self.zones(lead)?,
+            jurisdictions: self.jurisdictions(lead)?,
+        })
+    }
+
+    /// Candidate zones of a lead's number.
+    pub fn zones(&self, lead: &LeadOnFile) -> Result<Arc<[Zone]>, EngineError> {
+        let text = &lead.phone_zones;
+        intern(&self.zones, text, || {
+            let names: Vec<String> =
+                serde_json::from_str(text).map_err(|e| bad_lead(lead, "phone_zones", e))?;
+            let zones = names.iter().map(|name| Zone::find(name)).collect::<Result<Vec<_>, _>>();
+            zones.map(Arc::from).map_err(|e| bad_lead(lead, "phone_zones", e))
+        })
+    }
+
+    pub fn jurisdictions(&self, lead: &LeadOnFile) -> Result<Arc<[Jurisdiction]>, EngineError> {
+        let text = &lead.phone_jurisdictions;
+        intern(&self.jurisdictions, text, || {
+            let parsed: Vec<Jurisdiction> =
+                serde_json::from_str(text).map_err(|e| bad_lead(lead, "phone_jurisdictions", e))?;
+            Ok(Arc::from(parsed))
+        })
+    }
+}
+
+fn intern<T: Clone>(
+    cache: &RwLock<HashMap<String, T>>,
+    text: &str,
+    parse: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    if let Some(known) = cache.read().ok().and_then(|cache| cache.get(text).cloned()) {
+        return Ok(known);
+    }
+    let parsed = parse()?;
+    if let Ok(mut cache) = cache.write() {
+        cache.insert(text.to_owned(), parsed.clone());
+    }
+    Ok(parsed)
+}
+
+fn bad_lead(lead: &LeadOnFile, column: &'static str, problem: impl ToString) -> EngineError {
+    crate::store::StoreError::bad_row("leads", column, lead.id, problem).into()
+}
+
+/// Values in order, each once.
+pub(super) fn distinct<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = values.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}

@@ -1,0 +1,259 @@
+//! Claiming: the durable intent to dial. One transaction per batch: pacing, number locks, every gate again on fresh rows, the
+//! intent with its fence and deadline, the event. The process whose own commit this is asks the provider, once (`place`).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::apply::{FollowUps, wait_at};
+use super::batch::{Batch, distinct};
+use super::changes::Changes;
+use super::place::next_visit;
+use super::{Engine, EngineError, context};
+use crate::clock::{Instant, micros};
+use crate::decide::advance;
+use crate::decide::pacing;
+use crate::decide::verdict::{Permit, Verdict};
+use crate::domain::attempt::AttemptState;
+use crate::id::{AttemptId, CampaignId, EnrollmentId};
+use crate::phone::number::PhoneNumber;
+use crate::provider::{PlaceRequest, Provider};
+use crate::store::attempt::{Attempt, Candidate};
+use crate::store::walk::{self, Walk};
+use crate::store::{Tx, attempt, campaign, number_lock};
+
+/// A claimed batch: what to ask the provider, at once.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    pub requests: Vec<PlaceRequest>,
+    /// Put off or stopped by a gate that had passed when the attempt was planned.
+    pub turned_away: usize,
+    /// When pacing allows the next one, if pacing held some back.
+    pub again_at: Option<Instant>,
+}
+
+impl Engine {
+    /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
+    pub async fn claim(
+        &self,
+        limit: u32,
+        provider: &dyn Provider,
+        owner: &str,
+    ) -> Result<Claimed, EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let (picked, again_at) = self.pick(&mut tx, limit, now).await?;
+        if picked.is_empty() {
+            tx.rollback().await?;
+            return Ok(Claimed { again_at, ..Claimed::default() });
+        }
+        if self.safeguards.number_lock {
+            let numbers: Vec<&str> = distinct(picked.iter().map(|candidate| candidate.number.as_str()));
+            number_lock::lock_numbers(&mut tx, &numbers).await?;
+        }
+        let ids: Vec<AttemptId> = picked.iter().map(|candidate| candidate.id).collect();
+        let attempts = attempt::lock_planned(&mut tx, &ids).await?;
+        let enrollments: Vec<EnrollmentId> =
+            attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
+        let walks: HashMap<EnrollmentId, Walk> = walk::by_ids(&mut tx, &enrollments)
+            .await?
+            .into_iter()
+            .map(|walk| (walk.enrollment.id, walk))
+            .collect();
+        let loaded: Vec<Walk> = walks.values().cloned().collect();
+        let batch = Batch::load(self, &mut tx, &loaded, now).await?;
+
+        let mut claiming = Claiming::new(self, provider, now);
+        for attempt in attempts {
+            let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
+            claiming.judge(&mut tx, &batch, attempt, walk).await?;
+        }
+        let claimed = claiming.commit(tx, &batch, owner).await?;
+        Ok(Claimed { again_at, ..claimed })
+    }
+
+    /// Which planned attempts pacing lets go now, fairly between campaigns.
+    async fn pick(
+        &self,
+        tx: &mut Tx,
+        limit: u32,
+        now: Instant,
+    ) -> Result<(Vec<Candidate>, Option<Instant>), EngineError> {
+        let campaigns = campaign::with_planned(tx, now).await?;
+        if campaigns.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
+        let candidates = attempt::candidates(tx, &ids, now, limit).await?;
+        let load = attempt::campaign_load(tx, &ids, now - pacing::LOOK_BACK).await?;
+        let days: Vec<_> =
+            campaigns.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
+        let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
+        let lanes: Vec<pacing::Lane> = campaigns
+            .iter()
+            .map(|campaign| {
+                let load = load.iter().find(|load| load.campaign_id == campaign.id);
+                pacing::Lane {
+                    campaign: campaign.id,
+                    limits: campaign.pacing.clone(),
+                    live: load.map_or(0, |load| load.live),
+                    last_intent: load.and_then(|load| load.last_intent),
+                    recent: load.map(|load| load.recent.clone()).unwrap_or_default(),
+                    intents_today: today.get(&campaign.id).copied().unwrap_or(0),
+                }
+            })
+            .collect();
+        let waiting: Vec<pacing::Waiting> = candidates
+            .iter()
+            .enumerate()
+            .map(|(index, candidate)| pacing::Waiting {
+                index,
+                campaign: candidate.campaign_id,
+                priority: candidate.priority,
+                due_at: candidate.due_at,
+            })
+            .collect();
+        let picked = pacing::pick(&lanes, &waiting, limit as usize, now);
+        Ok((picked.indexes.iter().map(|index| candidates[*index].clone()).collect(), picked.again_at))
+    }
+}
+
+/// One batch being claimed.
+struct Claiming<'a> {
+    engine: &'a Engine,
+    provider: &'a dyn Provider,
+    now: Instant,
+    changes: Changes,
+    follow_ups: FollowUps,
+    intents: Vec<(String, i64)>,
+    requests: Vec<PlaceRequest>,
+    put_off: Vec<(String, i64)>,
+    /// Numbers and leads that already have an intent in this batch: the snapshot does not know them yet.
+    taken: HashSet<String>,
+    per_day: HashMap<CampaignId, u32>,
+    turned_away: usize,
+}
+
+impl<'a> Claiming<'a> {
+    fn new(engine: &'a Engine, provider: &'a dyn Provider, now: Instant) -> Self {
+        Self {
+            engine,
+            provider,
+            now,
+            changes: Changes::default(),
+            follow_ups: FollowUps::new(),
+            intents: Vec::new(),
+            requests: Vec::new(),
+            put_off: Vec::new(),
+            taken: HashSet::new(),
+            per_day: HashMap::new(),
+            turned_away: 0,
+        }
+    }
+
+    async fn judge(
+        &mut self,
+        tx: &mut Tx,
+        batch: &Batch,
+        attempt: Attempt,
+        walk: &Walk,
+    ) -> Result<(), EngineError> {
+        let version = self.engine.version(tx, &walk.enrollment.version).await?;
+        if self.engine.safeguards.number_lock
+            && (self.taken.contains(&attempt.number) || self.taken.contains(&walk.lead.id.to_string()))
+        {
+            return Ok(()); // Looked at again by the next claim, which sees this one's intent.
+        }
+        if attempt.valid_until.is_some_and(|end| end <= self.now) || !self.same_number(&attempt, walk) {
+            self.replan(&attempt, walk, "stale");
+            return Ok(());
+        }
+        let decision = self.engine.judge(&batch.snapshot(self.engine, walk, &version)?, self.now);
+        self.changes.decision(self.engine, walk, Some(attempt.id), &decision);
+        match decision.verdict {
+            Verdict::Proceed(permit) => self.intend(batch, attempt, walk, &version.bundle, permit),
+            Verdict::Defer { until, .. } => {
+                self.turned_away += 1;
+                let at = attempt.valid_until.map_or(until, |end| until.min(end));
+                self.put_off.push((attempt.id.to_string(), micros(at)));
+            }
+            Verdict::Stop { reason, .. } => {
+                self.turned_away += 1;
+                self.changes.step(&attempt, AttemptState::Cancelled, self.now).detail =
+                    Some(reason.as_str().to_owned());
+                let moved = advance::on_refused(reason);
+                self.engine.apply_move(&mut self.changes, walk, moved, self.now, &mut self.follow_ups)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Is the number that was planned still the one the lead is called at?
+    fn same_number(&self, attempt: &Attempt, walk: &Walk) -> bool {
+        walk.lead.phone.as_deref() == Some(attempt.number.as_str())
+    }
+
+    /// Takes a planned attempt back and lets `plan` look at the step again.
+    fn replan(&mut self, attempt: &Attempt, walk: &Walk, why: &str) {
+        self.turned_away += 1;
+        self.changes.step(attempt, AttemptState::Cancelled, self.now).detail = Some(why.to_owned());
+        wait_at(&mut self.changes, walk, &next_visit(walk), Some(self.now), None, self.now);
+    }
+
+    fn intend(
+        &mut self,
+        batch: &Batch,
+        attempt: Attempt,
+        walk: &Walk,
+        bundle: &Arc<crate::definitions::library::Bundle>,
+        permit: Permit,
+    ) {
+        self.taken.insert(attempt.number.clone());
+        self.taken.insert(walk.lead.id.to_string());
+        *self.per_day.entry(attempt.campaign_id).or_default() += 1;
+        self.intents.push((attempt.id.to_string(), attempt.fence));
+        let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt, "flowId": attempt.flow});
+        self.changes.event(self.engine, walk, "attempt.dialing", self.now, data).attempt_id =
+            Some(attempt.id);
+        let campaign = batch.campaign(attempt.campaign_id);
+        let from = campaign.and_then(|campaign| campaign.caller_ids.first());
+        self.requests.push(PlaceRequest {
+            send_by: permit.expires_at(),
+            permit,
+            attempt_id: attempt.id,
+            campaign_id: attempt.campaign_id,
+            from: from.and_then(|number| PhoneNumber::e164_only(number).ok()),
+            max_duration_s: bundle.flows.get(&attempt.flow).map_or(300, |flow| flow.max_duration_s),
+            flow: attempt.flow,
+            bundle: Arc::clone(bundle),
+            language: walk.lead.language.clone(),
+            variables: context::variables(walk, campaign),
+            synthetic: walk.lead.synthetic,
+            step: attempt.step,
+            visit: attempt.visit,
+            attempt: attempt.attempt,
+        });
+    }
+
+    async fn commit(mut self, mut tx: Tx, batch: &Batch, owner: &str) -> Result<Claimed, EngineError> {
+        attempt::defer(&mut tx, &self.put_off, self.now).await?;
+        let send_by = self.now + Permit::LIFETIME;
+        let provider = self.provider.name();
+        let taken: HashSet<AttemptId> =
+            attempt::claim(&mut tx, &self.intents, owner, provider, self.now, send_by)
+                .await?
+                .into_iter()
+                .collect();
+        let days: Vec<_> = self
+            .per_day
+            .iter()
+            .filter_map(|(id, count)| Some((*id, batch.campaign(*id)?.zone.local(self.now).date, *count)))
+            .collect();
+        campaign::bump_days(&mut tx, &days).await?;
+        self.engine.finish(&mut tx, std::mem::take(&mut self.changes), self.follow_ups, self.now).await?;
+        tx.commit().await?;
+        self.requests.retain(|request| taken.contains(&request.attempt_id));
+        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, again_at: None })
+    }
+}

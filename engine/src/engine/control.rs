@@ -1,0 +1,205 @@
+//! People's hands on enrollments and campaigns: pause, resume, skip, end.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::apply::{FollowUps, wait_at};
+use super::changes::Changes;
+use super::{Engine, EngineError};
+use crate::clock::Instant;
+use crate::decide::advance;
+use crate::domain::attempt::AttemptState;
+use crate::domain::campaign::CampaignStatus;
+use crate::domain::enrollment::{EnrollmentState, Hold};
+use crate::id::{CampaignId, EnrollmentId};
+use crate::store::walk::{self, Walk};
+use crate::store::{Tx, attempt, campaign, enrollment};
+
+/// An enrollment as people see it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnrollmentView {
+    pub enrollment_id: EnrollmentId,
+    pub lead_id: crate::id::LeadId,
+    pub campaign_id: CampaignId,
+    pub cadence_id: String,
+    pub version: String,
+    pub state: &'static str,
+    pub hold: Option<String>,
+    pub step: String,
+    pub attempt: u32,
+    pub due_at: Option<Instant>,
+    pub wait_event: Option<String>,
+    pub placed: u32,
+    pub verdict: Option<String>,
+    pub reason: Option<String>,
+    pub result: Option<String>,
+    pub started_at: Instant,
+}
+
+impl From<&Walk> for EnrollmentView {
+    fn from(walk: &Walk) -> Self {
+        let enrollment = &walk.enrollment;
+        let (verdict, reason) = walk.verdict.clone().unzip();
+        Self {
+            enrollment_id: enrollment.id,
+            lead_id: enrollment.lead_id,
+            campaign_id: enrollment.campaign_id,
+            cadence_id: enrollment.cadence.clone(),
+            version: enrollment.version.clone(),
+            state: enrollment.state.as_str(),
+            hold: walk.hold.clone(),
+            step: enrollment.position.step.clone(),
+            attempt: enrollment.position.attempt,
+            due_at: enrollment.due_at,
+            wait_event: enrollment.wait_event.clone(),
+            placed: enrollment.placed,
+            verdict,
+            reason,
+            result: walk.result.clone(),
+            started_at: enrollment.started_at,
+        }
+    }
+}
+
+impl Engine {
+    pub async fn enrollment(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let walk = one(&mut tx, id).await?;
+        tx.rollback().await?;
+        Ok(EnrollmentView::from(&walk))
+    }
+
+    /// Holds an enrollment until it is resumed. A call in progress finishes; a planned one is taken back.
+    pub async fn pause(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
+        self.by_hand(id, "enrollment.paused", |engine, changes, walk, now| {
+            let row = changes.enrollment(walk, now);
+            row.state = EnrollmentState::Held.as_str();
+            row.hold = Some(Hold::Paused.as_str());
+            let _ = engine;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets a held enrollment go on; what came due meanwhile is judged by the present (ENG-10).
+    pub async fn resume(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
+        self.by_hand(id, "enrollment.resumed", |_, changes, walk, now| {
+            if walk.enrollment.state != EnrollmentState::Held {
+                return Err(EngineError::Conflict {
+                    code: "not-held",
+                    message: format!("the enrollment is {}, not held", walk.enrollment.state),
+                });
+            }
+            let due = walk.enrollment.due_at.map_or(now, |due| due.max(now));
+            wait_at(
+                changes,
+                walk,
+                &super::place::next_visit(walk),
+                Some(due),
+                walk.enrollment.wait_event.clone(),
+                now,
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    /// Leaves the current step behind and goes on with the next.
+    pub async fn skip_step(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let walk = live(&mut tx, id).await?;
+        let mut changes = Changes::default();
+        take_back_planned(&mut tx, &mut changes, &walk, "skipped by hand", now).await?;
+        let version = self.version(&mut tx, &walk.enrollment.version).await?;
+        let moved = advance::after_step(&version.bundle.cadence, &walk.enrollment.position, now)
+            .map_err(|fault| self.fault(&walk, &fault))?;
+        let data = json!({"step": walk.enrollment.position.step, "reason": "by-hand"});
+        changes.event(self, &walk, "step.skipped", now, data);
+        let mut follow_ups = FollowUps::new();
+        self.apply_move(&mut changes, &walk, moved, now, &mut follow_ups)?;
+        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let view = EnrollmentView::from(&one(&mut tx, id).await?);
+        tx.commit().await?;
+        Ok(view)
+    }
+
+    /// Ends an enrollment by hand.
+    pub async fn end_enrollment(
+        &self,
+        id: EnrollmentId,
+        reason: &str,
+    ) -> Result<EnrollmentView, EngineError> {
+        let reason = reason.to_owned();
+        self.by_hand(id, "enrollment.ended_by_hand", move |engine, changes, walk, now| {
+            engine.end(changes, walk, &reason, now);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sets a campaign's status. A pause stops new dials within a second; a resume lets deferred enrollments go on at once.
+    pub async fn set_campaign_status(
+        &self,
+        id: CampaignId,
+        status: CampaignStatus,
+    ) -> Result<(), EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        campaign::set_status(&mut tx, id, status, now).await?;
+        if status == CampaignStatus::Active {
+            enrollment::pull_forward(&mut tx, id, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn by_hand(
+        &self,
+        id: EnrollmentId,
+        event: &str,
+        change: impl FnOnce(&Self, &mut Changes, &Walk, Instant) -> Result<(), EngineError>,
+    ) -> Result<EnrollmentView, EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let walk = live(&mut tx, id).await?;
+        let mut changes = Changes::default();
+        take_back_planned(&mut tx, &mut changes, &walk, event, now).await?;
+        change(self, &mut changes, &walk, now)?;
+        changes.event(self, &walk, event, now, json!({}));
+        changes.flush(&mut tx, now).await?;
+        let view = EnrollmentView::from(&one(&mut tx, id).await?);
+        tx.commit().await?;
+        Ok(view)
+    }
+}
+
+async fn one(tx: &mut Tx, id: EnrollmentId) -> Result<Walk, EngineError> {
+    walk::by_ids(tx, &[id]).await?.pop().ok_or_else(|| EngineError::missing("enrollment", id))
+}
+
+async fn live(tx: &mut Tx, id: EnrollmentId) -> Result<Walk, EngineError> {
+    let walk = one(tx, id).await?;
+    if walk.enrollment.state == EnrollmentState::Ended {
+        let message = format!("the enrollment has ended ({})", walk.result.unwrap_or_default());
+        return Err(EngineError::Conflict { code: "enrollment-ended", message });
+    }
+    Ok(walk)
+}
+
+/// Cancels the enrollment's planned attempt, if it has one. A dial under way is not touched.
+async fn take_back_planned(
+    tx: &mut Tx,
+    changes: &mut Changes,
+    walk: &Walk,
+    why: &str,
+    now: Instant,
+) -> Result<(), EngineError> {
+    for planned in attempt::planned_of_leads(tx, &[walk.lead.id]).await? {
+        if planned.enrollment_id == Some(walk.enrollment.id) {
+            changes.step(&planned, AttemptState::Cancelled, now).detail = Some(why.to_owned());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Events that come from outside (CRM-3): recorded once, they change the lead, and cadences react to them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::apply::FollowUps;
+use super::batch::distinct;
+use super::changes::Changes;
+use super::opt_out::OptOut;
+use super::{Engine, EngineError, context};
+use crate::clock::{Instant, micros};
+use crate::decide::advance::{self, Move, Next};
+use crate::domain::enrollment::EnrollmentState;
+use crate::domain::event::{Event, kinds};
+use crate::domain::lead::{LeadStatus, Segment};
+use crate::id::{CampaignId, EnrollmentId, EventId, LeadId};
+use crate::store::walk::{self, Walk};
+use crate::store::{Tx, attempt, campaign, event};
+
+/// An event someone posts.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub kind: String,
+    pub lead_id: LeadId,
+    pub campaign_id: Option<CampaignId>,
+    /// `None`: now.
+    pub at: Option<Instant>,
+    pub data: Value,
+    /// The sender's own id; the same one again is the same event.
+    pub dedupe: Option<String>,
+}
+
+/// The answer to one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventReceipt {
+    pub event_id: EventId,
+    /// It was known already: nothing happened this time.
+    pub repeated: bool,
+}
+
+/// Something that happened to a lead, for cadences to react to.
+#[derive(Debug, Clone)]
+pub(super) struct Happened {
+    pub lead_id: LeadId,
+    pub kind: String,
+    pub at: Instant,
+    pub data: Value,
+}
+
+impl Engine {
+    /// Records events, changes their leads and lets cadences react, in one transaction.
+    pub async fn log_events(&self, events: Vec<NewEvent>) -> Result<Vec<EventReceipt>, EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let keys: Vec<&str> = events.iter().filter_map(|event| event.dedupe.as_deref()).collect();
+        let mut known: HashMap<String, EventId> =
+            event::known(&mut tx, &keys).await?.into_iter().map(|(id, key)| (key, id)).collect();
+        let mut changes = Changes::default();
+        let mut happened = Vec::new();
+        let mut outside = Vec::new();
+        let mut opt_outs = Vec::new();
+        let mut receipts = Vec::with_capacity(events.len());
+        for new in events {
+            if let Some(event_id) = new.dedupe.as_ref().and_then(|key| known.get(key)) {
+                receipts.push(EventReceipt { event_id: *event_id, repeated: true });
+                continue;
+            }
+            let event_id = self.ids.next::<EventId>(now);
+            if let Some(key) = &new.dedupe {
+                known.insert(key.clone(), event_id);
+            }
+            receipts.push(EventReceipt { event_id, repeated: false });
+            let at = new.at.unwrap_or(now);
+            match new.kind.as_str() {
+                kinds::CALL_PLACED => outside.push((new.lead_id, new.campaign_id, at)),
+                kinds::OPTOUT_REQUESTED => opt_outs.push(OptOut {
+                    lead_id: new.lead_id,
+                    reason: text(&new.data, "reason").unwrap_or("asked by event").to_owned(),
+                    source: text(&new.data, "source").unwrap_or("api").to_owned(),
+                    attempt_id: None,
+                    at,
+                }),
+                _ => {}
+            }
+            happened.push(Happened {
+                lead_id: new.lead_id,
+                kind: new.kind.clone(),
+                at,
+                data: new.data.clone(),
+            });
+            // An opt-out writes its own event, with everything it entails.
+            if new.kind != kinds::OPTOUT_REQUESTED {
+                changes.events.push(outside_event(event_id, new, at));
+            }
+        }
+        self.count_outside_calls(&mut tx, outside, now).await?;
+        let leads = distinct(happened.iter().map(|event| event.lead_id));
+        let walks = walk::live_of_leads(&mut tx, &leads).await?;
+        let mut follow_ups = FollowUps::new();
+        self.react(&mut tx, &mut changes, &walks, &happened, BTreeMap::new(), now, &mut follow_ups).await?;
+        self.finish(&mut tx, changes, follow_ups, now).await?;
+        self.opt_out_in(&mut tx, opt_outs, now).await?;
+        tx.commit().await?;
+        Ok(receipts)
+    }
+
+    /// Changes leads by what happened, then lets every live enrollment of them react: exit rules first, then event waits,
+    /// then the move its own call led to (`own`).
+    #[expect(clippy::too_many_arguments, reason = "the one place where outcomes and outside events meet")]
+    pub(super) async fn react(
+        &self,
+        tx: &mut Tx,
+        changes: &mut Changes,
+        walks: &[Walk],
+        happened: &[Happened],
+        mut own: BTreeMap<EnrollmentId, Move>,
+        now: Instant,
+        follow_ups: &mut FollowUps,
+    ) -> Result<(), EngineError> {
+        for event in happened {
+            change_lead(changes, event);
+        }
+        let campaigns = self.campaigns_of(tx, walks).await?;
+        for walk in walks {
+            let version = self.version(tx, &walk.enrollment.version).await?;
+            let state = self.walk_state(walk)?;
+            let mut reaction = None;
+            for event in happened.iter().filter(|event| event.lead_id == walk.lead.id) {
+                let variables = || {
+                    let plain = context::variables(walk, campaigns.get(&walk.enrollment.campaign_id));
+                    context::with_event(plain, &event.kind, &event.data)
+                };
+                match advance::on_event(&version.bundle.cadence, &state, &event.kind, &variables, now) {
+                    Ok(Some(moved)) if may_interrupt(walk, &moved) => {
+                        reaction = Some(moved);
+                        break;
+                    }
+                    Ok(_) => {}
+                    Err(fault) => {
+                        self.quarantine(changes, walk, &fault.to_string(), now);
+                        break;
+                    }
+                }
+            }
+            if let Some(moved) = reaction.or_else(|| own.remove(&walk.enrollment.id)) {
+                self.apply_move(changes, walk, moved, now, follow_ups)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn campaigns_of(
+        &self,
+        tx: &mut Tx,
+        walks: &[Walk],
+    ) -> Result<HashMap<CampaignId, crate::domain::campaign::Campaign>, EngineError> {
+        let ids = distinct(walks.iter().map(|walk| walk.enrollment.campaign_id));
+        Ok(campaign::by_ids(tx, &ids).await?.into_iter().map(|found| (found.id, found)).collect())
+    }
+
+    /// An outside dialer's calls count in caps like our own. Without a campaign they count under the lead's latest one.
+    async fn count_outside_calls(
+        &self,
+        tx: &mut Tx,
+        calls: Vec<(LeadId, Option<CampaignId>, Instant)>,
+        now: Instant,
+    ) -> Result<(), EngineError> {
+        let rows: Vec<_> = calls
+            .into_iter()
+            .filter_map(|(lead, campaign, at)| {
+                let id = self.ids.next::<crate::id::AttemptId>(now);
+                Some((id.to_string(), lead.to_string(), campaign?.to_string(), micros(at)))
+            })
+            .collect();
+        Ok(attempt::insert_outside(tx, &rows).await?)
+    }
+}
+
+/// An open call is not cut short by an event wait; an exit rule ends the enrollment whatever it is doing.
+fn may_interrupt(walk: &Walk, moved: &Move) -> bool {
+    walk.enrollment.state == EnrollmentState::Waiting || matches!(moved.next, Next::Ended { .. })
+}
+
+fn outside_event(id: EventId, new: NewEvent, at: Instant) -> Event {
+    Event {
+        id,
+        kind: new.kind,
+        lead_id: Some(new.lead_id),
+        enrollment_id: None,
+        attempt_id: None,
+        campaign_id: new.campaign_id,
+        at,
+        version: None,
+        data: new.data,
+        dedupe: new.dedupe,
+    }
+}
+
+/// The vocabulary's column "lead status": one place for calls of ours and events of others.
+fn change_lead(changes: &mut Changes, event: &Happened) {
+    let accepted = |field: &str| event.data.get(field).and_then(Value::as_bool).unwrap_or(false);
+    let status = match event.kind.as_str() {
+        kinds::CALL_ANSWERED | kinds::CALLBACK_REQUESTED | kinds::QUALIFICATION_RESULT => {
+            Some(LeadStatus::Contacted)
+        }
+        kinds::TRIAL_SIGNUP_OFFERED if accepted("agentAccepted") => Some(LeadStatus::Trial),
+        kinds::UPGRADE_OFFERED if accepted("accepted") => Some(LeadStatus::Customer),
+        kinds::OFFER_ACCEPTED => Some(LeadStatus::Customer),
+        _ => None,
+    };
+    if let Some(status) = status {
+        let change = changes.lead(event.lead_id);
+        // A conversion in the same batch outranks a mere contact.
+        if change.status.is_none() || status != LeadStatus::Contacted {
+            change.status = Some(status.as_str());
+        }
+    }
+    match event.kind.as_str() {
+        kinds::CALL_ANSWERED => changes.lead(event.lead_id).last_contacted_at = Some(micros(event.at)),
+        kinds::WRONG_NUMBER => changes.lead(event.lead_id).phone_invalid = Some("wrong-number".to_owned()),
+        kinds::QUALIFICATION_RESULT => {
+            let change = changes.lead(event.lead_id);
+            change.score =
+                event.data.get("leadScore").and_then(Value::as_i64).map(|score| score.clamp(0, 100));
+            change.segment =
+                text(&event.data, "segment").filter(|s| s.parse::<Segment>().is_ok()).map(str::to_owned);
+        }
+        _ => {}
+    }
+}
+
+fn text<'a>(data: &'a Value, field: &str) -> Option<&'a str> {
+    data.get(field).and_then(Value::as_str)
+}

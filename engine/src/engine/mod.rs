@@ -1,0 +1,114 @@
+//! The shell: load, decide, apply, in batches. The only part of the engine that awaits anything.
+//!
+//! One file per verb of a call's way: `enroll` → `plan` → `claim` → `place` → `record` (→ `reconcile` when an answer was
+//! lost), and beside them `events` (what the CRM tells us), `opt_out`, `control` (people's hands) and `why`.
+//! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
+
+mod apply;
+mod batch;
+mod changes;
+mod claim;
+mod context;
+mod control;
+mod converse;
+mod enroll;
+mod error;
+mod events;
+mod opt_out;
+mod place;
+mod plan;
+mod reconcile;
+mod record;
+mod state;
+pub mod time_source;
+mod versions;
+mod why;
+
+use std::sync::Arc;
+
+pub use claim::Claimed;
+pub use control::EnrollmentView;
+pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
+pub use error::EngineError;
+pub use events::{EventReceipt, NewEvent};
+pub use place::PlaceReport;
+pub use plan::PlanReport;
+pub use reconcile::ReconcileReport;
+pub use record::{RecordReport, ReportedFact};
+pub use time_source::{ManualClock, TimeSource};
+pub use why::Why;
+
+use crate::clock::Instant;
+use crate::definitions::library::LibraryHandle;
+use crate::id::IdSource;
+use crate::rules::Rules;
+use crate::store::Db;
+
+/// Handles of one engine. Many engines, in many processes, may share one database.
+#[derive(Debug)]
+pub struct Engine {
+    pub db: Db,
+    pub library: Arc<LibraryHandle>,
+    pub rules: &'static Rules,
+    pub ids: Arc<IdSource>,
+    pub time: TimeSource,
+    versions: versions::Versions,
+    interned: batch::Interned,
+    safeguards: Safeguards,
+}
+
+/// Safety measures that tests switch off one at a time, to show that a test would notice. All on, always, in the product.
+#[derive(Debug, Clone, Copy)]
+pub struct Safeguards {
+    pub window_gates: bool,
+    pub number_lock: bool,
+}
+
+impl Default for Safeguards {
+    fn default() -> Self {
+        Self { window_gates: true, number_lock: true }
+    }
+}
+
+impl Engine {
+    pub fn new(db: Db, library: Arc<LibraryHandle>, time: TimeSource, ids: Arc<IdSource>) -> Arc<Self> {
+        Self::with_safeguards(db, library, time, ids, Safeguards::default())
+    }
+
+    /// For tests that must show what a missing safeguard would do.
+    pub fn with_safeguards(
+        db: Db,
+        library: Arc<LibraryHandle>,
+        time: TimeSource,
+        ids: Arc<IdSource>,
+        safeguards: Safeguards,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            db,
+            library,
+            rules: Rules::embedded(),
+            ids,
+            time,
+            versions: versions::Versions::default(),
+            interned: batch::Interned::default(),
+            safeguards,
+        })
+    }
+
+    /// The engine's present: the database's clock, or the virtual one it shares.
+    pub async fn now(&self) -> Result<Instant, EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let now = self.time.now(&mut tx).await?;
+        tx.rollback().await?;
+        Ok(now)
+    }
+
+    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits.
+    pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let enrollment = crate::store::enrollment::next_due(&mut tx).await?;
+        let attempt = crate::store::attempt::next_planned(&mut tx).await?;
+        tx.rollback().await?;
+        Ok([enrollment, attempt].into_iter().flatten().min())
+    }
+}

@@ -1,0 +1,110 @@
+//! Opting out (CRM-5): the event, the lead's flags, the suppressed numbers, every enrollment and every planned call, in one transaction.
+
+use serde_json::json;
+
+use super::batch::distinct;
+use super::changes::Changes;
+use super::{Engine, EngineError};
+use crate::clock::Instant;
+use crate::domain::attempt::AttemptState;
+use crate::domain::event::{Event, kinds};
+use crate::domain::suppression::{Source, Suppression};
+use crate::id::{AttemptId, EventId, LeadId, SuppressionId};
+use crate::phone::number::PhoneNumber;
+use crate::store::{Tx, attempt, lead_change, number_lock, suppression, walk};
+
+/// One person's word that they want no more calls.
+#[derive(Debug, Clone)]
+pub(super) struct OptOut {
+    pub lead_id: LeadId,
+    pub reason: String,
+    /// `call`, `api`, `import`, `event`.
+    pub source: String,
+    /// The call in which it was said.
+    pub attempt_id: Option<AttemptId>,
+    pub at: Instant,
+}
+
+impl Engine {
+    /// Opts a lead out at once. Repeating it changes nothing but the event log.
+    pub async fn opt_out(&self, lead_id: LeadId, reason: &str, source: &str) -> Result<(), EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let (reason, source) = (reason.to_owned(), source.to_owned());
+        self.opt_out_in(&mut tx, vec![OptOut { lead_id, reason, source, attempt_id: None, at: now }], now)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub(super) async fn opt_out_in(
+        &self,
+        tx: &mut Tx,
+        opt_outs: Vec<OptOut>,
+        now: Instant,
+    ) -> Result<(), EngineError> {
+        if opt_outs.is_empty() {
+            return Ok(());
+        }
+        let leads: Vec<LeadId> = distinct(opt_outs.iter().map(|opt_out| opt_out.lead_id));
+        let numbers = lead_change::numbers(tx, &leads).await?;
+        // Claims hold the same locks while they read suppressions: whoever commits first is seen by the other (I2).
+        let locked: Vec<&str> = distinct(numbers.iter().map(|(_, number)| number.as_str()));
+        number_lock::lock_numbers(tx, &locked).await?;
+        self.suppress(tx, &opt_outs, &numbers, now).await?;
+        let mut changes = Changes::default();
+        for opt_out in &opt_outs {
+            changes.lead(opt_out.lead_id).opted_out = 1;
+            changes.events.push(self.opt_out_event(opt_out, now));
+        }
+        for walk in walk::live_of_leads(tx, &leads).await? {
+            self.end(&mut changes, &walk, "opted_out", now);
+        }
+        for planned in attempt::planned_of_leads(tx, &leads).await? {
+            changes.step(&planned, AttemptState::Cancelled, now).detail = Some("opted-out".to_owned());
+        }
+        changes.flush(tx, now).await
+    }
+
+    async fn suppress(
+        &self,
+        tx: &mut Tx,
+        opt_outs: &[OptOut],
+        numbers: &[(String, String)],
+        now: Instant,
+    ) -> Result<(), EngineError> {
+        let mut entries = Vec::with_capacity(numbers.len());
+        for opt_out in opt_outs {
+            let lead = opt_out.lead_id.to_string();
+            for (_, number) in numbers.iter().filter(|(owner, _)| *owner == lead) {
+                // A number on file that cannot be read cannot be dialed either.
+                let Ok(number) = PhoneNumber::e164_only(number) else { continue };
+                entries.push(Suppression {
+                    id: self.ids.next::<SuppressionId>(now),
+                    number,
+                    source: Source::OptOut,
+                    campaign_id: None,
+                    reason: opt_out.reason.clone(),
+                    created_at: opt_out.at,
+                    expires_at: None,
+                });
+            }
+        }
+        Ok(suppression::add_many(tx, &entries).await?)
+    }
+
+    fn opt_out_event(&self, opt_out: &OptOut, now: Instant) -> Event {
+        Event {
+            id: self.ids.next::<EventId>(now),
+            kind: kinds::OPTOUT_REQUESTED.to_owned(),
+            lead_id: Some(opt_out.lead_id),
+            enrollment_id: None,
+            attempt_id: opt_out.attempt_id,
+            campaign_id: None,
+            at: opt_out.at,
+            version: None,
+            data: json!({"reason": opt_out.reason, "source": opt_out.source}),
+            dedupe: None,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Placing: the second look, one question to the provider, and its answer written down.
+//! The requests exist only because this process committed their intents; nothing is ever asked twice (I1).
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::apply::{FollowUps, wait_at};
+use super::changes::Changes;
+use super::{Engine, EngineError};
+use crate::clock::{Instant, micros};
+use crate::decide::advance;
+use crate::domain::attempt::AttemptState;
+use crate::domain::enrollment::Position;
+use crate::domain::event::kinds;
+use crate::domain::outcome::Outcome;
+use crate::id::{AttemptId, CallId, EnrollmentId};
+use crate::provider::{PlaceRequest, Placement, Provider};
+use crate::store::attempt::Attempt;
+use crate::store::walk::{self, Walk};
+use crate::store::{attempt, call, second_look};
+
+/// A call that was not placed for a passing reason is planned anew after this long.
+const REPLAN_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlaceReport {
+    pub accepted: usize,
+    pub refused: usize,
+    pub unknown: usize,
+    pub not_sent: usize,
+}
+
+impl Engine {
+    /// Asks the provider for each request once and records the answers.
+    pub async fn place(
+        &self,
+        provider: &dyn Provider,
+        requests: Vec<PlaceRequest>,
+    ) -> Result<PlaceReport, EngineError> {
+        if requests.is_empty() {
+            return Ok(PlaceReport::default());
+        }
+        let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
+        let held_back = self.second_look(&requests).await?;
+        let (asked, kept_back): (Vec<_>, Vec<_>) =
+            requests.into_iter().partition(|request| !held_back.contains_key(&request.attempt_id));
+        let asked_ids: Vec<AttemptId> = asked.iter().map(|request| request.attempt_id).collect();
+        let answers = if asked.is_empty() { Vec::new() } else { provider.place(asked).await };
+        let mut placements: HashMap<AttemptId, Placement> = asked_ids.into_iter().zip(answers).collect();
+        for request in kept_back {
+            let reason = held_back.get(&request.attempt_id).cloned().unwrap_or_default();
+            placements.insert(request.attempt_id, Placement::NotSent { reason });
+        }
+        // A provider that answered fewer requests than it got leaves the rest in doubt, which is what they are.
+        for id in &ids {
+            let doubt = || Placement::Unknown { reason: "the provider gave no answer".to_owned() };
+            placements.entry(*id).or_insert_with(doubt);
+        }
+        self.record_placements(provider.name(), &ids, &placements).await
+    }
+
+    /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt.
+    async fn second_look(
+        &self,
+        requests: &[PlaceRequest],
+    ) -> Result<HashMap<AttemptId, String>, EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let now = self.time.now(&mut tx).await?;
+        let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
+        let mut blocked: HashMap<AttemptId, String> =
+            second_look::blocked(&mut tx, &ids, now).await?.into_iter().collect();
+        tx.rollback().await?;
+        for request in requests.iter().filter(|request| now > request.send_by) {
+            blocked.entry(request.attempt_id).or_insert_with(|| "too-late".to_owned());
+        }
+        Ok(blocked)
+    }
+
+    async fn record_placements(
+        &self,
+        provider: &str,
+        ids: &[AttemptId],
+        placements: &HashMap<AttemptId, Placement>,
+    ) -> Result<PlaceReport, EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let attempts = attempt::by_ids(&mut tx, ids).await?;
+        let enrollments: Vec<EnrollmentId> =
+            attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
+        let walks: HashMap<EnrollmentId, Walk> = walk::by_ids(&mut tx, &enrollments)
+            .await?
+            .into_iter()
+            .map(|walk| (walk.enrollment.id, walk))
+            .collect();
+        let mut changes = Changes::default();
+        let mut follow_ups = FollowUps::new();
+        let mut report = PlaceReport::default();
+        for attempt in &attempts {
+            let (Some(placement), Some(walk)) =
+                (placements.get(&attempt.id), attempt.enrollment_id.and_then(|id| walks.get(&id)))
+            else {
+                continue;
+            };
+            let answer = Answer { engine: self, provider, attempt, walk, now };
+            match placement {
+                Placement::Accepted { provider_call_id } => {
+                    report.accepted += 1;
+                    answer.accepted(&mut changes, provider_call_id);
+                }
+                Placement::Refused { reason, retry: true } => {
+                    report.refused += 1;
+                    answer.not_placed(&mut changes, AttemptState::Finished, reason, now + REPLAN_AFTER);
+                }
+                Placement::Refused { reason, retry: false } => {
+                    report.refused += 1;
+                    let version = self.version(&mut tx, &walk.enrollment.version).await?;
+                    answer.refused(&mut changes, &mut follow_ups, &version.bundle.cadence, reason)?;
+                }
+                Placement::Unknown { reason } => {
+                    report.unknown += 1;
+                    answer.unknown(&mut changes, reason);
+                }
+                Placement::NotSent { reason } => {
+                    report.not_sent += 1;
+                    answer.not_placed(&mut changes, AttemptState::NotSent, reason, now);
+                }
+            }
+        }
+        self.finish(&mut tx, changes, follow_ups, now).await?;
+        tx.commit().await?;
+        Ok(report)
+    }
+}
+
+/// One provider answer being written down. An attempt that callbacks have moved on already keeps its state.
+struct Answer<'a> {
+    engine: &'a Engine,
+    provider: &'a str,
+    attempt: &'a Attempt,
+    walk: &'a Walk,
+    now: Instant,
+}
+
+impl Answer<'_> {
+    fn accepted(&self, changes: &mut Changes, provider_call_id: &str) {
+        if matches!(self.attempt.state, AttemptState::Dialing | AttemptState::Unknown) {
+            let asked_at = self.attempt.intent_at.unwrap_or(self.now);
+            mark_placed(
+                self.engine,
+                changes,
+                self.attempt,
+                self.walk,
+                self.provider,
+                provider_call_id,
+                asked_at,
+                self.now,
+            );
+        }
+    }
+
+    fn refused(
+        &self,
+        changes: &mut Changes,
+        follow_ups: &mut FollowUps,
+        cadence: &crate::definitions::model::cadence::Cadence,
+        reason: &str,
+    ) -> Result<(), EngineError> {
+        if self.attempt.state != AttemptState::Dialing {
+            return Ok(());
+        }
+        let step = changes.step(self.attempt, AttemptState::Finished, self.now);
+        step.outcome = Some(Outcome::Failed.as_str());
+        step.disposition = Some("refused".to_owned());
+        step.detail = Some(reason.to_owned());
+        self.event(changes, "attempt.refused", reason);
+        let state = self.engine.walk_state(self.walk)?;
+        let moved = advance::after_call(cadence, &state, Outcome::Failed, "refused", None, self.now)
+            .map_err(|fault| self.engine.fault(self.walk, &fault))?;
+        self.engine.apply_move(changes, self.walk, moved, self.now, follow_ups)
+    }
+
+    fn unknown(&self, changes: &mut Changes, reason: &str) {
+        if self.attempt.state == AttemptState::Dialing {
+            changes.step(self.attempt, AttemptState::Unknown, self.now).detail = Some(reason.to_owned());
+            self.event(changes, "attempt.unknown", reason);
+        }
+    }
+
+    /// Surely not placed: the same try is planned again as a new attempt (a new visit of the step).
+    fn not_placed(&self, changes: &mut Changes, state: AttemptState, reason: &str, again_at: Instant) {
+        if self.attempt.state != AttemptState::Dialing {
+            return;
+        }
+        let step = changes.step(self.attempt, state, self.now);
+        step.detail = Some(reason.to_owned());
+        if state == AttemptState::Finished {
+            step.outcome = Some(Outcome::Failed.as_str());
+            step.disposition = Some("refused".to_owned());
+        }
+        self.event(changes, "attempt.not_sent", reason);
+        wait_at(changes, self.walk, &next_visit(self.walk), Some(again_at), None, self.now);
+    }
+
+    fn event(&self, changes: &mut Changes, kind: &str, reason: &str) {
+        let data =
+            json!({"reason": reason, "attemptNumber": self.attempt.attempt, "step": self.attempt.step});
+        changes.event(self.engine, self.walk, kind, self.now, data).attempt_id = Some(self.attempt.id);
+    }
+}
+
+/// The same try of the same step under a new visit: attempts are unique per visit, and a try that never rang is not used up.
+pub(super) fn next_visit(walk: &Walk) -> Position {
+    let position = walk.enrollment.position.clone();
+    Position { visit: position.visit + 1, ..position }
+}
+
+/// The provider has the call: by its answer, by a callback that overtook the answer, or by a look-up.
+#[expect(clippy::too_many_arguments, reason = "one row of facts, used in three places")]
+pub(super) fn mark_placed(
+    engine: &Engine,
+    changes: &mut Changes,
+    attempt: &Attempt,
+    walk: &Walk,
+    provider: &str,
+    provider_call_id: &str,
+    placed_at: Instant,
+    now: Instant,
+) {
+    changes.step(attempt, AttemptState::Placed, now).provider_call_id = Some(provider_call_id.to_owned());
+    changes.calls.push(call::NewRow {
+        id: engine.ids.next::<CallId>(now).to_string(),
+        attempt_id: attempt.id.to_string(),
+        lead_id: attempt.lead_id.to_string(),
+        campaign_id: attempt.campaign_id.to_string(),
+        provider: provider.to_owned(),
+        provider_call_id: provider_call_id.to_owned(),
+        placed_at: micros(placed_at),
+        flow: attempt.flow.clone(),
+        version: attempt.version.clone(),
+    });
+    changes.enrollment(walk, now).placed = i64::from(walk.enrollment.placed) + 1;
+    let data = json!({
+        "callId": provider_call_id, "flowId": attempt.flow, "step": attempt.step, "attemptNumber": attempt.attempt,
+    });
+    changes.event(engine, walk, kinds::CALL_PLACED, placed_at, data).attempt_id = Some(attempt.id);
+}

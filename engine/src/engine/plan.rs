@@ -1,0 +1,262 @@
+//! Planning: due enrollments are decided and written, a batch per transaction.
+//! A call step that may proceed becomes a planned attempt; it is dialed only after `claim` has asked every gate again.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::apply::{FollowUps, wait_at};
+use super::batch::Batch;
+use super::changes::Changes;
+use super::versions::Version;
+use super::{Engine, EngineError, context};
+use crate::clock::{Instant, micros};
+use crate::decide::advance::{self, Move, Next};
+use crate::decide::gate;
+use crate::decide::snapshot::Snapshot;
+use crate::decide::verdict::{Decision, Reason, Verdict};
+use crate::domain::enrollment::{EnrollmentState, Position};
+use crate::id::AttemptId;
+use crate::store::walk::{self, Walk};
+use crate::store::{Tx, attempt};
+
+/// What one batch did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanReport {
+    /// Enrollments looked at; fewer than the limit means that nothing else is due.
+    pub due: usize,
+    pub planned: usize,
+    pub deferred: usize,
+    pub stopped: usize,
+    pub quarantined: usize,
+}
+
+impl Engine {
+    /// Decides up to `limit` due enrollments. Idle cost: one index look-up.
+    pub async fn plan(&self, limit: u32) -> Result<PlanReport, EngineError> {
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let walks = walk::due(&mut tx, now, limit).await?;
+        let mut report = PlanReport { due: walks.len(), ..PlanReport::default() };
+        if walks.is_empty() {
+            tx.rollback().await?;
+            return Ok(report);
+        }
+        let batch = Batch::load(self, &mut tx, &walks, now).await?;
+        let mut changes = Changes::default();
+        let mut follow_ups = FollowUps::new();
+        for walk in &walks {
+            let version = self.version(&mut tx, &walk.enrollment.version).await?;
+            let mut planning = Planning { engine: self, batch: &batch, walk, version: &version, now };
+            if let Err(problem) = planning.decide(&mut changes, &mut follow_ups, &mut report) {
+                changes.enrollments.remove(&walk.enrollment.id);
+                self.quarantine(&mut changes, walk, &problem.to_string(), now);
+                report.quarantined += 1;
+            }
+        }
+        self.finish(&mut tx, changes, follow_ups, now).await?;
+        tx.commit().await?;
+        Ok(report)
+    }
+
+    /// Flushes the changes and starts the cadences they lead to, in the same transaction.
+    pub(super) async fn finish(
+        &self,
+        tx: &mut Tx,
+        changes: Changes,
+        follow_ups: FollowUps,
+        now: Instant,
+    ) -> Result<(), EngineError> {
+        changes.flush(tx, now).await?;
+        if !follow_ups.is_empty() {
+            self.follow_up(tx, follow_ups, now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// One enrollment being planned.
+struct Planning<'a> {
+    engine: &'a Engine,
+    batch: &'a Batch,
+    walk: &'a Walk,
+    version: &'a Arc<Version>,
+    now: Instant,
+}
+
+impl Planning<'_> {
+    fn decide(
+        &mut self,
+        changes: &mut Changes,
+        follow_ups: &mut FollowUps,
+        report: &mut PlanReport,
+    ) -> Result<(), EngineError> {
+        let Self { engine, batch, walk, version, now } = *self;
+        let campaign = batch.campaign(walk.enrollment.campaign_id);
+        let state = engine.walk_state(walk)?;
+        let variables = || context::variables(walk, campaign);
+        let moved = advance::enter(&version.bundle.cadence, &state, &variables, now)
+            .map_err(|fault| engine.fault(walk, &fault))?;
+        let snapshot = batch.snapshot(engine, walk, version)?;
+        match moved.next {
+            Next::Call { ref position, ref flow, valid_until } => {
+                let (position, flow) = (position.clone(), flow.clone());
+                let decision = engine.judge(&Snapshot { promised: position.promised, ..snapshot }, now);
+                self.call(changes, follow_ups, report, moved, &decision, Call { position, flow, valid_until })
+            }
+            Next::Message { ref position, .. } => {
+                let position = position.clone();
+                let decision = engine.judge(&snapshot, now);
+                self.message(changes, follow_ups, report, moved, &decision, &position)
+            }
+            _ => {
+                let decision = engine.judge(&snapshot, now);
+                changes.decision(engine, walk, None, &decision);
+                engine.apply_move(changes, walk, moved, now, follow_ups)?;
+                note_verdict(changes, walk, &decision, now);
+                Ok(())
+            }
+        }
+    }
+
+    fn call(
+        &self,
+        changes: &mut Changes,
+        follow_ups: &mut FollowUps,
+        report: &mut PlanReport,
+        moved: Move,
+        decision: &Decision,
+        call: Call,
+    ) -> Result<(), EngineError> {
+        let Self { engine, walk, now, .. } = *self;
+        changes.decision(engine, walk, None, decision);
+        let effects =
+            Move { effects: moved.effects, next: Next::Due { position: call.position.clone(), at: now } };
+        engine.apply_move(changes, walk, effects, now, follow_ups)?;
+        match &decision.verdict {
+            Verdict::Proceed(permit) => {
+                report.planned += 1;
+                self.plan_attempt(changes, permit.number().e164(), call);
+            }
+            Verdict::Defer { until, .. } => {
+                report.deferred += 1;
+                // A call whose validity ends first is looked at then, and skipped with a reason.
+                let at = call.valid_until.map_or(*until, |end| (*until).min(end));
+                wait_at(changes, walk, &call.position, Some(at), None, now);
+            }
+            Verdict::Stop { reason, .. } => {
+                report.stopped += 1;
+                self.refuse(changes, follow_ups, *reason)?;
+            }
+        }
+        note_verdict(changes, walk, decision, now);
+        Ok(())
+    }
+
+    fn plan_attempt(&self, changes: &mut Changes, number: String, call: Call) {
+        let Self { engine, walk, now, .. } = *self;
+        let enrollment = &walk.enrollment;
+        let id = engine.ids.next::<AttemptId>(now);
+        changes.attempts.push(attempt::NewRow {
+            id: id.to_string(),
+            enrollment_id: enrollment.id.to_string(),
+            lead_id: walk.lead.id.to_string(),
+            campaign_id: enrollment.campaign_id.to_string(),
+            number,
+            flow: call.flow.clone(),
+            version: enrollment.version.clone(),
+            step: call.position.step.clone(),
+            visit: i64::from(call.position.visit),
+            attempt: i64::from(call.position.attempt),
+            priority: enrollment.priority.rank(),
+            due_at: micros(now),
+            valid_until: call.valid_until.map(micros),
+            created_at: micros(now),
+        });
+        let row = changes.enrollment(walk, now);
+        row.state = EnrollmentState::Open.as_str();
+        row.due_at = None;
+        let data =
+            json!({"step": call.position.step, "attemptNumber": call.position.attempt, "flowId": call.flow});
+        changes.event(engine, walk, "attempt.planned", now, data).attempt_id = Some(id);
+    }
+
+    fn message(
+        &self,
+        changes: &mut Changes,
+        follow_ups: &mut FollowUps,
+        report: &mut PlanReport,
+        moved: Move,
+        decision: &Decision,
+        position: &Position,
+    ) -> Result<(), EngineError> {
+        let Self { engine, walk, version, now, .. } = *self;
+        changes.decision(engine, walk, None, decision);
+        match &decision.verdict {
+            Verdict::Proceed(_) => {
+                let Next::Message { ref channel, ref script, ref text, .. } = moved.next else {
+                    return Ok(());
+                };
+                let payload = json!({
+                    "channel": channel, "script": script, "text": text, "leadId": walk.lead.id,
+                    "enrollmentId": walk.enrollment.id, "step": position.step, "version": walk.enrollment.version,
+                });
+                changes.jobs.push(engine.job("deliver_message", &payload, now)?);
+                changes.event(engine, walk, "message.queued", now, payload);
+                let after = advance::after_step(&version.bundle.cadence, position, now)
+                    .map_err(|fault| engine.fault(walk, &fault))?;
+                let all = Move { effects: [moved.effects, after.effects].concat(), next: after.next };
+                engine.apply_move(changes, walk, all, now, follow_ups)?;
+            }
+            Verdict::Defer { until, .. } => {
+                report.deferred += 1;
+                let effects = Move {
+                    effects: moved.effects,
+                    next: Next::Due { position: position.clone(), at: *until },
+                };
+                engine.apply_move(changes, walk, effects, now, follow_ups)?;
+            }
+            Verdict::Stop { reason, .. } => {
+                report.stopped += 1;
+                self.refuse(changes, follow_ups, *reason)?;
+            }
+        }
+        note_verdict(changes, walk, decision, now);
+        Ok(())
+    }
+
+    fn refuse(
+        &self,
+        changes: &mut Changes,
+        follow_ups: &mut FollowUps,
+        reason: Reason,
+    ) -> Result<(), EngineError> {
+        let moved = advance::on_refused(reason);
+        self.engine.apply_move(changes, self.walk, moved, self.now, follow_ups)
+    }
+}
+
+/// A call step about to be decided.
+struct Call {
+    position: Position,
+    flow: String,
+    valid_until: Option<Instant>,
+}
+
+impl Engine {
+    /// All gates over one snapshot; tests may leave the window gates out to show that something notices.
+    pub(super) fn judge(&self, snapshot: &Snapshot, now: Instant) -> Decision {
+        if self.safeguards.window_gates {
+            gate::decide(snapshot, self.rules, now)
+        } else {
+            gate::decide_without_windows(snapshot, self.rules, now)
+        }
+    }
+}
+
+fn note_verdict(changes: &mut Changes, walk: &Walk, decision: &Decision, now: Instant) {
+    let (verdict, reason) = decision.signature();
+    let row = changes.enrollment(walk, now);
+    row.verdict = Some(verdict.to_owned());
+    row.reason = Some(reason.as_str().to_owned());
+}

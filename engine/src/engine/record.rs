@@ -1,0 +1,356 @@
+//! Recording: facts from providers become call state, events, lead changes and the cadence's next move.
+//! Facts are stored once; the state is a function of their set, so order, repetition and delay do not matter (I5).
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::json;
+
+use super::apply::FollowUps;
+use super::changes::Changes;
+use super::events::Happened;
+use super::opt_out::OptOut;
+use super::place::mark_placed;
+use super::{Engine, EngineError};
+use crate::clock::{Instant, micros};
+use crate::decide::advance;
+use crate::domain::attempt::AttemptState;
+use crate::domain::call::{AnsweredBy, CallState, Fact, StoredFact};
+use crate::domain::consent::{Form, Purpose};
+use crate::domain::enrollment::EnrollmentState;
+use crate::domain::event::kinds;
+use crate::domain::outcome::Outcome;
+use crate::flow::session::Effect;
+use crate::id::{AttemptId, EnrollmentId, LeadId};
+use crate::store::attempt::Attempt;
+use crate::store::walk::{self, Walk};
+use crate::store::{attempt, call, consent};
+
+/// One thing a provider told us.
+#[derive(Debug, Clone)]
+pub struct ReportedFact {
+    pub attempt_id: AttemptId,
+    pub provider_call_id: Option<String>,
+    /// The provider's own id of this report: the same one twice is the same fact.
+    pub key: String,
+    pub at: Instant,
+    pub fact: Fact,
+}
+
+/// What a batch of facts did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordReport {
+    /// Attempts that learned something new.
+    pub updated: usize,
+    pub finished: usize,
+    /// Calls of attempts that were written off: they must be hung up. `(attempt, provider call id)`.
+    pub orphans: Vec<(AttemptId, String)>,
+}
+
+impl Engine {
+    /// Stores facts and follows them, in one transaction.
+    pub async fn record(
+        &self,
+        provider: &str,
+        facts: Vec<ReportedFact>,
+    ) -> Result<RecordReport, EngineError> {
+        if facts.is_empty() {
+            return Ok(RecordReport::default());
+        }
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let known = add_facts(&mut tx, &facts, now).await?;
+        let mut report = RecordReport { updated: known.len(), ..RecordReport::default() };
+        if known.is_empty() {
+            tx.rollback().await?;
+            return Ok(report);
+        }
+        let call_ids: HashMap<AttemptId, String> =
+            facts.into_iter().filter_map(|fact| Some((fact.attempt_id, fact.provider_call_id?))).collect();
+        let attempts = attempt::by_ids(&mut tx, &known).await?;
+        let mut by_attempt: HashMap<AttemptId, Vec<StoredFact>> = HashMap::new();
+        for (id, fact) in call::facts(&mut tx, &known).await? {
+            by_attempt.entry(id).or_default().push(fact);
+        }
+        let leads: Vec<LeadId> = super::batch::distinct(attempts.iter().map(|attempt| attempt.lead_id));
+        let walks = walk::live_of_leads(&mut tx, &leads).await?;
+        let index: HashMap<EnrollmentId, usize> =
+            walks.iter().enumerate().map(|(index, walk)| (walk.enrollment.id, index)).collect();
+        let ended: Vec<EnrollmentId> =
+            attempts.iter().filter_map(|a| a.enrollment_id).filter(|id| !index.contains_key(id)).collect();
+        // An opt-out elsewhere may have ended the enrollment while its call went on: the call is still recorded.
+        let finished_walks: HashMap<EnrollmentId, Walk> =
+            walk::by_ids(&mut tx, &ended).await?.into_iter().map(|walk| (walk.enrollment.id, walk)).collect();
+
+        let mut work = Recording::new(self, provider, now);
+        for attempt in &attempts {
+            let Some(enrollment) = attempt.enrollment_id else { continue };
+            let Some(walk) =
+                index.get(&enrollment).map(|i| &walks[*i]).or_else(|| finished_walks.get(&enrollment))
+            else {
+                continue;
+            };
+            let state = CallState::of(by_attempt.get(&attempt.id).into_iter().flatten());
+            work.attempt(attempt, walk, &state, call_ids.get(&attempt.id).map(String::as_str), &mut report);
+        }
+        let Recording { mut changes, happened, outcomes, consents, opt_outs, .. } = work;
+        let mut follow_ups = FollowUps::new();
+        let mut moves = BTreeMap::new();
+        for (enrollment, outcome) in outcomes {
+            let Some(walk) = index.get(&enrollment).map(|i| &walks[*i]) else { continue };
+            if walk.enrollment.state != EnrollmentState::Open {
+                continue;
+            }
+            let version = self.version(&mut tx, &walk.enrollment.version).await?;
+            let state = self.walk_state(walk)?;
+            match advance::after_call(
+                &version.bundle.cadence,
+                &state,
+                outcome.outcome,
+                &outcome.disposition,
+                outcome.call_back,
+                now,
+            ) {
+                Ok(moved) => drop(moves.insert(enrollment, moved)),
+                Err(fault) => self.quarantine(&mut changes, walk, &fault.to_string(), now),
+            }
+        }
+        self.react(&mut tx, &mut changes, &walks, &happened, moves, now, &mut follow_ups).await?;
+        consent::add_many(&mut tx, &consents).await?;
+        self.finish(&mut tx, changes, follow_ups, now).await?;
+        self.opt_out_in(&mut tx, opt_outs, now).await?;
+        tx.commit().await?;
+        Ok(report)
+    }
+}
+
+async fn add_facts(
+    tx: &mut crate::store::Tx,
+    facts: &[ReportedFact],
+    now: Instant,
+) -> Result<Vec<AttemptId>, EngineError> {
+    let rows = facts
+        .iter()
+        .map(|fact| {
+            Ok(call::FactRow {
+                attempt_id: fact.attempt_id.to_string(),
+                key: fact.key.clone(),
+                at: micros(fact.at),
+                fact: serde_json::to_string(&fact.fact)
+                    .map_err(|e| EngineError::Invalid { field: "fact".to_owned(), message: e.to_string() })?,
+            })
+        })
+        .collect::<Result<Vec<_>, EngineError>>()?;
+    Ok(call::add_facts(tx, &rows, now).await?)
+}
+
+/// How an attempt ended, for the cadence.
+struct Ended {
+    outcome: Outcome,
+    disposition: String,
+    call_back: Option<Instant>,
+}
+
+/// Gathers what a batch of facts means.
+struct Recording<'a> {
+    engine: &'a Engine,
+    provider: &'a str,
+    now: Instant,
+    changes: Changes,
+    happened: Vec<Happened>,
+    outcomes: Vec<(EnrollmentId, Ended)>,
+    consents: Vec<crate::domain::consent::Consent>,
+    opt_outs: Vec<OptOut>,
+}
+
+impl<'a> Recording<'a> {
+    fn new(engine: &'a Engine, provider: &'a str, now: Instant) -> Self {
+        Self {
+            engine,
+            provider,
+            now,
+            changes: Changes::default(),
+            happened: Vec::new(),
+            outcomes: Vec::new(),
+            consents: Vec::new(),
+            opt_outs: Vec::new(),
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        attempt: &Attempt,
+        walk: &Walk,
+        state: &CallState,
+        call_id: Option<&str>,
+        report: &mut RecordReport,
+    ) {
+        let mut attempt = attempt.clone();
+        match attempt.state {
+            AttemptState::Dialing | AttemptState::Unknown => {
+                // The callback overtook the answer, or resolves a lost one.
+                let call_id = call_id.map_or_else(|| attempt.id.to_string(), str::to_owned);
+                let placed_at = attempt.intent_at.unwrap_or(self.now);
+                mark_placed(
+                    self.engine,
+                    &mut self.changes,
+                    &attempt,
+                    walk,
+                    self.provider,
+                    &call_id,
+                    placed_at,
+                    self.now,
+                );
+                attempt.state = AttemptState::Placed;
+            }
+            AttemptState::Placed => {}
+            AttemptState::NotPlaced | AttemptState::NotSent | AttemptState::Cancelled => {
+                if let Some(call_id) = call_id {
+                    report.orphans.push((attempt.id, call_id.to_owned()));
+                    let data = json!({"callId": call_id});
+                    self.changes.event(self.engine, walk, "call.orphaned", self.now, data).attempt_id =
+                        Some(attempt.id);
+                }
+                return;
+            }
+            AttemptState::Finished | AttemptState::UnknownFinal | AttemptState::Planned => return,
+        }
+        let outcome = state.outcome();
+        self.call_row(&attempt, state, outcome.as_ref());
+        if let Some((outcome, disposition)) = outcome {
+            report.finished += 1;
+            self.finish(&attempt, walk, state, outcome, disposition);
+        }
+    }
+
+    fn call_row(&mut self, attempt: &Attempt, state: &CallState, outcome: Option<&(Outcome, String)>) {
+        let conversation = state.conversation.as_ref().and_then(|talk| serde_json::to_string(talk).ok());
+        let recorded = state.conversation.as_ref().is_some_and(|talk| {
+            talk.effects.iter().any(|effect| matches!(effect, Effect::Recording { on: true }))
+        });
+        let status = match (outcome, state.answered_at) {
+            (Some((outcome, _)), _) => outcome.call_status(),
+            (None, Some(_)) => "in-progress",
+            (None, None) => "ringing",
+        };
+        self.changes.call_changes.push(call::Change {
+            attempt_id: attempt.id.to_string(),
+            status,
+            answered_at: state.answered_at.map(micros),
+            ended_at: state.ended_at.map(micros),
+            talk_s: state.talk_s,
+            answered_by: state.answered_by.map(AnsweredBy::as_str),
+            outcome: outcome.map(|(outcome, _)| outcome.as_str()),
+            disposition: outcome.map(|(_, disposition)| disposition.clone()),
+            recorded: i64::from(recorded),
+            conversation,
+        });
+    }
+
+    fn finish(
+        &mut self,
+        attempt: &Attempt,
+        walk: &Walk,
+        state: &CallState,
+        outcome: Outcome,
+        disposition: String,
+    ) {
+        let ended_at = state.ended_at.unwrap_or(self.now);
+        let step = self.changes.step(attempt, AttemptState::Finished, self.now);
+        step.outcome = Some(outcome.as_str());
+        step.disposition = Some(disposition.clone());
+        self.outcome_event(attempt, walk, state, outcome, &disposition, ended_at);
+        let mut call_back = None;
+        let effects = state.conversation.as_ref().map(|talk| talk.effects.as_slice()).unwrap_or_default();
+        for effect in effects {
+            match effect {
+                Effect::Event { kind, data } => self.event(attempt, walk, kind, ended_at, data.clone()),
+                Effect::Score { by, because } => {
+                    self.changes.lead(walk.lead.id).score_delta += by;
+                    let data = json!({"by": by, "because": because});
+                    self.changes.event(self.engine, walk, "lead.scored", ended_at, data).attempt_id =
+                        Some(attempt.id);
+                }
+                Effect::Consent { purpose, granted, wording } => {
+                    self.consent(attempt, walk, purpose, *granted, wording, ended_at);
+                }
+                Effect::OptOut { reason } => self.opt_outs.push(OptOut {
+                    lead_id: walk.lead.id,
+                    reason: reason.clone(),
+                    source: "call".to_owned(),
+                    attempt_id: Some(attempt.id),
+                    at: ended_at,
+                }),
+                Effect::WrongNumber => {
+                    self.changes.lead(walk.lead.id).phone_invalid = Some("wrong-number".to_owned());
+                    self.event(attempt, walk, kinds::WRONG_NUMBER, ended_at, json!({}));
+                }
+                Effect::CallBack { after_s, said } => {
+                    call_back = self.engine.call_back_at(walk, *after_s, said.as_deref(), ended_at);
+                    let data = json!({"said": said, "at": call_back});
+                    self.event(attempt, walk, kinds::CALLBACK_REQUESTED, ended_at, data);
+                }
+                Effect::Webhook { .. } | Effect::Transfer { .. } | Effect::Recording { .. } => {}
+            }
+        }
+        self.outcomes.push((walk.enrollment.id, Ended { outcome, disposition, call_back }));
+    }
+
+    fn outcome_event(
+        &mut self,
+        attempt: &Attempt,
+        walk: &Walk,
+        state: &CallState,
+        outcome: Outcome,
+        disposition: &str,
+        at: Instant,
+    ) {
+        if outcome.is_human() {
+            self.changes.lead(walk.lead.id).last_contacted_at = Some(micros(at));
+            let nodes = state.conversation.as_ref().map(|talk| talk.nodes.clone()).unwrap_or_default();
+            let data = json!({
+                "callDuration": state.talk_s, "flowNodesTraversed": nodes, "outcome": outcome,
+                "disposition": disposition, "attemptNumber": attempt.attempt,
+            });
+            self.event(attempt, walk, kinds::CALL_ANSWERED, at, data);
+        } else {
+            let data = json!({
+                "attemptNumber": attempt.attempt, "status": outcome.call_status(), "outcome": outcome,
+                "voicemail": outcome == Outcome::Voicemail,
+            });
+            self.event(attempt, walk, kinds::CALL_NO_ANSWER, at, data);
+        }
+    }
+
+    /// An event of the CRM's vocabulary: recorded, and something cadences may react to.
+    fn event(&mut self, attempt: &Attempt, walk: &Walk, kind: &str, at: Instant, data: serde_json::Value) {
+        self.changes.event(self.engine, walk, kind, at, data.clone()).attempt_id = Some(attempt.id);
+        self.happened.push(Happened { lead_id: walk.lead.id, kind: kind.to_owned(), at, data });
+    }
+
+    fn consent(
+        &mut self,
+        attempt: &Attempt,
+        walk: &Walk,
+        purpose: &str,
+        granted: bool,
+        wording: &str,
+        at: Instant,
+    ) {
+        let data = json!({"purpose": purpose, "granted": granted, "wording": wording});
+        let kind = if granted { "consent.granted" } else { "consent.refused" };
+        self.changes.event(self.engine, walk, kind, at, data).attempt_id = Some(attempt.id);
+        if let (true, Ok(purpose)) = (granted, purpose.parse::<Purpose>()) {
+            self.consents.push(crate::domain::consent::Consent {
+                id: self.engine.ids.next(at),
+                lead_id: walk.lead.id,
+                purpose,
+                form: Form::Oral,
+                granted_at: at,
+                revoked_at: None,
+                wording: Some(wording.to_owned()),
+                evidence: Some(format!("attempt {}", attempt.id)),
+                source: "call".to_owned(),
+            });
+        }
+    }
+}

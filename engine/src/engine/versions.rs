@@ -1,0 +1,87 @@
+//! Pinned definition versions: compiled once per process, restored from the database when the files have moved on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use super::{Engine, EngineError};
+use crate::clock::Instant;
+use crate::definitions::library::Bundle;
+use crate::definitions::model::cadence::CadenceHours;
+use crate::store::{Tx, definition};
+
+/// One version, with what every decision of it needs ready at hand.
+#[derive(Debug)]
+pub(super) struct Version {
+    pub bundle: Arc<Bundle>,
+    pub hours: Option<Arc<CadenceHours>>,
+}
+
+/// Cache by content hash. Versions never change, so nothing is ever dropped for staleness.
+#[derive(Debug, Default)]
+pub(super) struct Versions(RwLock<HashMap<String, Arc<Version>>>);
+
+impl Version {
+    fn new(bundle: Arc<Bundle>) -> Arc<Self> {
+        let hours = bundle.cadence.hours.clone().map(Arc::new);
+        Arc::new(Self { bundle, hours })
+    }
+}
+
+impl Versions {
+    fn get(&self, hash: &str) -> Option<Arc<Version>> {
+        self.0.read().ok()?.get(hash).cloned()
+    }
+
+    fn put(&self, version: Arc<Version>) -> Arc<Version> {
+        if let Ok(mut cache) = self.0.write() {
+            cache.insert(version.bundle.hash.clone(), version.clone());
+        }
+        version
+    }
+}
+
+impl Engine {
+    /// The version under this hash, from the cache, the loaded files or the database.
+    pub(super) async fn version(&self, tx: &mut Tx, hash: &str) -> Result<Arc<Version>, EngineError> {
+        if let Some(version) = self.versions.get(hash) {
+            return Ok(version);
+        }
+        let stored = definition::load(tx, hash)
+            .await?
+            .ok_or_else(|| EngineError::missing("definition version", hash))?;
+        let bundle = Bundle::from_sources(&stored.cadence, &stored.sources).map_err(|problems| {
+            EngineError::Version {
+                version: hash.to_owned(),
+                problem: problems.first().map(|problem| problem.message.clone()).unwrap_or_default(),
+            }
+        })?;
+        Ok(self.versions.put(Version::new(Arc::new(bundle))))
+    }
+
+    /// The newest version of a cadence, published if it was not yet.
+    pub(super) async fn newest(
+        &self,
+        tx: &mut Tx,
+        cadence: &str,
+        now: Instant,
+    ) -> Result<Option<Arc<Version>>, EngineError> {
+        let Some(bundle) = self.library.current().bundle(cadence) else { return Ok(None) };
+        // Always written, never only cached: the transaction that cached it may have been rolled back.
+        definition::publish(tx, &bundle.hash, cadence, &bundle.sources, now).await?;
+        let cached = self.versions.get(&bundle.hash);
+        Ok(Some(cached.unwrap_or_else(|| self.versions.put(Version::new(bundle)))))
+    }
+
+    /// Publishes every cadence of the library, so that enrollments can be pinned to what is served.
+    pub async fn publish(&self) -> Result<usize, EngineError> {
+        let library = self.library.current();
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        let keys: Vec<String> = library.bundles().map(|bundle| bundle.cadence.key.clone()).collect();
+        for key in &keys {
+            self.newest(&mut tx, key, now).await?;
+        }
+        tx.commit().await?;
+        Ok(keys.len())
+    }
+}

@@ -1,0 +1,507 @@
+//! Attempts: planned, claimed with a fence, and moved by compare-and-set only. The row is the truth about a dial.
+
+use sqlx::FromRow;
+
+use super::bulk::bulk_row;
+use super::db::{Sql, Tx, on_db};
+use super::error::StoreError;
+use crate::clock::{Instant, instant_from_micros, micros};
+use crate::domain::attempt::AttemptState;
+use crate::domain::priority::Priority;
+use crate::id::{AttemptId, CampaignId, EnrollmentId, LeadId};
+
+bulk_row! {
+    /// A planned attempt as a row.
+    pub struct NewRow {
+        id: String,
+        enrollment_id: String,
+        lead_id: String,
+        campaign_id: String,
+        number: String,
+        flow: String,
+        version: String,
+        step: String,
+        visit: i64,
+        attempt: i64,
+        priority: i64,
+        due_at: i64,
+        valid_until: Option<i64>,
+        created_at: i64,
+    }
+}
+
+/// An attempt read back.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub id: AttemptId,
+    /// `None`: reported by an outside dialer.
+    pub enrollment_id: Option<EnrollmentId>,
+    pub lead_id: LeadId,
+    pub campaign_id: CampaignId,
+    pub number: String,
+    pub flow: String,
+    pub version: String,
+    pub step: String,
+    pub visit: u32,
+    pub attempt: u32,
+    pub state: AttemptState,
+    pub due_at: Instant,
+    pub valid_until: Option<Instant>,
+    pub fence: i64,
+    pub intent_at: Option<Instant>,
+    pub provider_call_id: Option<String>,
+    pub outcome: Option<String>,
+    pub detail: Option<String>,
+}
+
+#[derive(FromRow)]
+struct AttemptRow {
+    id: String,
+    enrollment_id: Option<String>,
+    lead_id: String,
+    campaign_id: String,
+    number: String,
+    flow: String,
+    version: String,
+    step: String,
+    visit: i64,
+    attempt: i64,
+    state: String,
+    due_at: i64,
+    valid_until: Option<i64>,
+    fence: i64,
+    intent_at: Option<i64>,
+    provider_call_id: Option<String>,
+    outcome: Option<String>,
+    detail: Option<String>,
+}
+
+macro_rules! attempt {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.id, a.enrollment_id, a.lead_id, a.campaign_id, a.number, a.flow, a.version, a.step, a.visit, a.attempt, a.state,
+                    a.due_at, a.valid_until, a.fence, a.intent_at, a.provider_call_id, a.outcome, a.detail ",
+            $rest
+        )
+    };
+}
+
+static INSERT: Sql = Sql::new(
+    "INSERT INTO attempts (id, enrollment_id, lead_id, campaign_id, number, flow, version, step, visit, attempt, state, priority,
+                           due_at, valid_until, fence, created_at)
+     SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, e.value->>5, e.value->>6, e.value->>7,
+            CAST(e.value->>8 AS BIGINT), CAST(e.value->>9 AS BIGINT), 'planned', CAST(e.value->>10 AS BIGINT),
+            CAST(e.value->>11 AS BIGINT), CAST(e.value->>12 AS BIGINT), 0, CAST(e.value->>13 AS BIGINT)
+     FROM {each} WHERE true",
+);
+
+static OUTSIDE: Sql = Sql::new(
+    "INSERT INTO attempts (id, lead_id, campaign_id, number, flow, version, step, visit, attempt, state, priority, due_at, fence,
+                           intent_at, provider, created_at, finished_at)
+     SELECT e.value->>0, e.value->>1, e.value->>2, l.phone, '', '', '', 0, 0, 'finished', 1, CAST(e.value->>3 AS BIGINT), 0,
+            CAST(e.value->>3 AS BIGINT), 'outside', CAST(e.value->>3 AS BIGINT), CAST(e.value->>3 AS BIGINT)
+     FROM {each} JOIN leads l ON l.id = e.value->>1 WHERE l.phone IS NOT NULL",
+);
+
+// One index range per campaign and priority, so that the cost does not grow with what waits for later (see the queue notes).
+static CANDIDATES: Sql = Sql::new(
+    "SELECT e.value->>0 AS campaign_id, CAST(e.value->>1 AS BIGINT) AS priority,
+            CAST((SELECT {array}(p.pair) FROM (
+                SELECT a.id || ' ' || a.due_at || ' ' || a.number AS pair FROM attempts a
+                WHERE a.state = 'planned' AND a.campaign_id = e.value->>0 AND a.priority = CAST(e.value->>1 AS BIGINT)
+                  AND a.due_at <= $2 ORDER BY a.due_at LIMIT $3) AS p) AS TEXT) AS pairs
+     FROM {each}",
+);
+
+static LOCK_PLANNED: Sql = Sql::new(attempt!(
+    "FROM {each} JOIN attempts a ON a.id = e.value->>0 WHERE a.state = 'planned' {skip_a}"
+));
+static BY_IDS: Sql =
+    Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id {lock_a}"));
+static OF_LEAD: Sql =
+    Sql::new(attempt!("FROM attempts a WHERE a.lead_id = $1 ORDER BY a.created_at DESC, a.id DESC LIMIT $2"));
+static PLANNED_OF_LEADS: Sql = Sql::new(attempt!(
+    "FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 WHERE a.state = 'planned' ORDER BY a.id {lock_a}"
+));
+static OVERDUE: Sql = Sql::new(attempt!(
+    "FROM attempts a WHERE a.state IN ('dialing', 'unknown') AND a.send_by < $1 AND coalesce(a.checked_at, 0) < $2
+     ORDER BY a.send_by LIMIT $3 {skip_a}"
+));
+
+static CLAIM: Sql = Sql::new(
+    "UPDATE attempts SET state = 'dialing', fence = fence + 1, owner = $2, intent_at = $3, send_by = $4, provider = $5
+     FROM {each} WHERE attempts.id = e.value->>0 AND attempts.state = 'planned' AND attempts.fence = CAST(e.value->>1 AS BIGINT)
+     RETURNING attempts.id",
+);
+
+static DEFER: Sql = Sql::new(
+    "UPDATE attempts SET due_at = CAST(e.value->>1 AS BIGINT), checked_at = $2
+     FROM {each} WHERE attempts.id = e.value->>0 AND attempts.state = 'planned'",
+);
+
+static MOVE: Sql = Sql::new(
+    "UPDATE attempts SET state = e.value->>3, provider_call_id = coalesce(e.value->>4, provider_call_id),
+            outcome = coalesce(e.value->>5, outcome), disposition = coalesce(e.value->>6, disposition),
+            detail = coalesce(e.value->>7, detail), finished_at = CAST(e.value->>8 AS BIGINT), checked_at = $2
+     FROM {each}
+     WHERE attempts.id = e.value->>0 AND attempts.state = e.value->>1 AND attempts.fence = CAST(e.value->>2 AS BIGINT)
+     RETURNING attempts.id",
+);
+
+static CHECKED: Sql =
+    Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
+
+static INTENTS: Sql = Sql::new(
+    "SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
+     JOIN attempts a ON a.number = e.value->>0 AND a.intent_at > $2
+     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
+     UNION
+     SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
+     JOIN attempts a ON a.lead_id = e.value->>1 AND a.intent_at > $2
+     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')",
+);
+
+static LIVE_NUMBERS: Sql = Sql::new(
+    "SELECT a.number FROM {each} JOIN attempts a ON a.number = e.value->>0
+     WHERE a.state IN ('dialing', 'placed', 'unknown')",
+);
+
+static LOAD: Sql = Sql::new(
+    "SELECT e.value->>0 AS campaign_id,
+            (SELECT count(*) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.state IN ('dialing', 'placed', 'unknown')) AS live,
+            (SELECT max(a.intent_at) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL) AS last_intent
+     FROM {each}",
+);
+static RECENT: Sql = Sql::new(
+    "SELECT a.campaign_id, a.intent_at FROM {each} JOIN attempts a ON a.campaign_id = e.value->>0 AND a.intent_at > $2",
+);
+
+static NEXT_PLANNED: &str = "SELECT min(a.due_at) FROM attempts a JOIN campaigns c ON c.id = a.campaign_id
+     WHERE a.state = 'planned' AND c.status = 'active'";
+
+/// A planned attempt that may be claimed, as pacing needs it.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub id: AttemptId,
+    pub campaign_id: CampaignId,
+    pub priority: Priority,
+    pub due_at: Instant,
+    pub number: String,
+}
+
+/// What a campaign has under way.
+#[derive(Debug, Clone)]
+pub struct CampaignLoad {
+    pub campaign_id: CampaignId,
+    pub live: u32,
+    pub last_intent: Option<Instant>,
+    /// Intents newer than the asked instant, unordered.
+    pub recent: Vec<Instant>,
+}
+
+/// An intent that counts in caps.
+#[derive(Debug, Clone)]
+pub struct CountedIntent {
+    pub lead_id: LeadId,
+    pub number: String,
+    pub campaign_id: CampaignId,
+    pub at: Instant,
+}
+
+bulk_row! {
+    /// A move of one attempt by compare-and-set on its state and fence.
+    pub struct Step {
+        id: String,
+        /// State it must be in.
+        from: &'static str,
+        /// Fence it must have.
+        fence: i64,
+        to: &'static str,
+        provider_call_id: Option<String>,
+        outcome: Option<&'static str>,
+        disposition: Option<String>,
+        detail: Option<String>,
+        finished_at: Option<i64>,
+    }
+}
+
+impl Step {
+    /// A move of `attempt` to `next`; the transition table is checked in debug builds and by tests.
+    pub fn of(attempt: &Attempt, next: AttemptState, now: Instant) -> Self {
+        debug_assert!(attempt.state.may_become(next), "{} may not become {next}", attempt.state);
+        Self {
+            id: attempt.id.to_string(),
+            from: attempt.state.as_str(),
+            fence: attempt.fence,
+            to: next.as_str(),
+            provider_call_id: None,
+            outcome: None,
+            disposition: None,
+            detail: None,
+            finished_at: next.is_final().then(|| micros(now)),
+        }
+    }
+}
+
+pub async fn insert_many(tx: &mut Tx, rows: &[NewRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = INSERT.on(tx.dialect());
+    let bulk = super::bulk(rows)?;
+    on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Counts calls of an outside dialer, `(id, lead, campaign, placed_at micros)`, in the caps of lead and number.
+pub async fn insert_outside(tx: &mut Tx, rows: &[(String, String, String, i64)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = OUTSIDE.on(tx.dialect());
+    let bulk = super::bulk(rows)?;
+    on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Due planned attempts, oldest first within each campaign and priority, at most `limit` of each.
+pub async fn candidates(
+    tx: &mut Tx,
+    campaigns: &[CampaignId],
+    now: Instant,
+    limit: u32,
+) -> Result<Vec<Candidate>, StoreError> {
+    let pairs: Vec<(String, i64)> =
+        campaigns.iter().flat_map(|id| (0..3).map(move |rank| (id.to_string(), rank))).collect();
+    let sql = CANDIDATES.on(tx.dialect());
+    let bulk = super::bulk(&pairs)?;
+    let rows: Vec<(String, i64, Option<String>)> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(bulk)
+        .bind(micros(now))
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
+    let mut found = Vec::new();
+    for (campaign, rank, list) in rows {
+        let bad =
+            |problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", "planned", &campaign, problem);
+        let campaign_id = campaign.parse().map_err(|e| bad(&e))?;
+        let list: Vec<String> =
+            list.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text)).map_err(|e| bad(&e))?;
+        for entry in list {
+            let mut parts = entry.splitn(3, ' ');
+            let (Some(id), Some(due), Some(number)) = (parts.next(), parts.next(), parts.next()) else {
+                return Err(bad(&"unexpected shape"));
+            };
+            let due_at = due.parse().map(instant_from_micros).map_err(|e| bad(&e))?;
+            let id = id.parse().map_err(|e| bad(&e))?;
+            let priority = Priority::from_rank(rank);
+            found.push(Candidate { id, campaign_id, priority, due_at, number: number.to_owned() });
+        }
+    }
+    Ok(found)
+}
+
+/// Locks these attempts if they are still planned; those another worker holds are passed over.
+pub async fn lock_planned(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>, StoreError> {
+    fetch(tx, &LOCK_PLANNED, super::keys(ids)).await
+}
+
+pub async fn by_ids(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>, StoreError> {
+    fetch(tx, &BY_IDS, super::keys(ids)).await
+}
+
+/// Planned attempts of these leads, locked.
+pub async fn planned_of_leads(tx: &mut Tx, leads: &[LeadId]) -> Result<Vec<Attempt>, StoreError> {
+    fetch(tx, &PLANNED_OF_LEADS, super::keys(leads)).await
+}
+
+async fn fetch(tx: &mut Tx, sql: &Sql, keys: String) -> Result<Vec<Attempt>, StoreError> {
+    let sql = sql.on(tx.dialect());
+    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
+    rows.into_iter().map(Attempt::try_from).collect()
+}
+
+/// The latest attempts of a lead, newest first.
+pub async fn of_lead(tx: &mut Tx, lead: LeadId, limit: u32) -> Result<Vec<Attempt>, StoreError> {
+    let sql = OF_LEAD.on(tx.dialect());
+    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(lead.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(Attempt::try_from).collect()
+}
+
+/// Attempts whose answer is overdue since before `sent_before` and that were not looked at since `checked_before`.
+pub async fn overdue(
+    tx: &mut Tx,
+    sent_before: Instant,
+    checked_before: Instant,
+    limit: u32,
+) -> Result<Vec<Attempt>, StoreError> {
+    let sql = OVERDUE.on(tx.dialect());
+    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(micros(sent_before))
+        .bind(micros(checked_before))
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(Attempt::try_from).collect()
+}
+
+/// Commits intents: planned → dialing under a new fence. Answers the ids that were really taken.
+pub async fn claim(
+    tx: &mut Tx,
+    rows: &[(String, i64)],
+    owner: &str,
+    provider: &str,
+    now: Instant,
+    send_by: Instant,
+) -> Result<Vec<AttemptId>, StoreError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = CLAIM.on(tx.dialect());
+    let bulk = super::bulk(rows)?;
+    let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(bulk)
+        .bind(owner.to_owned())
+        .bind(micros(now))
+        .bind(micros(send_by))
+        .bind(provider.to_owned())
+        .fetch_all(conn)
+        .await)?;
+    ids.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("attempts", "id", id, e))).collect()
+}
+
+/// Puts planned attempts off to a later instant (micros).
+pub async fn defer(tx: &mut Tx, rows: &[(String, i64)], now: Instant) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = DEFER.on(tx.dialect());
+    let bulk = super::bulk(rows)?;
+    on_db!(tx, |conn| sqlx::query(sql).bind(bulk).bind(micros(now)).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Moves attempts by compare-and-set; answers those that moved. A stale fence or state moves nothing (I8).
+pub async fn step(tx: &mut Tx, steps: &[Step], now: Instant) -> Result<Vec<AttemptId>, StoreError> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = MOVE.on(tx.dialect());
+    let bulk = super::bulk(steps)?;
+    let ids: Vec<String> =
+        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(bulk).bind(micros(now)).fetch_all(conn).await)?;
+    ids.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("attempts", "id", id, e))).collect()
+}
+
+/// Notes that these attempts were looked at, whatever came of it.
+pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(), StoreError> {
+    let sql = CHECKED.on(tx.dialect());
+    let keys = super::keys(ids);
+    on_db!(tx, |conn| sqlx::query(sql).bind(keys).bind(micros(now)).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Intents after `since` that count in caps, of these `(number, lead)` pairs; by number and by lead, each once.
+pub async fn intents(
+    tx: &mut Tx,
+    pairs: &[(&str, String)],
+    since: Instant,
+) -> Result<Vec<CountedIntent>, StoreError> {
+    let sql = INTENTS.on(tx.dialect());
+    let bulk = super::bulk(pairs)?;
+    let rows: Vec<(String, String, String, i64)> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).bind(micros(since)).fetch_all(conn).await)?;
+    rows.into_iter()
+        .map(|(lead, number, campaign, at)| {
+            let bad = |column, problem: &dyn std::fmt::Display| {
+                StoreError::bad_row("attempts", column, &lead, problem)
+            };
+            Ok(CountedIntent {
+                lead_id: lead.parse().map_err(|e| bad("lead_id", &e))?,
+                campaign_id: campaign.parse().map_err(|e| bad("campaign_id", &e))?,
+                at: instant_from_micros(at),
+                number,
+            })
+        })
+        .collect()
+}
+
+/// Which of these numbers have a live or unknown attempt.
+pub async fn live_numbers(tx: &mut Tx, numbers: &[&str]) -> Result<Vec<String>, StoreError> {
+    let sql = LIVE_NUMBERS.on(tx.dialect());
+    let keys = super::keys(numbers);
+    Ok(on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_all(conn).await)?)
+}
+
+/// What these campaigns have under way, with their intents after `since`.
+pub async fn campaign_load(
+    tx: &mut Tx,
+    campaigns: &[CampaignId],
+    since: Instant,
+) -> Result<Vec<CampaignLoad>, StoreError> {
+    let keys = super::keys(campaigns);
+    let (load, recent) = (LOAD.on(tx.dialect()), RECENT.on(tx.dialect()));
+    let rows: Vec<(String, i64, Option<i64>)> =
+        on_db!(tx, |conn| sqlx::query_as(load).bind(keys.clone()).fetch_all(conn).await)?;
+    let recent: Vec<(String, i64)> =
+        on_db!(tx, |conn| sqlx::query_as(recent).bind(keys).bind(micros(since)).fetch_all(conn).await)?;
+    rows.into_iter()
+        .map(|(campaign, live, last)| {
+            let recent =
+                recent.iter().filter(|(id, _)| *id == campaign).map(|(_, at)| instant_from_micros(*at));
+            Ok(CampaignLoad {
+                recent: recent.collect(),
+                campaign_id: campaign
+                    .parse()
+                    .map_err(|e| StoreError::bad_row("attempts", "campaign_id", &campaign, e))?,
+                live: live as u32,
+                last_intent: last.map(instant_from_micros),
+            })
+        })
+        .collect()
+}
+
+/// When the next planned attempt of an active campaign becomes due.
+pub async fn next_planned(tx: &mut Tx) -> Result<Option<Instant>, StoreError> {
+    let at: Option<i64> = on_db!(tx, |conn| sqlx::query_scalar(NEXT_PLANNED).fetch_one(conn).await)?;
+    Ok(at.map(instant_from_micros))
+}
+
+impl TryFrom<AttemptRow> for Attempt {
+    type Error = StoreError;
+
+    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("attempts", column, &row.id, problem)
+        };
+        Ok(Self {
+            id: row.id.parse().map_err(|e| bad("id", &e))?,
+            enrollment_id: row
+                .enrollment_id
+                .as_ref()
+                .map(|id| id.parse().map_err(|e| bad("enrollment_id", &e)))
+                .transpose()?,
+            lead_id: row.lead_id.parse().map_err(|e| bad("lead_id", &e))?,
+            campaign_id: row.campaign_id.parse().map_err(|e| bad("campaign_id", &e))?,
+            state: row.state.parse().map_err(|e| bad("state", &e))?,
+            due_at: instant_from_micros(row.due_at),
+            valid_until: row.valid_until.map(instant_from_micros),
+            intent_at: row.intent_at.map(instant_from_micros),
+            number: row.number,
+            flow: row.flow,
+            version: row.version,
+            step: row.step,
+            visit: row.visit as u32,
+            attempt: row.attempt as u32,
+            fence: row.fence,
+            provider_call_id: row.provider_call_id,
+            outcome: row.outcome,
+            detail: row.detail,
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! One way to two databases: [`Db`], [`Tx`], the `on_db!` dispatch and the few words in which the dialects differ.
+//! Statements are written once with `$1` binds; [`Sql`] fills in the dialect's tokens once and keeps the text.
+
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use super::error::StoreError;
+
+/// Name of our migration table; distinct, so that another library's cannot be taken for it.
+const MIGRATIONS_TABLE: &str = "callwright_migrations";
+
+static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    Sqlite { write: SqlitePool, read: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropped without [`Tx::commit`] it rolls back.
+#[derive(Debug)]
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// How hard SQLite tries to keep a commit. `Full` in production; `Off` only for simulations nobody keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Full,
+    Off,
+}
+
+/// Runs one expression on whichever connection a transaction holds.
+macro_rules! on_db {
+    ($tx:expr, |$conn:ident| $body:expr) => {
+        match $tx {
+            $crate::store::db::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+            $crate::store::db::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_db;
+
+impl Db {
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let db = Self::connect(url, Durability::Full).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    /// Opens without migrating.
+    pub async fn connect(url: &str, durability: Durability) -> Result<Self, StoreError> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return Self::connect_postgres(url).await;
+        }
+        if url.starts_with("sqlite:") {
+            return Self::connect_sqlite(url, durability).await;
+        }
+        Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
+    }
+
+    async fn connect_sqlite(url: &str, durability: Durability) -> Result<Self, StoreError> {
+        let in_memory = url.contains(":memory:");
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .journal_mode(if in_memory { SqliteJournalMode::Memory } else { SqliteJournalMode::Wal })
+            .synchronous(match durability {
+                Durability::Full => SqliteSynchronous::Full,
+                Durability::Off => SqliteSynchronous::Off,
+            })
+            .pragma("cache_size", "-65536")
+            .pragma("temp_store", "memory")
+            .statement_cache_capacity(256);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone())
+            .await?;
+        // Readers would each see their own empty database if it lives in memory.
+        let read = if in_memory {
+            write.clone()
+        } else {
+            SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true))
+        };
+        Ok(Self::Sqlite { write, read })
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256);
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Applies missing migrations, under the database's own lock: many processes may start at once.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
+            Self::Postgres(pool) => migrator(&POSTGRES_MIGRATIONS).run(pool).await?,
+        }
+        Ok(())
+    }
+
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite { .. } => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Begins a writing transaction. On SQLite it takes the write lock at once, so it cannot fail half-way.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a reading transaction: on SQLite it does not wait for the writer.
+    pub async fn begin_read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {
+    let mut migrator = sqlx::migrate::Migrator {
+        migrations: embedded.migrations.clone(),
+        ..sqlx::migrate::Migrator::DEFAULT
+    };
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+    migrator
+}
+
+impl Tx {
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+}
+
+/// A statement for both databases. Tokens:
+/// `{each}`, `{each2}`, `{each3}`: the rows of the JSON array bound as `$1`, `$2`, `$3`, named `e`, `e2`, `e3` (column `value`);
+/// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
+/// `{array}`: the aggregate that makes a JSON array; `{greatest}`: the larger of several values.
+#[derive(Debug)]
+pub struct Sql {
+    text: &'static str,
+    sqlite: OnceLock<&'static str>,
+    postgres: OnceLock<&'static str>,
+}
+
+impl Sql {
+    pub const fn new(text: &'static str) -> Self {
+        Self { text, sqlite: OnceLock::new(), postgres: OnceLock::new() }
+    }
+
+    /// The text for a dialect; rendered once per process and kept for good.
+    pub fn on(&self, dialect: Dialect) -> &'static str {
+        let slot = match dialect {
+            Dialect::Sqlite => &self.sqlite,
+            Dialect::Postgres => &self.postgres,
+        };
+        slot.get_or_init(|| {
+            let mut text = self.text.to_owned();
+            for (token, sqlite, postgres) in TOKENS {
+                text = text.replace(token, if dialect == Dialect::Sqlite { sqlite } else { postgres });
+            }
+            Box::leak(text.into_boxed_str())
+        })
+    }
+}
+
+const TOKENS: &[(&str, &str, &str)] = &[
+    ("{each}", "json_each($1) AS e", "json_array_elements(CAST($1 AS json)) AS e"),
+    ("{each2}", "json_each($2) AS e2", "json_array_elements(CAST($2 AS json)) AS e2"),
+    ("{each3}", "json_each($3) AS e3", "json_array_elements(CAST($3 AS json)) AS e3"),
+    ("{skip}", "", "FOR UPDATE SKIP LOCKED"),
+    ("{lock}", "", "FOR UPDATE"),
+    ("{skip_n}", "", "FOR UPDATE OF n SKIP LOCKED"),
+    ("{lock_n}", "", "FOR UPDATE OF n"),
+    ("{lock_a}", "", "FOR UPDATE OF a"),
+    ("{lock_l}", "", "FOR UPDATE OF l"),
+    ("{skip_a}", "", "FOR UPDATE OF a SKIP LOCKED"),
+    ("{array}", "json_group_array", "json_agg"),
+    ("{greatest}", "max", "greatest"),
+];

@@ -1,0 +1,222 @@
+//! Suppressions: numbers that are not called, from one opt-out to registry files of millions (GATE-2).
+
+use std::collections::HashMap;
+
+use sqlx::FromRow;
+
+use super::bulk::bulk_row;
+use super::db::{Sql, Tx, on_db};
+use super::error::StoreError;
+use super::number_lock;
+use super::page::{Cursor, Page, before};
+use crate::clock::{instant_from_micros, micros};
+use crate::domain::suppression::{Source, Suppression};
+use crate::id::{CampaignId, SuppressionId};
+use crate::phone::number::PhoneNumber;
+
+bulk_row! {
+    struct Row {
+        id: String,
+        number: String,
+        source: &'static str,
+        /// Empty: everywhere.
+        campaign_id: String,
+        reason: String,
+        created_at: i64,
+        expires_at: Option<i64>,
+    }
+}
+
+#[derive(Debug, FromRow)]
+struct SuppressionRow {
+    id: String,
+    number: String,
+    source: String,
+    campaign_id: String,
+    reason: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+macro_rules! suppression {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at ",
+            $rest
+        )
+    };
+}
+
+// The longer protection wins: an entry that expires does not shorten one that does not.
+static ADD: Sql = Sql::new(
+    "INSERT INTO suppressions (id, number, source, campaign_id, reason, created_at, expires_at)
+     SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, CAST(e.value->>5 AS BIGINT),
+            CAST(e.value->>6 AS BIGINT)
+     FROM {each} WHERE true
+     ON CONFLICT (number, source, campaign_id) DO UPDATE SET
+        reason = excluded.reason,
+        expires_at = CASE WHEN suppressions.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
+                          ELSE {greatest}(suppressions.expires_at, excluded.expires_at) END",
+);
+static OF_NUMBERS: Sql = Sql::new(suppression!(
+    "FROM {each} JOIN suppressions s ON s.number = e.value->>0 ORDER BY s.number, s.id"
+));
+const EVERYWHERE: &str = suppression!("FROM suppressions s WHERE s.campaign_id = '' ORDER BY s.number, s.id");
+const FIND: &str = suppression!("FROM suppressions s WHERE s.id = $1");
+const REMOVE: &str = "DELETE FROM suppressions WHERE id = $1";
+const PAGE: &str = suppression!(
+    "FROM suppressions s
+     WHERE (s.created_at, s.id) < ($4, $5) AND ($1 IS NULL OR s.number = $1) AND ($2 IS NULL OR s.source = $2)
+       AND ($3 IS NULL OR s.campaign_id = $3)
+     ORDER BY s.created_at DESC, s.id DESC LIMIT $6"
+);
+const COUNT: &str = "SELECT count(*) FROM suppressions s
+     WHERE ($1 IS NULL OR s.number = $1) AND ($2 IS NULL OR s.source = $2) AND ($3 IS NULL OR s.campaign_id = $3)";
+
+/// Which entries. Everything given must hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SuppressionFilter {
+    pub number: Option<PhoneNumber>,
+    pub source: Option<Source>,
+    /// Entries of this campaign only, without those that hold everywhere.
+    pub campaign_id: Option<CampaignId>,
+}
+
+/// Adds entries and locks their numbers, so that a claim either sees them or committed before. An entry known by number,
+/// source and campaign gets the new reason and the later expiry.
+pub async fn add_many(tx: &mut Tx, entries: &[Suppression]) -> Result<(), StoreError> {
+    let numbers: Vec<String> = entries.iter().map(|entry| entry.number.e164()).collect();
+    number_lock::lock_numbers(tx, &numbers).await?;
+    write(tx, entries).await
+}
+
+/// As [`add_many`] for one chunk of a large file: holds back all claims for the moment instead of locking each number.
+/// The transaction must not have locked numbers before.
+pub async fn import_many(tx: &mut Tx, entries: &[Suppression]) -> Result<(), StoreError> {
+    number_lock::lock_all(tx).await?;
+    write(tx, entries).await
+}
+
+async fn write(tx: &mut Tx, entries: &[Suppression]) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let (sql, bulk) = (ADD.on(tx.dialect()), super::bulk(&merged(entries))?);
+    on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// One row per number, source and campaign: PostgreSQL refuses to update a row twice in one statement.
+fn merged(entries: &[Suppression]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::with_capacity(entries.len());
+    let mut places: HashMap<(PhoneNumber, Source, Option<CampaignId>), usize> =
+        HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let expires_at = entry.expires_at.map(micros);
+        let place = *places.entry((entry.number, entry.source, entry.campaign_id)).or_insert(rows.len());
+        if let Some(known) = rows.get_mut(place) {
+            known.reason.clone_from(&entry.reason);
+            known.expires_at = known.expires_at.zip(expires_at).map(|(known, new)| known.max(new));
+            continue;
+        }
+        rows.push(Row {
+            id: entry.id.to_string(),
+            number: entry.number.e164(),
+            source: entry.source.as_str(),
+            campaign_id: entry.campaign_id.map(|id| id.to_string()).unwrap_or_default(),
+            reason: entry.reason.clone(),
+            created_at: micros(entry.created_at),
+            expires_at,
+        });
+    }
+    rows
+}
+
+/// Removes an entry; answers whether there was one.
+pub async fn remove(tx: &mut Tx, id: SuppressionId) -> Result<bool, StoreError> {
+    let done = on_db!(tx, |conn| sqlx::query(REMOVE)
+        .bind(id.to_string())
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(done > 0)
+}
+
+pub async fn find(tx: &mut Tx, id: SuppressionId) -> Result<Option<Suppression>, StoreError> {
+    let row: Option<SuppressionRow> =
+        on_db!(tx, |conn| sqlx::query_as(FIND).bind(id.to_string()).fetch_optional(conn).await)?;
+    row.map(Suppression::try_from).transpose()
+}
+
+/// Every entry for these E.164 numbers, expired ones included: the gate knows the instant.
+pub async fn of_numbers<T: AsRef<str> + Sync>(
+    tx: &mut Tx,
+    numbers: &[T],
+) -> Result<Vec<Suppression>, StoreError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bulk = super::bulk(&numbers.iter().map(|number| [number.as_ref()]).collect::<Vec<_>>())?;
+    let sql = OF_NUMBERS.on(tx.dialect());
+    let rows: Vec<SuppressionRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
+    rows.into_iter().map(Suppression::try_from).collect()
+}
+
+/// Every entry that holds everywhere: for audits of a whole trial.
+pub async fn all(tx: &mut Tx) -> Result<Vec<Suppression>, StoreError> {
+    let rows: Vec<SuppressionRow> = on_db!(tx, |conn| sqlx::query_as(EVERYWHERE).fetch_all(conn).await)?;
+    rows.into_iter().map(Suppression::try_from).collect()
+}
+
+/// Up to `limit` entries after `cursor`, newest first.
+pub async fn page(
+    tx: &mut Tx,
+    filter: SuppressionFilter,
+    cursor: Option<Cursor>,
+    limit: u32,
+) -> Result<Page<Suppression>, StoreError> {
+    let (at, id) = before(cursor);
+    let rows: Vec<SuppressionRow> = on_db!(tx, |conn| sqlx::query_as(PAGE)
+        .bind(filter.number.map(PhoneNumber::e164))
+        .bind(filter.source.map(Source::as_str))
+        .bind(filter.campaign_id.map(|id| id.to_string()))
+        .bind(at)
+        .bind(id)
+        .bind(i64::from(limit) + 1)
+        .fetch_all(conn)
+        .await)?;
+    let entries = rows.into_iter().map(Suppression::try_from).collect::<Result<_, _>>()?;
+    Ok(Page::of(entries, limit, |entry: &Suppression| Cursor { at: entry.created_at, id: entry.id.0 }))
+}
+
+/// How many entries the filter matches.
+pub async fn count(tx: &mut Tx, filter: SuppressionFilter) -> Result<u64, StoreError> {
+    let count: i64 = on_db!(tx, |conn| sqlx::query_scalar(COUNT)
+        .bind(filter.number.map(PhoneNumber::e164))
+        .bind(filter.source.map(Source::as_str))
+        .bind(filter.campaign_id.map(|id| id.to_string()))
+        .fetch_one(conn)
+        .await)?;
+    Ok(count as u64)
+}
+
+impl TryFrom<SuppressionRow> for Suppression {
+    type Error = StoreError;
+
+    fn try_from(row: SuppressionRow) -> Result<Self, StoreError> {
+        let id = &row.id;
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("suppressions", column, id, problem)
+        };
+        let campaign_id = Some(&row.campaign_id).filter(|id| !id.is_empty()).map(|id| id.parse()).transpose();
+        Ok(Self {
+            id: id.parse().map_err(|e| bad("id", &e))?,
+            number: PhoneNumber::e164_only(&row.number).map_err(|e| bad("number", &e))?,
+            source: row.source.parse().map_err(|e| bad("source", &e))?,
+            campaign_id: campaign_id.map_err(|e| bad("campaign_id", &e))?,
+            created_at: instant_from_micros(row.created_at),
+            expires_at: row.expires_at.map(instant_from_micros),
+            reason: row.reason,
+        })
+    }
+}

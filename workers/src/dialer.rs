@@ -1,0 +1,82 @@
+//! The dial loop: plan, claim, place, record, reconcile, then sleep until the next thing is due.
+//! Any number of these may share a PostgreSQL database; each names itself uniquely per boot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright_engine::engine::{Engine, EngineError};
+use callwright_engine::provider::Provider;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How the loop works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Rows per transaction.
+    pub batch: u32,
+    /// Longest sleep: work that another process wrote is seen after this long at the latest.
+    pub poll: Duration,
+    /// Unique per boot of a process: a restarted process must not pass for its former self.
+    pub owner: String,
+    /// How many virtual seconds pass in a real one; 1 in real time.
+    pub rate: f64,
+}
+
+impl Options {
+    pub fn new(owner: String) -> Self {
+        Self { batch: 500, poll: Duration::from_millis(500), owner, rate: 1.0 }
+    }
+}
+
+/// Longest rest after an error; it doubles from a tenth of a second.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+
+/// Runs until cancelled. `hint` wakes it early: new work was committed in this process.
+/// On cancellation the batch in hand is finished, so that no attempt is left in doubt.
+pub async fn run(
+    engine: Arc<Engine>,
+    provider: Arc<dyn Provider>,
+    options: Options,
+    hint: Arc<Notify>,
+    cancel: CancellationToken,
+) {
+    let mut rest = Duration::from_millis(100);
+    while !cancel.is_cancelled() {
+        let sleep = match round(&engine, provider.as_ref(), &options).await {
+            Ok(sleep) => {
+                rest = Duration::from_millis(100);
+                sleep
+            }
+            Err(error) => {
+                tracing::error!(%error, "dial loop: resting after an error");
+                rest = (rest * 2).min(LONGEST_REST);
+                rest
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = hint.notified() => {}
+            () = cancel.cancelled() => {}
+        }
+    }
+}
+
+/// One round over everything that is due; answers how long to sleep.
+async fn round(engine: &Engine, provider: &dyn Provider, options: &Options) -> Result<Duration, EngineError> {
+    let planned = engine.plan(options.batch).await?;
+    let claimed = engine.claim(options.batch, provider, &options.owner).await?;
+    let asked = claimed.requests.len();
+    engine.place(provider, claimed.requests).await?;
+    engine.reconcile(provider, options.batch).await?;
+    if planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
+        return Ok(Duration::ZERO);
+    }
+    let now = engine.now().await?;
+    let next = [engine.next_wake().await?, claimed.again_at].into_iter().flatten().min();
+    let wait = next.map_or(options.poll, |next| {
+        let ahead = (next - now).to_std().unwrap_or_default();
+        ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
+    });
+    // Never busy: something due that nobody may take yet (a paused campaign) must not spin the loop.
+    Ok(wait.clamp(Duration::from_millis(5), options.poll))
+}

@@ -1,0 +1,218 @@
+//! The stand-alone simulated carrier as a provider: one POST per batch, never repeated, every doubt reported as unknown.
+
+use std::time::Duration;
+
+use callwright_engine::provider::{
+    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+};
+use reqwest::StatusCode;
+use url::Url;
+
+use super::http;
+use super::simulated::in_process::SimulatedCarrier;
+use super::wire::{CallAnswer, CallAnswers, CallBatch, CallRequest, FoundCalls};
+
+/// Where the carrier is and where it finds us.
+#[derive(Debug, Clone)]
+pub struct HttpCarrierOptions {
+    /// Base URL of the carrier, such as `http://127.0.0.1:4010`.
+    pub url: Url,
+    /// Where callbacks are to go.
+    pub callback_url: String,
+    /// Bearer token, if the carrier asks for one.
+    pub token: Option<String>,
+    /// After this long the answer counts as lost.
+    pub timeout: Duration,
+}
+
+impl HttpCarrierOptions {
+    pub const TIMEOUT: Duration = Duration::from_secs(5);
+}
+
+/// A carrier reached over HTTP.
+#[derive(Debug)]
+pub struct HttpCarrier {
+    options: HttpCarrierOptions,
+    client: reqwest::Client,
+}
+
+/// Calls per POST: a lost answer makes this many attempts unknown.
+const BATCH: usize = 100;
+/// The life of a permit, in real time.
+const FRESH: Duration = Duration::from_secs(1);
+
+impl HttpCarrier {
+    /// The provider's name, stored with each call.
+    pub const NAME: &'static str = "carrier";
+
+    pub fn new(options: HttpCarrierOptions) -> Result<Self, ProviderError> {
+        let client = http::ask_once(options.timeout).map_err(|error| ProviderError(describe(&error)))?;
+        Ok(Self { options, client })
+    }
+
+    /// Asks for calls by their JSON form; answers in order, one each.
+    ///
+    /// Batches that a slow one has held up past the life of a permit are not sent any more (I2).
+    pub async fn ask(&self, calls: Vec<CallRequest>) -> Vec<Placement> {
+        let began = tokio::time::Instant::now();
+        let mut placements = Vec::with_capacity(calls.len());
+        for batch in calls.chunks(BATCH) {
+            if began.elapsed() > FRESH {
+                let late = Placement::NotSent { reason: "an earlier batch took too long".to_owned() };
+                placements.extend(vec![late; batch.len()]);
+            } else {
+                placements.extend(self.ask_batch(batch.to_vec()).await);
+            }
+        }
+        placements
+    }
+
+    async fn ask_batch(&self, calls: Vec<CallRequest>) -> Vec<Placement> {
+        let count = calls.len();
+        let all = |placement: Placement| vec![placement; count];
+        let Ok(request) = self.request(reqwest::Method::POST, "calls") else {
+            return all(Placement::Refused {
+                reason: "the carrier's URL cannot be used".to_owned(),
+                retry: false,
+            });
+        };
+        let answer = match request.json(&CallBatch { calls }).send().await {
+            Ok(answer) => answer,
+            Err(error) => return all(of_error(&error)),
+        };
+        if !answer.status().is_success() {
+            return all(of_status(answer.status()));
+        }
+        match answer.json::<CallAnswers>().await {
+            Ok(CallAnswers { answers }) if answers.len() == count => {
+                answers.into_iter().map(of_answer).collect()
+            }
+            Ok(_) => all(Placement::Unknown {
+                reason: "the carrier answered for another number of calls".to_owned(),
+            }),
+            Err(error) => all(Placement::Unknown { reason: describe(&error) }),
+        }
+    }
+
+    /// Calls made for an attempt, as the carrier knows them.
+    pub async fn calls_of(&self, query: &LookUp) -> Result<FoundCalls, ProviderError> {
+        let request = self.request(reqwest::Method::GET, &format!("calls?attempt={}", query.attempt_id))?;
+        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+        let answer = answer.map_err(|error| ProviderError(describe(&error)))?;
+        answer.json().await.map_err(|error| ProviderError(describe(&error)))
+    }
+
+    async fn end(&self, provider_call_id: &str) -> Result<(), ProviderError> {
+        let path = format!("calls/{provider_call_id}/hang-up");
+        let answer = self.request(reqwest::Method::POST, &path)?.send().await;
+        let status = answer.map_err(|error| ProviderError(describe(&error)))?.status();
+        // A call the carrier does not know cannot be ringing.
+        if status.is_success() || status == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        Err(ProviderError(format!("the carrier answered {status}")))
+    }
+
+    fn request(&self, method: reqwest::Method, path: &str) -> Result<reqwest::RequestBuilder, ProviderError> {
+        let base = self.options.url.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{base}/{path}")).map_err(|error| ProviderError(error.to_string()))?;
+        let request = self.client.request(method, url);
+        Ok(match &self.options.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+    }
+}
+
+/// Only a connection that was never made proves that no call can follow.
+fn of_error(error: &reqwest::Error) -> Placement {
+    if error.is_connect() || error.is_builder() {
+        return Placement::Refused { reason: describe(error), retry: true };
+    }
+    Placement::Unknown { reason: describe(error) }
+}
+
+/// A client error is a definite no. 408 is not: it also means that the request was lost on the way.
+fn of_status(status: StatusCode) -> Placement {
+    let reason = format!("the carrier answered {status}");
+    if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+        return Placement::Refused { reason, retry: status == StatusCode::TOO_MANY_REQUESTS };
+    }
+    Placement::Unknown { reason }
+}
+
+fn of_answer(answer: CallAnswer) -> Placement {
+    match answer {
+        CallAnswer::Accepted { call_id } => Placement::Accepted { provider_call_id: call_id },
+        CallAnswer::Refused { reason, retry } => Placement::Refused { reason, retry },
+    }
+}
+
+/// In words, without the URL: it may carry a secret.
+fn describe(error: &reqwest::Error) -> String {
+    let what = match error {
+        error if error.is_connect() => "could not connect",
+        error if error.is_timeout() => "no answer in time",
+        error if error.is_decode() => "the answer could not be read",
+        error if error.is_status() => "the carrier refused",
+        _ => "the connection broke",
+    };
+    error.status().map_or_else(|| what.to_owned(), |status| format!("{what} ({status})"))
+}
+
+impl Provider for HttpCarrier {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let conclusive_after = SimulatedCarrier::CONCLUSIVE_AFTER;
+        Capabilities { look_up: true, conclusive_after, follows_flow: false, simulated: true }
+    }
+
+    fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
+        let calls =
+            requests.iter().map(|request| CallRequest::of(request, &self.options.callback_url)).collect();
+        Box::pin(self.ask(calls))
+    }
+
+    fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {
+        Box::pin(async move {
+            match self.calls_of(query).await {
+                Ok(found) => found.calls.into_iter().next().map_or(LookUpResult::Absent, |call| {
+                    LookUpResult::Found { provider_call_id: call.call_id }
+                }),
+                Err(error) => LookUpResult::Failed { reason: error.to_string() },
+            }
+        })
+    }
+
+    fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {
+        Box::pin(self.end(provider_call_id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(400, false)]
+    #[case(404, false)]
+    #[case(429, true)]
+    fn client_errors_are_definite(#[case] status: u16, #[case] retry: bool) {
+        let placement = of_status(StatusCode::from_u16(status).unwrap());
+        assert!(matches!(placement, Placement::Refused { retry: again, .. } if again == retry));
+    }
+
+    #[rstest]
+    #[case(302)]
+    #[case(408)]
+    #[case(500)]
+    #[case(503)]
+    fn everything_else_is_unknown(#[case] status: u16) {
+        assert!(matches!(of_status(StatusCode::from_u16(status).unwrap()), Placement::Unknown { .. }));
+    }
+}

@@ -1,0 +1,336 @@
+//! The simulated carrier inside the dialer's own process: calls are played in memory when they are accepted, and their facts
+//! are handed out as the caller's clock reaches them. No task, timer or socket per call.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use callwright_engine::clock::Instant;
+use callwright_engine::domain::call::{EndStatus, Fact};
+use callwright_engine::engine::ReportedFact;
+use callwright_engine::flow::session::Conversation;
+use callwright_engine::id::AttemptId;
+use callwright_engine::provider::{
+    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    VirtualCarrier,
+};
+use chrono::TimeDelta;
+
+use super::behaviour::BehaviourSource;
+use super::callee::{self, Answerer};
+use super::faults::{Faults, Fired, PlacementFault};
+use super::ledger::{Asked, Ending, Entry, Ledger};
+use super::pending::Pending;
+use super::played::{Played, play};
+
+/// Tells the carrier what time it is: the same clock that drives the engine.
+pub type Now = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// A carrier without a network. Cheap enough for a hundred thousand calls in seconds.
+pub struct SimulatedCarrier {
+    now: Now,
+    seed: u64,
+    faults: Faults,
+    source: Box<dyn BehaviourSource>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ledger: Ledger,
+    queue: Pending,
+    /// Callbacks that were lost, until a look-up asks for them.
+    lost: HashMap<AttemptId, Vec<ReportedFact>>,
+    /// Calls ended by us before their time: what they would still have reported did not happen.
+    hung_up: HashSet<String>,
+    fired: Fired,
+    /// Entries from here on were never saved,
+    saved: usize,
+    /// and these earlier ones have changed since.
+    amended: HashSet<String>,
+}
+
+/// What of the books is to be saved.
+#[derive(Debug)]
+pub struct Changed {
+    pub entries: Vec<Entry>,
+    length: usize,
+    amended: HashSet<String>,
+}
+
+/// What is known about one request before the books are opened.
+struct Taken {
+    asked: Asked,
+    fault: PlacementFault,
+    played: Option<Played>,
+}
+
+impl SimulatedCarrier {
+    /// How long after an intent this carrier's look-up is conclusive; well beyond its latest accept.
+    pub const CONCLUSIVE_AFTER: TimeDelta = TimeDelta::seconds(120);
+
+    pub fn new(now: Now, seed: u64, source: impl BehaviourSource + 'static, faults: Faults) -> Self {
+        Self { now, seed, faults, source: Box::new(source), state: Mutex::default() }
+    }
+
+    /// Facts whose time has come, in the order of their delivery.
+    pub fn due(&self, now: Instant) -> Vec<ReportedFact> {
+        let mut state = self.state();
+        let mut due = Vec::new();
+        while let Some(fact) = state.queue.pop_due(now) {
+            let is_moot = !state.hung_up.is_empty()
+                && fact.key != HUNG_UP
+                && fact.provider_call_id.as_ref().is_some_and(|call| state.hung_up.contains(call));
+            if !is_moot {
+                due.push(fact);
+            }
+        }
+        due
+    }
+
+    /// When the next fact will be due.
+    pub fn next_at(&self) -> Option<Instant> {
+        self.state().queue.next_at()
+    }
+
+    /// Takes facts back that could not be recorded: they are due again at `now`.
+    pub fn deliver_again(&self, now: Instant, facts: Vec<ReportedFact>) {
+        let mut state = self.state();
+        for fact in facts {
+            state.queue.push(now, fact);
+        }
+    }
+
+    /// Runs `read` on the books.
+    pub fn with_ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
+        read(&self.state().ledger)
+    }
+
+    /// What changed in the books since [`SimulatedCarrier::saved`].
+    pub fn changed(&self) -> Changed {
+        let state = self.state();
+        let entries = state.ledger.entries();
+        let (old, new) = entries.split_at(state.saved.min(entries.len()));
+        let amended = old.iter().filter(|entry| state.amended.contains(&entry.call_id));
+        let amended = if state.amended.is_empty() { Vec::new() } else { amended.cloned().collect() };
+        let all = amended.into_iter().chain(new.iter().cloned()).collect();
+        Changed { entries: all, length: entries.len(), amended: state.amended.clone() }
+    }
+
+    /// These changes are on disk.
+    pub fn saved(&self, changed: &Changed) {
+        let mut state = self.state();
+        state.saved = changed.length;
+        // A call hung up again meanwhile would end no differently.
+        state.amended.retain(|call_id| !changed.amended.contains(call_id));
+    }
+
+    /// How often each fault has fired.
+    pub fn fired(&self) -> Fired {
+        self.state().fired.clone()
+    }
+
+    /// Goes on with the books of a process that died. Its open calls died with it: they are reported as failed now.
+    pub fn restore(&self, entries: Vec<Entry>) {
+        let now = (self.now)();
+        let mut state = self.state();
+        state.ledger = Ledger::reload(entries);
+        state.saved = state.ledger.entries().len();
+        let open: Vec<String> = state
+            .ledger
+            .entries()
+            .iter()
+            .filter(|entry| entry.accepted && entry.end.is_none_or(|end| end.at > now))
+            .map(|entry| entry.call_id.clone())
+            .collect();
+        for call_id in open {
+            state.cut_off(&call_id, now, EndStatus::Failed);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the books as they were after some whole entry: still good.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything that needs no lock: the draw, the fault, the whole conversation.
+    fn take(&self, request: &PlaceRequest, now: Instant) -> Taken {
+        let asked = Asked {
+            attempt_id: request.attempt_id,
+            enrollment_id: request.permit.enrollment_id(),
+            number: *request.permit.number(),
+            step: request.step.clone(),
+            visit: request.visit,
+            attempt: request.attempt,
+            callback_url: None,
+        };
+        self.take_with(asked, now, request.max_duration_s, |answerer| callee::converse(request, answerer))
+    }
+
+    fn take_with(
+        &self,
+        asked: Asked,
+        now: Instant,
+        max_duration_s: u32,
+        converse: impl FnOnce(Answerer) -> Conversation,
+    ) -> Taken {
+        let fault = self.faults.placement(self.seed, &asked.key(), now);
+        let played = fault.calls().then(|| {
+            let behaviour = self.source.of(&asked.key());
+            let starts_at = now + TimeDelta::seconds(i64::from(fault.delay_s()));
+            play(behaviour, starts_at, max_duration_s, converse)
+        });
+        Taken { asked, fault, played }
+    }
+
+    fn enter(&self, state: &mut State, taken: Taken, now: Instant) -> Placement {
+        let Taken { asked, fault, played } = taken;
+        if let Some(name) = fault.name() {
+            *state.fired.entry(name).or_default() += 1;
+        }
+        let entry = state.ledger.book(&asked, now, played.is_some());
+        entry.end = played.as_ref().map(|played| played.ending);
+        let call_id = entry.call_id.clone();
+        for (at, key, fact) in played.into_iter().flat_map(|played| played.facts) {
+            let fact = ReportedFact {
+                attempt_id: asked.attempt_id,
+                provider_call_id: Some(call_id.clone()),
+                key: key.to_owned(),
+                at,
+                fact,
+            };
+            self.send(state, &asked, fact);
+        }
+        match fault {
+            PlacementFault::None => Placement::Accepted { provider_call_id: call_id },
+            PlacementFault::Refuse => {
+                Placement::Refused { reason: "simulated rate limit".to_owned(), retry: true }
+            }
+            fault => Placement::Unknown { reason: format!("simulated {}", fault.name().unwrap_or_default()) },
+        }
+    }
+
+    fn send(&self, state: &mut State, asked: &Asked, fact: ReportedFact) {
+        let fault = self.faults.callback(self.seed, &asked.key(), &fact.key);
+        for name in fault.names {
+            *state.fired.entry(name).or_default() += 1;
+        }
+        if fault.lost {
+            state.lost.entry(asked.attempt_id).or_default().push(fact);
+            return;
+        }
+        let Some((last, earlier)) = fault.delays_s.split_last() else { return };
+        for delay_s in earlier {
+            state.queue.push(fact.at + TimeDelta::seconds(i64::from(*delay_s)), fact.clone());
+        }
+        state.queue.push(fact.at + TimeDelta::seconds(i64::from(*last)), fact);
+    }
+
+    fn place_all(&self, requests: &[PlaceRequest]) -> Vec<Placement> {
+        let now = (self.now)();
+        let taken: Vec<Option<Taken>> = requests
+            .iter()
+            .map(|request| (now <= request.send_by).then(|| self.take(request, now)))
+            .collect();
+        let mut state = self.state();
+        let place = |taken: Option<Taken>| match taken {
+            Some(taken) => self.enter(&mut state, taken, now),
+            None => Placement::NotSent { reason: "the permit had expired".to_owned() },
+        };
+        taken.into_iter().map(place).collect()
+    }
+
+    fn find(&self, attempt: AttemptId) -> LookUpResult {
+        let now = (self.now)();
+        let mut state = self.state();
+        let late = |entry: &Entry| match self.faults.placement(self.seed, &entry.key(), entry.asked_at) {
+            PlacementFault::LateAccept { by_s } => now < entry.asked_at + TimeDelta::seconds(i64::from(by_s)),
+            _ => false,
+        };
+        let found =
+            state.ledger.calls_of(attempt).find(|entry| !late(entry)).map(|entry| entry.call_id.clone());
+        let Some(provider_call_id) = found else { return LookUpResult::Absent };
+        for fact in state.lost.remove(&attempt).unwrap_or_default() {
+            state.queue.push(fact.at.max(now), fact);
+        }
+        LookUpResult::Found { provider_call_id }
+    }
+}
+
+/// Key of the fact that reports a call we ended ourselves.
+const HUNG_UP: &str = "hung-up";
+
+impl State {
+    /// Ends a call at `now`; what it would still have reported is withheld.
+    fn cut_off(&mut self, call_id: &str, now: Instant, status: EndStatus) {
+        let Some(entry) = self.ledger.by_call_id(call_id) else { return };
+        let is_over = entry.end.is_some_and(|end| end.at <= now);
+        if is_over || !entry.accepted {
+            return;
+        }
+        entry.end = Some(Ending { at: now, status, talk_s: 0, converted: false });
+        let fact = ReportedFact {
+            attempt_id: entry.attempt_id,
+            provider_call_id: Some(entry.call_id.clone()),
+            key: HUNG_UP.to_owned(),
+            at: now,
+            fact: Fact::Ended { status, talk_s: 0 },
+        };
+        self.lost.remove(&fact.attempt_id);
+        self.hung_up.insert(call_id.to_owned());
+        self.amended.insert(call_id.to_owned());
+        self.queue.push(now, fact);
+    }
+}
+
+impl std::fmt::Debug for SimulatedCarrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimulatedCarrier")
+            .field("seed", &self.seed)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+impl VirtualCarrier for SimulatedCarrier {
+    fn due(&self, now: Instant) -> Vec<ReportedFact> {
+        self.due(now)
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        self.next_at()
+    }
+}
+
+impl Provider for SimulatedCarrier {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            look_up: true,
+            conclusive_after: Self::CONCLUSIVE_AFTER,
+            follows_flow: true,
+            simulated: true,
+        }
+    }
+
+    fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
+        Box::pin(async move { self.place_all(&requests) })
+    }
+
+    fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {
+        Box::pin(async move { self.find(query.attempt_id) })
+    }
+
+    fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            let now = (self.now)();
+            self.state().cut_off(provider_call_id, now, EndStatus::Canceled);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,316 @@
+//! The simulated carrier as its own HTTP server: the routes, and what each placement fault looks like from outside.
+//!
+//! ```text
+//! POST /calls                 {calls: […]} → {answers: […]}   no idempotency, on purpose: the ledger tells
+//! GET  /calls?attempt=ID      what became of an attempt; brings lost callbacks again
+//! POST /calls/{id}/hang-up
+//! GET  /ledger                every entry   GET|POST /audit   sums; a body adds suppressions and zones
+//! GET  /clock · POST /clock   {"clock": "virtual", "at": …, "rate": 60}
+//! GET  /healthz
+//! ```
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use callwright_engine::domain::call::EndStatus;
+use callwright_engine::id::AttemptId;
+use callwright_engine::phone::number::PhoneNumber;
+use callwright_engine::time::zone::Zone;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::audit::{Audit, Evidence, SuppressedFrom};
+use super::behaviour::BehaviourSource;
+use super::book::Carrier;
+use super::clock::{CarrierClock, ClockSetting};
+use super::faults::{Faults, Fired, PlacementFault};
+use super::journal::Journal;
+use super::ledger::{Asked, Ending, Entry};
+use super::live_call::LiveCall;
+pub use super::outbox::Retries;
+use super::outbox::{Letter, Outbox};
+use crate::provider::http;
+use crate::provider::wire::{
+    CallAnswer, CallAnswers, CallBatch, CallRequest, Callback, CallbackEvent, FoundCall, FoundCalls,
+};
+
+/// How a carrier is set up.
+#[derive(Debug)]
+pub struct ServerOptions {
+    pub seed: u64,
+    pub source: Box<dyn BehaviourSource>,
+    pub faults: Faults,
+    pub clock: ClockSetting,
+    /// Signs callbacks.
+    pub secret: Vec<u8>,
+    /// Asked of callers as a bearer token, if set.
+    pub token: Option<String>,
+    /// File of the books; in memory only without one.
+    pub ledger: Option<PathBuf>,
+    pub retries: Retries,
+    /// How long a request hangs that is "not answered"; longer than the dialer waits.
+    pub hang: Duration,
+}
+
+impl ServerOptions {
+    /// In real time, without faults, books in memory.
+    pub fn new(source: impl BehaviourSource + 'static, secret: impl Into<Vec<u8>>) -> Self {
+        Self {
+            seed: 0,
+            source: Box::new(source),
+            faults: Faults::default(),
+            clock: ClockSetting::Real,
+            secret: secret.into(),
+            token: None,
+            ledger: None,
+            retries: Retries::default(),
+            hang: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Calls per request.
+const BATCH: usize = 1_000;
+const BODY_BYTES: usize = 2 * 1_024 * 1_024;
+
+/// A carrier ready to be served, and its clock and books for whoever hosts it.
+#[derive(Debug, Clone)]
+pub struct CarrierServer {
+    carrier: Arc<Carrier>,
+    token: Option<Arc<str>>,
+    hang: Duration,
+}
+
+/// Serves until `stop`. Calls in progress end with the process: their books say so at the next start.
+pub async fn serve(listener: TcpListener, options: ServerOptions, stop: CancellationToken) -> io::Result<()> {
+    let server = CarrierServer::open(options).await?;
+    axum::serve(listener, server.router()).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+impl CarrierServer {
+    /// Opens the books. Calls that were in progress when the last process died are booked, and reported, as failed.
+    pub async fn open(options: ServerOptions) -> io::Result<Self> {
+        let client = http::repeatable(Duration::from_secs(10)).map_err(io::Error::other)?;
+        let outbox = Outbox::new(client, options.secret, options.retries);
+        let kept = options.ledger.as_deref().map(Journal::open).transpose()?;
+        let clock = CarrierClock::new(options.clock);
+        let carrier = Carrier::new(clock, options.seed, options.faults, options.source, outbox, kept);
+        let dropped: Vec<Entry> = carrier.with_ledger(|ledger| ledger.open().cloned().collect());
+        let carrier = Arc::new(carrier);
+        for entry in dropped {
+            drop_call(&carrier, entry).await?;
+        }
+        Ok(Self { carrier, token: options.token.map(Arc::from), hang: options.hang })
+    }
+
+    pub fn set_clock(&self, setting: ClockSetting) {
+        self.carrier.clock.set(setting);
+    }
+
+    pub fn audit(&self, evidence: &Evidence) -> Audit {
+        self.carrier.with_ledger(|ledger| Audit::of(ledger, evidence))
+    }
+
+    pub fn fired(&self) -> Fired {
+        self.carrier.fired()
+    }
+
+    pub fn router(&self) -> Router {
+        let guard = axum::middleware::from_fn_with_state(self.clone(), authorise);
+        Router::new()
+            .route("/calls", post(place).get(look_up))
+            .route("/calls/{id}/hang-up", post(hang_up))
+            .route("/ledger", get(ledger))
+            .route("/audit", get(audit).post(audit_with))
+            .route("/clock", get(clock).post(set_clock))
+            .layer(DefaultBodyLimit::max(BODY_BYTES))
+            .layer(guard)
+            .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
+            .with_state(self.clone())
+    }
+}
+
+/// A call whose line died with the last process: booked as failed, and reported.
+async fn drop_call(carrier: &Arc<Carrier>, entry: Entry) -> io::Result<()> {
+    let ending = Ending { at: carrier.clock.now(), status: EndStatus::Failed, talk_s: 0, converted: false };
+    carrier.close(&entry.call_id, ending).await?;
+    let Some(url) = entry.callback_url else { return Ok(()) };
+    let event = CallbackEvent::Ended { status: ending.status, talk_s: 0 };
+    let callback = Callback { attempt_id: entry.attempt_id, call_id: entry.call_id, at: ending.at, event };
+    let (carrier, letter) = (carrier.clone(), Letter { url: url.to_string(), callback });
+    tokio::spawn(async move { carrier.outbox.tell(&letter).await });
+    Ok(())
+}
+
+async fn authorise(State(server): State<CarrierServer>, request: Request, next: Next) -> Response {
+    if let Some(token) = &server.token {
+        let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
+            return problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+        }
+    }
+    next.run(request).await
+}
+
+fn problem(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error": message }))).into_response()
+}
+
+/// The whole batch shares one HTTP answer, so it shares what goes wrong with that answer: the first call's fault decides.
+async fn place(State(server): State<CarrierServer>, Json(batch): Json<CallBatch>) -> Response {
+    if batch.calls.is_empty() || batch.calls.len() > BATCH {
+        return problem(StatusCode::BAD_REQUEST, "`calls` must hold 1 to 1000 calls");
+    }
+    let carrier = &server.carrier;
+    let now = carrier.clock.now();
+    let asked: Vec<Asked> = batch.calls.iter().map(asked).collect();
+    let faults: Vec<PlacementFault> =
+        asked.iter().map(|asked| carrier.faults.placement(carrier.seed, &asked.key(), now)).collect();
+    let shared = faults[0];
+    let answered = |fault: &PlacementFault| if shared.is_ambiguous() { shared } else { *fault };
+    let faults: Vec<PlacementFault> = faults.iter().map(answered).map(only_refusals(shared)).collect();
+    faults.iter().filter_map(|fault| fault.name()).for_each(|name| carrier.count(name));
+
+    let booked: Vec<(Asked, bool)> =
+        asked.into_iter().zip(faults.iter().map(|fault| fault.calls())).collect();
+    let entries = match carrier.book(&booked).await {
+        Ok(entries) => entries,
+        Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    };
+    let mut answers = Vec::with_capacity(entries.len());
+    for ((entry, (asked, _)), (call, fault)) in
+        entries.iter().zip(booked).zip(batch.calls.iter().zip(&faults))
+    {
+        if entry.accepted {
+            start(carrier, entry, asked, call, *fault);
+        }
+        answers.push(answer(entry, *fault));
+    }
+    match shared {
+        PlacementFault::ErrorBeforeAccept | PlacementFault::ErrorAfterAccept => {
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "simulated error")
+        }
+        shared if shared.is_ambiguous() => {
+            tokio::time::sleep(server.hang).await;
+            problem(StatusCode::GATEWAY_TIMEOUT, "simulated time-out")
+        }
+        _ => Json(CallAnswers { answers }).into_response(),
+    }
+}
+
+/// Within a batch whose answer gets through, a single call can be refused but not be in doubt.
+fn only_refusals(shared: PlacementFault) -> impl Fn(PlacementFault) -> PlacementFault {
+    move |fault| {
+        if shared.is_ambiguous() || fault == PlacementFault::Refuse { fault } else { PlacementFault::None }
+    }
+}
+
+fn asked(call: &CallRequest) -> Asked {
+    Asked {
+        attempt_id: call.attempt_id,
+        enrollment_id: call.enrollment_id,
+        number: call.to,
+        step: call.step.clone(),
+        visit: call.visit,
+        attempt: call.attempt,
+        callback_url: Some(Arc::from(call.callback_url.as_str())),
+    }
+}
+
+fn answer(entry: &Entry, fault: PlacementFault) -> CallAnswer {
+    if fault == PlacementFault::Refuse {
+        return CallAnswer::Refused { reason: "simulated rate limit".to_owned(), retry: true };
+    }
+    CallAnswer::Accepted { call_id: entry.call_id.clone() }
+}
+
+fn start(carrier: &Arc<Carrier>, entry: &Entry, asked: Asked, call: &CallRequest, fault: PlacementFault) {
+    let live = LiveCall {
+        carrier: carrier.clone(),
+        call_id: entry.call_id.clone(),
+        asked,
+        max_duration_s: call.max_duration_s,
+        starts_at: entry.asked_at + TimeDelta::seconds(i64::from(fault.delay_s())),
+    };
+    tokio::spawn(live.run());
+}
+
+#[derive(Debug, Deserialize)]
+struct LookUpQuery {
+    attempt: AttemptId,
+}
+
+async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUpQuery>) -> Json<FoundCalls> {
+    let carrier = server.carrier.clone();
+    for letter in carrier.take_lost(query.attempt) {
+        let carrier = carrier.clone();
+        tokio::spawn(async move { carrier.outbox.tell(&letter).await });
+    }
+    let found = |entry: Entry| FoundCall {
+        call_id: entry.call_id,
+        asked_at: entry.asked_at,
+        status: entry.end.map(|end| end.status),
+    };
+    Json(FoundCalls { calls: carrier.calls_of(query.attempt).into_iter().map(found).collect() })
+}
+
+async fn hang_up(State(server): State<CarrierServer>, Path(id): Path<String>) -> Response {
+    match server.carrier.hang_up(&id) {
+        Some(()) => Json(json!({ "status": "ok" })).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "no such call"),
+    }
+}
+
+async fn ledger(State(server): State<CarrierServer>) -> Json<Value> {
+    let audit = server.audit(&Evidence::default());
+    let entries = server.carrier.with_ledger(|ledger| ledger.entries().to_vec());
+    Json(json!({ "entries": entries, "audit": audit, "faultsFired": server.fired() }))
+}
+
+async fn audit(State(server): State<CarrierServer>) -> Json<Audit> {
+    Json(server.audit(&Evidence::default()))
+}
+
+/// Body of `POST /audit`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct AuditRequest {
+    pub suppressions: Vec<SuppressedFrom>,
+    /// Zones that an address settles, by number.
+    pub zones: HashMap<PhoneNumber, Vec<Zone>>,
+}
+
+async fn audit_with(State(server): State<CarrierServer>, Json(request): Json<AuditRequest>) -> Json<Audit> {
+    Json(server.audit(&Evidence { suppressions: request.suppressions, zones: request.zones }))
+}
+
+async fn clock(State(server): State<CarrierServer>) -> Json<Value> {
+    Json(json!({ "now": server.carrier.clock.now() }))
+}
+
+async fn set_clock(State(server): State<CarrierServer>, Json(setting): Json<ClockSetting>) -> Response {
+    if let ClockSetting::Virtual { rate, .. } = setting
+        && !(0.0..=1_000_000.0).contains(&rate)
+    {
+        return problem(StatusCode::BAD_REQUEST, "`rate` must be between 0 and 1000000");
+    }
+    server.set_clock(setting);
+    Json(json!({ "now": server.carrier.clock.now() })).into_response()
+}
+
+#[cfg(test)]
+mod tests;

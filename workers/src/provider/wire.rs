@@ -1,0 +1,166 @@
+//! The JSON spoken between the dialer and the stand-alone simulated carrier: requests, answers and callbacks.
+
+use callwright_engine::clock::Instant;
+use callwright_engine::domain::call::{AnsweredBy, EndStatus};
+use callwright_engine::flow::interpreter::{Expect, Input, Prompt, Turn};
+use callwright_engine::flow::session::Ended;
+use callwright_engine::id::{AttemptId, EnrollmentId};
+use callwright_engine::phone::number::PhoneNumber;
+use callwright_engine::provider::PlaceRequest;
+use serde::{Deserialize, Serialize};
+
+/// Body of `POST /calls`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallBatch {
+    pub calls: Vec<CallRequest>,
+}
+
+/// One call to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CallRequest {
+    pub attempt_id: AttemptId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollment_id: Option<EnrollmentId>,
+    pub to: PhoneNumber,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PhoneNumber>,
+    /// Where the carrier reports, and asks what to say.
+    pub callback_url: String,
+    pub step: String,
+    pub visit: u32,
+    /// Try of this visit, from 1.
+    #[serde(rename = "try")]
+    pub attempt: u32,
+    pub language: String,
+    pub max_duration_s: u32,
+}
+
+impl CallRequest {
+    pub fn of(request: &PlaceRequest, callback_url: &str) -> Self {
+        Self {
+            attempt_id: request.attempt_id,
+            enrollment_id: request.permit.enrollment_id(),
+            to: *request.permit.number(),
+            from: request.from,
+            callback_url: callback_url.to_owned(),
+            step: request.step.clone(),
+            visit: request.visit,
+            attempt: request.attempt,
+            language: request.language.clone(),
+            max_duration_s: request.max_duration_s,
+        }
+    }
+}
+
+/// Answer to `POST /calls`: one per call, in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallAnswers {
+    pub answers: Vec<CallAnswer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub enum CallAnswer {
+    Accepted { call_id: String },
+    Refused { reason: String, retry: bool },
+}
+
+/// Answer to `GET /calls?attempt=…`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundCalls {
+    pub calls: Vec<FoundCall>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundCall {
+    pub call_id: String,
+    pub asked_at: Instant,
+    /// `None` while the call goes on.
+    pub status: Option<EndStatus>,
+}
+
+/// What the carrier posts to the callback URL, signed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Callback {
+    pub attempt_id: AttemptId,
+    pub call_id: String,
+    /// Virtual or real time at the carrier when it happened.
+    pub at: Instant,
+    #[serde(flatten)]
+    pub event: CallbackEvent,
+}
+
+/// `answered` and `input` are questions: the answer to them is a [`TurnBody`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub enum CallbackEvent {
+    Ringing,
+    Answered { answered_by: AnsweredBy },
+    Input { input: Input },
+    Ended { status: EndStatus, talk_s: u32 },
+}
+
+impl CallbackEvent {
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Ringing => "ringing",
+            Self::Answered { .. } => "answered",
+            Self::Input { .. } => "input",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+/// What to say now and what to wait for; without `expect` the carrier hangs up afterwards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnBody {
+    pub prompts: Vec<Prompt>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
+    /// Set with the last words: the carrier books conversions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+impl From<Turn> for TurnBody {
+    fn from(turn: Turn) -> Self {
+        Self { prompts: turn.prompts, expect: turn.expect, ended: turn.session.conversation.ended }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_request_is_written_as_documented() {
+        let json = serde_json::json!({
+            "attemptId": "01890a5d-ac96-774b-bcce-b302099a8057",
+            "to": "+12125550143",
+            "callbackUrl": "http://127.0.0.1:8080/carrier/callback",
+            "step": "first", "visit": 1, "try": 2, "language": "en", "maxDurationS": 600,
+        });
+        let request: CallRequest = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(request).unwrap(), json);
+    }
+
+    #[test]
+    fn a_callback_carries_its_event_by_name() {
+        let callback = Callback {
+            attempt_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            call_id: "sim-1".to_owned(),
+            at: "2026-07-01T16:00:00Z".parse().unwrap(),
+            event: CallbackEvent::Ended { status: EndStatus::Busy, talk_s: 0 },
+        };
+        let json = serde_json::to_value(&callback).unwrap();
+        assert_eq!(
+            (&json["event"], &json["status"], &json["talkS"]),
+            (&"ended".into(), &"busy".into(), &0.into())
+        );
+        assert_eq!(serde_json::from_value::<Callback>(json).unwrap(), callback);
+    }
+}
