@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use callwright_engine::clock::Instant;
 use callwright_engine::decide::recurrence::{Recurrence, RecurrenceError};
+use callwright_engine::domain::priority::Priority;
+use callwright_engine::engine::TimeSource;
 use callwright_engine::id::{IdSource, JobId};
 use callwright_engine::store::jobs::{self, NewJob, schedules};
 use callwright_engine::store::{Db, StoreError};
 use callwright_engine::time::zone::Zone;
 use tokio_util::sync::CancellationToken;
 
-use crate::queue::{DueClock, Hints, Job};
+use crate::queue::{Hints, Job};
 
 /// Work that comes round: a name, when, and the job to enqueue.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Recurring {
             kind: self.kind,
             payload: self.payload.clone(),
             dedup_key: Some(format!("schedule:{}", self.name)),
-            priority: callwright_engine::domain::priority::Priority::Medium,
+            priority: Priority::Medium,
             run_at: now,
             max_attempts: self.max_attempts,
         }
@@ -68,7 +70,7 @@ pub struct Scheduler {
     pub db: Db,
     pub hints: Hints,
     pub ids: Arc<IdSource>,
-    pub due_clock: DueClock,
+    pub time: TimeSource,
     pub entries: Vec<Recurring>,
 }
 
@@ -92,7 +94,7 @@ impl Scheduler {
     /// Makes the entries known. One that is known keeps its next run, unless its expression or zone changed.
     pub async fn declare(&self) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let now = self.due_clock.now(&mut tx).await?;
+        let now = self.time.now(&mut tx).await?;
         for entry in &self.entries {
             let recurrence = &entry.recurrence;
             let Some(next) = recurrence.next_after(now) else {
@@ -108,7 +110,7 @@ impl Scheduler {
     /// Enqueues a job for each entry that is due and answers with their names.
     pub async fn tick(&self) -> Result<Vec<&'static str>, StoreError> {
         let mut tx = self.db.begin().await?;
-        let now = self.due_clock.now(&mut tx).await?;
+        let now = self.time.now(&mut tx).await?;
         let mut ran = Vec::new();
         let mut due_jobs = Vec::new();
         for row in schedules::due(&mut tx, now).await? {

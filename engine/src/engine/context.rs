@@ -24,7 +24,10 @@ pub(super) fn variables(walk: &Walk, campaign: Option<&Campaign>) -> Value {
         );
         all.insert("agent".to_owned(), json!({"name": campaign.agent_name, "number": campaign.agent_number}));
     }
-    Value::Object(all)
+    let mut variables = Value::Object(all);
+    // Owners that this enrollment does not have are there, empty: a text may ask for them with a default.
+    crate::definitions::context::complete(&mut variables);
+    variables
 }
 
 /// The same with the event that just happened.

@@ -63,9 +63,7 @@ impl Wants {
             (Expected::Webhook { .. }, _) => Input::WebhookAnswer(serde_json::Value::Null),
             (_, Self::Silent) => Input::Silence,
             (_, Self::WrongNumber) => said("sorry, wrong number"),
-            (Expected::Consent { .. }, Self::OptOut) | (Expected::Answer, Self::OptOut) => {
-                said("please stop calling me")
-            }
+            (Expected::Consent { .. } | Expected::Answer, Self::OptOut) => said("please stop calling me"),
             (Expected::Consent { .. }, _) => said("yes"),
             (Expected::Answer, Self::Agent) => said("I want to talk to a person"),
             (Expected::Answer, wish) => wish.choose(expect),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::context;
+use minijinja::value::Serde;
 use serde_json::Value;
 
 use super::session::Session;
@@ -40,7 +41,7 @@ impl<'a> Program<'a> {
             flows,
             scripts,
             root: flow,
-            variables: crate::definitions::context::value(variables),
+            variables: minijinja::Value::from(Serde(variables)),
             continues_unrecorded: continues.unwrap_or(false),
         }
     }
@@ -55,6 +56,6 @@ impl<'a> Program<'a> {
 
     /// Variables with what this call has learned.
     pub(super) fn context(&self, session: &Session) -> minijinja::Value {
-        context! { answers => minijinja::Value::from(minijinja::value::Serde(&session.answers)), ..self.variables.clone() }
+        context! { answers => minijinja::Value::from(Serde(&session.answers)), ..self.variables.clone() }
     }
 }

@@ -79,7 +79,7 @@ static PULL_FORWARD: &str = "UPDATE enrollments SET due_at = $1
 
 static PREVIOUS: Sql = Sql::new(
     "SELECT n.lead_id, n.cadence, n.entry_key, max(n.started_at) AS started_at,
-            max(CASE WHEN n.state = 'ended' THEN 0 ELSE 1 END) AS live
+            CAST(max(CASE WHEN n.state = 'ended' THEN 0 ELSE 1 END) AS BIGINT) AS live
      FROM {each} JOIN enrollments n ON n.lead_id = e.value->>0 AND n.cadence = e.value->>1 AND n.entry_key = e.value->>2
      GROUP BY n.lead_id, n.cadence, n.entry_key",
 );

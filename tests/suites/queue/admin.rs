@@ -1,5 +1,6 @@
 //! People's hands on the queue, monitoring's eyes, retention, and the clocks.
 
+use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_engine::store::jobs::admin::{self, Depth};
 use callwright_engine::store::jobs::{self, JobState, Outcome};
 use chrono::TimeDelta;
@@ -125,21 +126,11 @@ async fn the_virtual_clock_moves_due_times_and_not_leases(db: TestDb) {
     let read = async || db.in_tx(async |tx| jobs::read_clock(tx).await.unwrap()).await;
     let real = read().await;
     assert_eq!(real.now, real.real);
-    let mut tx = db.db.begin().await.unwrap();
-    let text = "INSERT INTO virtual_clock (id, virtual_at, real_at, rate) VALUES (1, $1, $2, 1000)";
-    let (virtual_at, real_at) = (noon().timestamp_micros(), real.real.timestamp_micros());
-    match &mut tx {
-        callwright_engine::store::Tx::Sqlite(tx) => {
-            sqlx::query(text).bind(virtual_at).bind(real_at).execute(&mut **tx).await.unwrap();
-        }
-        callwright_engine::store::Tx::Postgres(tx) => {
-            sqlx::query(text).bind(virtual_at).bind(real_at).execute(&mut **tx).await.unwrap();
-        }
-    }
-    tx.commit().await.unwrap();
+    let shared = VirtualClock { virtual_at: noon(), real_at: real.real, rate: 1000.0 };
+    db.in_tx(async |tx| clock::set_virtual_clock(tx, shared).await.unwrap()).await;
 
-    let clock = read().await;
-    let passed = clock.real - real.real;
-    let drift = (clock.now - noon()) - passed * 1000;
+    let both = read().await;
+    let passed = both.real - real.real;
+    let drift = (both.now - noon()) - passed * 1000;
     assert!(drift.abs() < TimeDelta::milliseconds(1), "{drift}");
 }

@@ -1,13 +1,12 @@
 //! Recurring work: each run once, whoever looks; missed runs made up for by one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use callwright_engine::clock::Instant;
+use callwright_engine::engine::{ManualClock, TimeSource};
 use callwright_engine::id::IdSource;
 use callwright_engine::store::jobs::schedules;
 use callwright_engine::time::zone::Zone;
-use callwright_workers::queue::{DueClock, Hints, Job};
+use callwright_workers::queue::{Hints, Job};
 use callwright_workers::schedule::{Recurring, Scheduler};
 use serde::{Deserialize, Serialize};
 
@@ -26,30 +25,25 @@ impl Job for Sweep {
     const KIND: &'static str = "probe";
 }
 
-/// Seconds after noon, shared by the schedulers of a test.
-type Hand = Arc<AtomicI64>;
-
-fn scheduler(db: &TestDb, hand: &Hand, expression: &str) -> Scheduler {
-    let hand = Arc::clone(hand);
-    let now = move || -> Instant { after(hand.load(Ordering::SeqCst)) };
+fn scheduler(db: &TestDb, clock: &Arc<ManualClock>, expression: &str) -> Scheduler {
     let zone = Zone::find("America/New_York").unwrap();
     Scheduler {
         db: db.db.clone(),
         hints: Hints::new(),
         ids: Arc::new(IdSource::seeded(rand::random())),
-        due_clock: DueClock::Process(Arc::new(now)),
+        time: TimeSource::Manual(Arc::clone(clock)),
         entries: vec![Recurring::new("sweep", expression, zone, &Sweep {}).unwrap()],
     }
 }
 
 async fn runs_once_for_all_processes_and_moves_to_the_next(db: TestDb) {
-    let hand = Hand::default();
-    let (one, two) = (scheduler(&db, &hand, "*/5 * * * *"), scheduler(&db, &hand, "*/5 * * * *"));
+    let clock = ManualClock::at(noon());
+    let (one, two) = (scheduler(&db, &clock, "*/5 * * * *"), scheduler(&db, &clock, "*/5 * * * *"));
     one.declare().await.unwrap();
     two.declare().await.unwrap();
     assert!(one.tick().await.unwrap().is_empty(), "nothing is due before five past");
 
-    hand.store(300, Ordering::SeqCst);
+    clock.advance_to(after(300));
     let (first, second) = tokio::join!(one.tick(), two.tick());
 
     assert_eq!([first.unwrap(), second.unwrap()].concat(), ["sweep"]);
@@ -59,25 +53,25 @@ async fn runs_once_for_all_processes_and_moves_to_the_next(db: TestDb) {
 }
 
 async fn missed_runs_are_made_up_for_by_one(db: TestDb) {
-    let hand = Hand::default();
-    let scheduler = scheduler(&db, &hand, "*/5 * * * *");
+    let clock = ManualClock::at(noon());
+    let scheduler = scheduler(&db, &clock, "*/5 * * * *");
     scheduler.declare().await.unwrap();
-    hand.store(3 * 3600 + 1, Ordering::SeqCst);
+    clock.advance_to(after(3 * 3600 + 1));
     assert_eq!(scheduler.tick().await.unwrap(), ["sweep"]);
     assert!(scheduler.tick().await.unwrap().is_empty());
     assert_eq!(db.claim(5, after(4 * 3600)).await.len(), 1);
 }
 
 async fn a_restart_keeps_the_next_run_and_a_new_expression_changes_it(db: TestDb) {
-    let hand = Hand::default();
-    scheduler(&db, &hand, "0 9 * * *").declare().await.unwrap();
+    let clock = ManualClock::at(noon());
+    scheduler(&db, &clock, "0 9 * * *").declare().await.unwrap();
     let next = async || db.in_tx(async |tx| schedules::all(tx).await.unwrap()).await[0].next_run_at;
     // Noon UTC is 07:00 in New York in winter.
     assert_eq!(next().await, after(2 * 3600));
-    hand.store(5 * 3600, Ordering::SeqCst);
-    scheduler(&db, &hand, "0 9 * * *").declare().await.unwrap();
+    clock.advance_to(after(5 * 3600));
+    scheduler(&db, &clock, "0 9 * * *").declare().await.unwrap();
     assert_eq!(next().await, after(2 * 3600), "still owed");
-    scheduler(&db, &hand, "0 18 * * *").declare().await.unwrap();
+    scheduler(&db, &clock, "0 18 * * *").declare().await.unwrap();
     assert_eq!(next().await, after(11 * 3600));
     assert!(next().await > noon());
 }

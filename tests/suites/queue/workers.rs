@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use callwright_engine::clock::Instant;
 use callwright_engine::id::JobId;
+use callwright_engine::store::Tx;
 use callwright_engine::store::jobs::admin::{self, JobView};
 use callwright_engine::store::jobs::{self, BackOff, JobState, NewJob, ReapPolicy};
 use callwright_workers::queue::{
@@ -34,6 +35,7 @@ on_both! {
     leases_are_renewed_while_handlers_run,
     a_handler_whose_job_was_taken_away_changes_nothing,
     a_handler_that_lost_its_lease_is_stopped,
+    an_outcome_is_kept_while_the_database_does_not_answer,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,6 +83,9 @@ impl Job for Hasty {
     }
 }
 
+/// Short, so that a test can outlast it; long enough for a loaded machine to renew it in time.
+const LEASE_KEPT: Duration = Duration::from_millis(1_200);
+
 type Answer = Pin<Box<dyn Future<Output = Result<Handled, JobError>> + Send>>;
 type Script = Arc<dyn Fn(u32, Run) -> Answer + Send + Sync>;
 
@@ -123,6 +128,17 @@ impl Process {
         assert_eq!(self.engine.held(), 0, "a stopped process holds nothing");
         self.engine
     }
+}
+
+/// Waits for what this process itself will do.
+async fn until(mut wanted: impl FnMut() -> bool) {
+    for _ in 0..4_000 {
+        if wanted() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it never came about");
 }
 
 impl TestDb {
@@ -168,7 +184,7 @@ impl TestDb {
 
 async fn a_hint_starts_a_job_and_its_end_is_written(db: TestDb) {
     let mut config = QueueConfig::new("hinted");
-    config.poll = Duration::from_secs(3600);
+    config.poll = Duration::from_hours(1);
     let engine = Engine::start(db.db.clone(), Hints::new(), config);
     let workers = Workers::new(Arc::clone(&engine)).register((), async |_: Probe, (), _| Ok(Handled::Done));
     let stop = CancellationToken::new();
@@ -273,9 +289,7 @@ async fn a_graceful_stop_finishes_what_runs_and_hands_back_the_rest(db: TestDb) 
         })
     };
     let process = Process::start(&db, handler);
-    while running.load(Ordering::SeqCst) < 2 || process.engine.held() < 8 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| running.load(Ordering::SeqCst) == 2 && process.engine.held() == 8).await;
     process.stop.cancel();
     gate.notify_one();
     gate.notify_one();
@@ -321,10 +335,10 @@ async fn leases_are_renewed_while_handlers_run(db: TestDb) {
             }
         })
     };
-    let process = Process::with(&db, handler, Duration::from_millis(600), Duration::from_secs(10));
+    let process = Process::with(&db, handler, LEASE_KEPT, Duration::from_secs(10));
     db.wait_for(id, JobState::Running).await;
     // Longer than a lease, in steps: what is watched is the row, not the clock.
-    let end = std::time::Instant::now() + Duration::from_millis(900);
+    let end = std::time::Instant::now() + LEASE_KEPT * 3 / 2;
     while std::time::Instant::now() < end {
         assert_eq!(db.find(id).await.state, JobState::Running);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -367,26 +381,60 @@ async fn a_handler_that_lost_its_lease_is_stopped(db: TestDb) {
         }
     }
     let id = db.add(&Probe { n: 1 }).await;
-    let stopped = Arc::new(AtomicUsize::new(0));
+    let (started, stopped) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
     let handler = {
-        let stopped = Arc::clone(&stopped);
+        let (started, stopped) = (Arc::clone(&started), Arc::clone(&stopped));
         script(move |_, _| {
-            let flag = Flag(Arc::clone(&stopped));
+            let (started, flag) = (Arc::clone(&started), Flag(Arc::clone(&stopped)));
             async move {
                 let _flag = flag;
+                started.notify_one();
                 std::future::pending().await
             }
         })
     };
-    let process = Process::with(&db, handler, Duration::from_millis(300), Duration::from_secs(10));
-    db.wait_for(id, JobState::Running).await;
+    let process = Process::with(&db, handler, Duration::from_secs(1), Duration::from_secs(10));
+    // Claimed is not started: a handler that had not begun would never be called.
+    started.notified().await;
     db.reap_all().await;
-    while stopped.load(Ordering::SeqCst) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| stopped.load(Ordering::SeqCst) == 1).await;
     let engine = process.stop().await;
     assert_eq!(engine.counters().fenced, 1);
     let job = db.find(id).await;
     assert_eq!((job.state, job.deaths), (JobState::Pending, 1));
     assert!(db.in_tx(async |tx| admin::failed(tx, None, None, 1).await.unwrap()).await.is_empty());
+}
+
+async fn an_outcome_is_kept_while_the_database_does_not_answer(db: TestDb) {
+    let id = db.add(&Careful { n: 1 }).await;
+    let (started, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (started, gate) = (Arc::clone(&started), Arc::clone(&gate));
+        script(move |_, _| {
+            let (started, gate) = (Arc::clone(&started), Arc::clone(&gate));
+            async move {
+                started.notify_one();
+                gate.notified().await;
+                Ok(Handled::Done)
+            }
+        })
+    };
+    let process = Process::with(&db, handler, LEASE_KEPT, Duration::from_secs(10));
+    started.notified().await;
+
+    // On SQLite the transaction alone keeps every other writer waiting.
+    let mut blocking = db.db.begin().await.unwrap();
+    if let Tx::Postgres(tx) = &mut blocking {
+        sqlx::query("LOCK TABLE jobs IN EXCLUSIVE MODE").execute(&mut **tx).await.unwrap();
+    }
+    gate.notify_one();
+    let end = std::time::Instant::now() + LEASE_KEPT * 3 / 2;
+    until(|| std::time::Instant::now() > end).await;
+    assert_eq!(process.engine.held(), 1, "not written, not forgotten");
+    blocking.rollback().await.unwrap();
+
+    let job = db.wait_for(id, JobState::Done).await;
+    assert_eq!((job.deaths, job.attempts), (0, 0));
+    let counters = process.stop().await.counters();
+    assert_eq!((counters.claimed, counters.done, counters.fenced), (1, 1, 0));
 }

@@ -1,12 +1,9 @@
 //! Settings of a process's queue engine.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_engine::clock::Instant;
-use callwright_engine::store::jobs::{BackOff, read_clock};
-use callwright_engine::store::{StoreError, Tx};
+use callwright_engine::engine::TimeSource;
+use callwright_engine::store::jobs::BackOff;
 use chrono::TimeDelta;
 
 /// Settings that all kinds of one process share.
@@ -22,7 +19,8 @@ pub struct QueueConfig {
     pub quarantine_after: u32,
     /// Pause after a death.
     pub death_back_off: BackOff,
-    pub due_clock: DueClock,
+    /// Says what is due. Leases follow the database's real clock whatever this is.
+    pub time: TimeSource,
 }
 
 impl QueueConfig {
@@ -33,41 +31,13 @@ impl QueueConfig {
             poll: Duration::from_millis(500),
             quarantine_after: 3,
             death_back_off: BackOff::new(TimeDelta::seconds(1), TimeDelta::minutes(10)),
-            due_clock: DueClock::Database,
+            time: TimeSource::Database,
         }
     }
 
     /// The longest that a transaction of the queue may take: losing one must leave time to renew leases.
     pub(super) fn patience(&self) -> Duration {
         self.lease / 4
-    }
-}
-
-/// Which clock says what is due. Leases follow the database's real clock whatever this is.
-#[derive(Clone)]
-pub enum DueClock {
-    /// The database's clock, or the virtual one stored there.
-    Database,
-    /// A clock in this process, moved by a test.
-    Process(Arc<dyn Fn() -> Instant + Send + Sync>),
-}
-
-impl DueClock {
-    /// The present as far as due times are concerned; read it once per transaction.
-    pub async fn now(&self, tx: &mut Tx) -> Result<Instant, StoreError> {
-        match self {
-            Self::Database => Ok(read_clock(tx).await?.now),
-            Self::Process(now) => Ok(now()),
-        }
-    }
-}
-
-impl fmt::Debug for DueClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Database => "Database",
-            Self::Process(_) => "Process",
-        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use callwright_engine::engine::TimeSource;
 use callwright_engine::store::jobs::{self, Clock, Finish, Outcome};
 use callwright_engine::store::{Db, StoreError, Tx};
 use tokio::sync::mpsc;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::config::{DueClock, QueueConfig};
+use super::config::QueueConfig;
 use super::held::Held;
 use super::hints::Hints;
 use super::{completer, heartbeat, reaper, watchdog};
@@ -150,9 +151,9 @@ impl Shared {
     /// Reads the clocks: due times by the configured one, leases by the database's real one.
     pub async fn clock(&self, tx: &mut Tx) -> Result<Clock, StoreError> {
         let clock = jobs::read_clock(tx).await?;
-        Ok(match &self.config.due_clock {
-            DueClock::Database => clock,
-            DueClock::Process(now) => Clock { now: now(), ..clock },
+        Ok(match &self.config.time {
+            TimeSource::Database => clock,
+            TimeSource::Manual(manual) => Clock { now: manual.now(), ..clock },
         })
     }
 

@@ -23,7 +23,7 @@ mod reaper;
 mod watchdog;
 mod workers;
 
-pub use config::{DueClock, QueueConfig};
+pub use config::QueueConfig;
 pub use engine::{Counters, Engine};
 pub use hints::Hints;
 pub use job::{Handled, Job, JobConfig, JobError, OnLostLease, Run};

@@ -159,7 +159,7 @@ impl<'a> Context<'a> {
     }
 
     fn value(&self) -> &minijinja::Value {
-        self.made.get_or_init(|| crate::definitions::context::value(&(self.make)()))
+        self.made.get_or_init(|| minijinja::Value::from(minijinja::value::Serde((self.make)())))
     }
 
     /// Does the condition hold? No condition always does.

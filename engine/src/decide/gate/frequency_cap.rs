@@ -26,12 +26,11 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
     let mut binding: Option<(Instant, Reason, u32, TimeDelta)> = None;
     for (reason, calls, length) in own.into_iter().flatten().chain(legal) {
         match used_up(moment, calls, length) {
-            Use::Free => {}
             Use::Never => return GateReport::stop(Gate::FrequencyCap, reason),
             Use::Until(until) if binding.is_none_or(|(known, ..)| until > known) => {
                 binding = Some((until, reason, calls, length));
             }
-            Use::Until(_) => {}
+            Use::Until(_) | Use::Free => {}
         }
     }
     match binding {

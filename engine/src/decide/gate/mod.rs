@@ -119,12 +119,11 @@ fn first_common(look: &Look<'_>, gates: &[Check], mut at: Instant) -> Result<Ins
         for check in gates {
             let report = check(&moment);
             match report.answer {
-                Answer::Pass { .. } => {}
                 Answer::Stop => return Err((report.gate, report.reason)),
                 Answer::Defer { until } if latest.is_none_or(|(known, _)| until > known) => {
                     latest = Some((until, report.gate));
                 }
-                Answer::Defer { .. } => {}
+                Answer::Defer { .. } | Answer::Pass { .. } => {}
             }
         }
         let Some((until, gate)) = latest else { return Ok(at) };

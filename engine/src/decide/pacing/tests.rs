@@ -39,7 +39,7 @@ fn per_second(rate: f64) -> Pacing {
 
 /// Claims with endless work for `length`, waking when told to and not before `wake`; answers all intents.
 fn run(limits: &Pacing, shared: &Pacing, length: TimeDelta, wakes: &[u32]) -> Vec<Instant> {
-    let waiting: Vec<Waiting> = [calls(1, 500, Priority::Medium), calls(2, 500, Priority::Low)].concat();
+    let waiting: Vec<Waiting> = [calls(1, 60, Priority::Medium), calls(2, 60, Priority::Low)].concat();
     let mut now = start();
     let mut all: [Vec<Instant>; 2] = Default::default();
     let mut delays = wakes.iter().cycle();

@@ -46,7 +46,7 @@ struct Row {
 }
 
 static MATCH: Sql = Sql::new(
-    "SELECT CAST(e.value->>0 AS BIGINT) AS at, 0 AS kind, l.id, l.external_id IS NOT NULL AS has_external_id
+    "SELECT CAST(e.value->>0 AS BIGINT) AS at, 0 AS kind, l.id AS id, l.external_id IS NOT NULL AS has_external_id
      FROM {each} JOIN leads l ON l.external_id = e.value->>1
      UNION ALL
      SELECT CAST(e.value->>0 AS BIGINT), 1, l.id, l.external_id IS NOT NULL FROM {each} JOIN leads l ON l.email = e.value->>2
