@@ -70,8 +70,11 @@ fn folders(paths: &[PathBuf]) -> anyhow::Result<(PathBuf, PathBuf)> {
 
 fn human(library: &Library, problems: &[Diagnostic]) {
     if problems.is_empty() {
-        let counts = (library.flows().count(), library.scripts().count(), library.cadences().count());
-        output::print(&format!("{} flows, {} scripts and {} cadences are fine", counts.0, counts.1, counts.2));
+        let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+        let flows = count(library.flows().count(), "flow");
+        let scripts = count(library.scripts().count(), "script");
+        let cadences = count(library.cadences().count(), "cadence");
+        output::print(&format!("{flows}, {scripts} and {cadences}: no problems"));
     } else {
         output::print_raw(&render::terminal(problems, library.sources(), output::colour()));
     }

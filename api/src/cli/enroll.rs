@@ -36,7 +36,7 @@ pub struct EnrollArgs {
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     start: Option<Moment>,
     /// What the words may use, as JSON.
-    #[arg(long, default_value = "{}")]
+    #[arg(long, default_value = "{}", value_parser = super::json_object)]
     variables: Value,
     /// Separates enrollments of one lead in one cadence, by offer or cart.
     #[arg(long, default_value = "")]

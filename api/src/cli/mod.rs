@@ -26,6 +26,7 @@ mod worker;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 /// A durable outbound dialer: call flows and cadences as YAML, an engine that never calls twice, at night, or after a stop.
@@ -106,6 +107,12 @@ fn log_to_stderr(format: LogFormat, serves: bool) {
         LogFormat::Human => lines.init(),
         LogFormat::Json => lines.json().init(),
     }
+}
+
+/// Reads an argument that is a JSON object. (`Value` alone would take any text for a JSON string.)
+fn json_object(text: &str) -> Result<Value, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+    if value.is_object() { Ok(value) } else { Err("must be a JSON object, such as {\"offer\": {\"percent\": 10}}".to_owned()) }
 }
 
 impl Command {

@@ -26,7 +26,7 @@ pub struct RenderArgs {
     #[arg(long)]
     language: Option<String>,
     /// Further variables, as JSON: `offer`, `product`, …
-    #[arg(long, default_value = "{}")]
+    #[arg(long, default_value = "{}", value_parser = super::json_object)]
     variables: Value,
     #[command(flatten)]
     definitions: DefinitionsArgs,

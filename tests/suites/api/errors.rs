@@ -20,7 +20,7 @@ async fn a_misspelt_field_is_pointed_at_with_a_suggestion() {
 #[tokio::test]
 async fn all_wrong_fields_of_a_lead_are_named_at_once() {
     let desk = Desk::open().await;
-    let body = json!({"email": "nonsense", "segment": "giants", "timezone": "Mars/Base", "preferredContactTime": "whenever", "score": 130});
+    let body = json!({"email": "nonsense", "segment": "giants", "timezone": "Mars/Base", "preferredContactTime": "half past soon", "score": 130});
     let reply = desk.post("/api/v1/crm/leads", body).await;
     let mut pointers = reply.pointers();
     pointers.sort_unstable();

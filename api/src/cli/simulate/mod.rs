@@ -38,7 +38,7 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// What the trigger hands in, as JSON.
-    #[arg(long, default_value = "{}", conflicts_with = "replay")]
+    #[arg(long, default_value = "{}", value_parser = super::json_object, conflicts_with = "replay")]
     variables: serde_json::Value,
     /// How callees behave: a JSON file of weights (answer, noAnswer, busy, voicemail, failed, accept, decline, optOut, …).
     #[arg(long, value_name = "FILE.json", conflicts_with = "replay")]
