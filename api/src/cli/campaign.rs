@@ -18,7 +18,9 @@ use crate::http::families::crm::campaign_body::{CampaignBody, CampaignInput, bla
 
 /// Creates, shows, pauses and resumes campaigns.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright campaign create new-lead --name \"Spring outreach\" --company \"Acme\" --zone America/New_York \\\n      --days mon-fri --between 09:00-18:00 --max-per-day 500 --caller-id +12125550123 \\\n      --consent-form express_written --ai-voice --attested-by \"Dana Reed\" --statement \"Web form v3, box ticked\"\n  callwright campaign pause new-lead\n\nA campaign whose key is a cadence's name is the one that cadence calls for.")]
+#[command(
+    after_help = "Examples:\n  callwright campaign create new-lead --name \"Spring outreach\" --company \"Acme\" --zone America/New_York \\\n      --days mon-fri --between 09:00-18:00 --max-per-day 500 --caller-id +12125550123 \\\n      --consent-form express_written --ai-voice --attested-by \"Dana Reed\" --statement \"Web form v3, box ticked\"\n  callwright campaign pause new-lead\n\nA campaign whose key is a cadence's name is the one that cadence calls for."
+)]
 pub struct CampaignArgs {
     #[command(subcommand)]
     command: CampaignCommand,
@@ -131,7 +133,9 @@ pub async fn run(args: CampaignArgs, global: &Global) -> anyhow::Result<ExitCode
             output::print_json(&CampaignBody::from(found(&engine, &campaign).await?))?;
         }
         CampaignCommand::Pause { campaign } => set_status(&engine, &campaign, CampaignStatus::Paused).await?,
-        CampaignCommand::Resume { campaign } => set_status(&engine, &campaign, CampaignStatus::Active).await?,
+        CampaignCommand::Resume { campaign } => {
+            set_status(&engine, &campaign, CampaignStatus::Active).await?
+        }
         CampaignCommand::End { campaign } => set_status(&engine, &campaign, CampaignStatus::Ended).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -255,7 +259,9 @@ async fn found(engine: &Engine, named: &str) -> anyhow::Result<Campaign> {
         None => None,
     };
     tx.rollback().await?;
-    campaign.ok_or_else(|| anyhow::anyhow!("campaign `{named}` does not exist; `callwright campaign list` shows them"))
+    campaign.ok_or_else(|| {
+        anyhow::anyhow!("campaign `{named}` does not exist; `callwright campaign list` shows them")
+    })
 }
 
 async fn set_status(engine: &Engine, named: &str, status: CampaignStatus) -> anyhow::Result<()> {

@@ -17,7 +17,9 @@ use crate::http::moment::Moment;
 
 /// Runs the simulated carrier as a server: it takes calls over HTTP, plays the callees and reports by signed callbacks.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright carrier --port 4010 --ledger carrier.jsonl\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright serve --dev --carrier http://127.0.0.1:4010\n  curl http://127.0.0.1:4010/audit")]
+#[command(
+    after_help = "Examples:\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright carrier --port 4010 --ledger carrier.jsonl\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright serve --dev --carrier http://127.0.0.1:4010\n  curl http://127.0.0.1:4010/audit"
+)]
 pub struct CarrierArgs {
     #[arg(long, default_value = "127.0.0.1")]
     host: String,

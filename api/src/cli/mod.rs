@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each with an example in its help. Exit codes: 0 done, 1 failed or problems
 //! found, 2 wrong usage.
 
+mod bench;
 mod campaign;
 mod carrier;
 mod check;
@@ -43,7 +44,13 @@ struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// `sqlite:PATH` or `postgres://USER@HOST/NAME`.
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite:callwright.db")]
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "sqlite:callwright.db"
+    )]
     pub database_url: String,
     /// How log lines on standard error look. What is logged: RUST_LOG, such as `info` or `callwright_engine=debug`.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
@@ -64,6 +71,7 @@ enum Command {
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
+    Bench(bench::BenchArgs),
     Serve(serve::ServeArgs),
     Worker(worker::WorkerArgs),
     Carrier(carrier::CarrierArgs),
@@ -112,7 +120,11 @@ fn log_to_stderr(format: LogFormat, serves: bool) {
 /// Reads an argument that is a JSON object. (`Value` alone would take any text for a JSON string.)
 fn json_object(text: &str) -> Result<Value, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
-    if value.is_object() { Ok(value) } else { Err("must be a JSON object, such as {\"offer\": {\"percent\": 10}}".to_owned()) }
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err("must be a JSON object, such as {\"offer\": {\"percent\": 10}}".to_owned())
+    }
 }
 
 impl Command {
@@ -128,6 +140,7 @@ impl Command {
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,
             Self::Carrier(args) => carrier::run(args).await,

@@ -19,7 +19,9 @@ use crate::http::{Access, App, router};
 
 /// Serves the API and dials, in one process.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME")]
+#[command(
+    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME"
+)]
 pub struct ServeArgs {
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
@@ -105,10 +107,16 @@ async fn start(
 /// The first lines of the log: where, on which clock, and how to get in.
 async fn greet(args: &ServeArgs, engine: &Engine, address: &str) -> anyhow::Result<()> {
     let cadences = engine.library.current().cadences().count();
-    tracing::info!("serving on http://{address}, {cadences} cadences loaded; the API is described at /openapi.json");
+    tracing::info!(
+        "serving on http://{address}, {cadences} cadences loaded; the API is described at /openapi.json"
+    );
     if let Some(clock) = virtual_clock(engine).await? {
         let now = engine.now().await?;
-        tracing::warn!("on a virtual clock: {} at {} times real time", now.format("%Y-%m-%d %H:%M UTC"), clock.rate);
+        tracing::warn!(
+            "on a virtual clock: {} at {} times real time",
+            now.format("%Y-%m-%d %H:%M UTC"),
+            clock.rate
+        );
     }
     if args.dev {
         tracing::warn!("--dev: requests need no key");
@@ -118,7 +126,9 @@ async fn greet(args: &ServeArgs, engine: &Engine, address: &str) -> anyhow::Resu
     let has_key = api_key::list(&mut tx).await?.iter().any(|key| key.revoked_at.is_none());
     tx.rollback().await?;
     if !has_key {
-        tracing::warn!("no API key exists yet, so every request will be refused; make one: callwright key create NAME");
+        tracing::warn!(
+            "no API key exists yet, so every request will be refused; make one: callwright key create NAME"
+        );
     }
     Ok(())
 }

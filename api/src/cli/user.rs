@@ -15,7 +15,9 @@ use super::{Global, key, session};
 
 /// Creates and lists users.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright user create dana@example.com --name \"Dana Reed\" --role manager\n  callwright user create dana@example.com --name \"Dana Reed\" --password-stdin < secret.txt")]
+#[command(
+    after_help = "Examples:\n  callwright user create dana@example.com --name \"Dana Reed\" --role manager\n  callwright user create dana@example.com --name \"Dana Reed\" --password-stdin < secret.txt"
+)]
 pub struct UserArgs {
     #[command(subcommand)]
     command: UserCommand,

@@ -15,7 +15,9 @@ use super::output::Format;
 
 /// Runs a cadence for many leads over virtual weeks in seconds, with the engine's own code; only clock and carrier differ.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate --replay campaign.csv --format json")]
+#[command(
+    after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate --replay campaign.csv --format json"
+)]
 pub struct SimulateArgs {
     /// The cadence to run.
     #[arg(required_unless_present = "replay", conflicts_with = "replay")]
