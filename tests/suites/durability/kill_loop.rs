@@ -20,9 +20,10 @@ const SEED: u64 = 20_260_701;
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_no_enrollment_and_repeat_no_call() -> anyhow::Result<()> {
     let kills = std::env::var("CALLWRIGHT_KILLS").map_or(Ok(20), |text| text.parse::<u32>())?;
-    let world = World::new()?;
+    let mut world = World::new()?;
     let mut serve = world.serve().await?;
     let carrier = world.carrier().await?;
+    world.set_up()?;
     world.enroll_all()?;
     let mut books = Books::open(&world).await?;
     let enrolled = books.unfinished().await?;
