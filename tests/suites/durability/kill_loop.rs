@@ -16,7 +16,7 @@ const LIVES_MS: std::ops::Range<u64> = 50..900;
 /// How long an aimed kill waits for its moment; then it comes anyway.
 const AIMS_FOR: Duration = Duration::from_secs(2);
 /// After the last kill everything must be over within this time.
-const FINISHES_WITHIN: Duration = Duration::from_secs(60);
+const FINISHES_WITHIN: Duration = Duration::from_mins(1);
 const SEED: u64 = 20_260_701;
 
 /// Twenty kills at random moments (`CALLWRIGHT_KILLS`: as many), and half as many aimed at the worst one.
