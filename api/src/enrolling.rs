@@ -16,6 +16,9 @@ pub async fn campaign_for(tx: &mut Tx, cadence: &str) -> Result<Result<CampaignI
         [] => Err(format!(
             "there is no active campaign to call for; make one with `callwright campaign create {cadence} …`"
         )),
-        [..] => Err("several campaigns are active; name one with `campaignId` (on the command line: --campaign)".to_owned()),
+        [..] => {
+            Err("several campaigns are active; name one with `campaignId` (on the command line: --campaign)"
+                .to_owned())
+        }
     })
 }

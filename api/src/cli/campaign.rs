@@ -18,7 +18,9 @@ use crate::http::families::crm::campaign_body::{CampaignBody, CampaignInput, bla
 
 /// Creates, shows, pauses and resumes campaigns.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright campaign create new-lead --name \"Spring outreach\" --company \"Acme\" --zone America/New_York \\\n      --days mon-fri --between 09:00-18:00 --max-per-day 500 --caller-id +12125550123 \\\n      --consent-form express_written --ai-voice --attested-by \"Dana Reed\" --statement \"Web form v3, box ticked\"\n  callwright campaign pause new-lead\n\nA campaign whose key is a cadence's name is the one that cadence calls for.")]
+#[command(
+    after_help = "Examples:\n  callwright campaign create new-lead --name \"Spring outreach\" --company \"Acme\" --zone America/New_York \\\n      --days mon-fri --between 09:00-18:00 --max-per-day 500 --caller-id +12125550123 \\\n      --consent-form express_written --ai-voice --attested-by \"Dana Reed\" --statement \"Web form v3, box ticked\"\n  callwright campaign pause new-lead\n\nA campaign whose key is a cadence's name is the one that cadence calls for."
+)]
 pub struct CampaignArgs {
     #[command(subcommand)]
     command: CampaignCommand,
@@ -33,6 +35,7 @@ enum CampaignCommand {
         /// draft, active, paused or ended.
         #[arg(long, value_parser = status)]
         status: Option<CampaignStatus>,
+        /// How the result is written.
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
@@ -42,17 +45,27 @@ enum CampaignCommand {
         campaign: String,
     },
     /// Stops new calls within a second; calls in progress finish.
-    Pause { campaign: String },
+    Pause {
+        /// Its key or id.
+        campaign: String,
+    },
     /// Lets calls go out again.
-    Resume { campaign: String },
+    Resume {
+        /// Its key or id.
+        campaign: String,
+    },
     /// Ends a campaign for good.
-    End { campaign: String },
+    End {
+        /// Its key or id.
+        campaign: String,
+    },
 }
 
 #[derive(Debug, Args)]
 struct CreateArgs {
     /// Your own name for it, such as `campaign_new_lead`; a cadence's name makes it that cadence's campaign.
     key: String,
+    /// For people; the key, when left out.
     #[arg(long)]
     name: Option<String>,
     /// The company that calls; `{{ campaign.company }}` in scripts.
@@ -79,14 +92,19 @@ struct CreateArgs {
     /// Do not call on holidays.
     #[arg(long)]
     skip_holidays: bool,
+    /// First day of calling, in the campaign's zone.
     #[arg(long, value_name = "DATE")]
     starts_on: Option<NaiveDate>,
+    /// Last day of calling.
     #[arg(long, value_name = "DATE")]
     ends_on: Option<NaiveDate>,
+    /// Calls in any second at most; fractions allowed.
     #[arg(long)]
     calls_per_second: Option<f64>,
+    /// Calls at a time at most.
     #[arg(long)]
     max_concurrent: Option<u32>,
+    /// Calls a day at most.
     #[arg(long)]
     max_per_day: Option<u32>,
     /// Seconds between two calls; fractions allowed.
@@ -131,7 +149,9 @@ pub async fn run(args: CampaignArgs, global: &Global) -> anyhow::Result<ExitCode
             output::print_json(&CampaignBody::from(found(&engine, &campaign).await?))?;
         }
         CampaignCommand::Pause { campaign } => set_status(&engine, &campaign, CampaignStatus::Paused).await?,
-        CampaignCommand::Resume { campaign } => set_status(&engine, &campaign, CampaignStatus::Active).await?,
+        CampaignCommand::Resume { campaign } => {
+            set_status(&engine, &campaign, CampaignStatus::Active).await?
+        }
         CampaignCommand::End { campaign } => set_status(&engine, &campaign, CampaignStatus::Ended).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -255,7 +275,9 @@ async fn found(engine: &Engine, named: &str) -> anyhow::Result<Campaign> {
         None => None,
     };
     tx.rollback().await?;
-    campaign.ok_or_else(|| anyhow::anyhow!("campaign `{named}` does not exist; `callwright campaign list` shows them"))
+    campaign.ok_or_else(|| {
+        anyhow::anyhow!("campaign `{named}` does not exist; `callwright campaign list` shows them")
+    })
 }
 
 async fn set_status(engine: &Engine, named: &str, status: CampaignStatus) -> anyhow::Result<()> {

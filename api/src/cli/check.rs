@@ -12,11 +12,14 @@ use super::output;
 
 /// Checks flows, scripts and cadences, and reports all problems at once.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright check\n  callwright check my-outreach\n  callwright check flows cadences --format github\n\nExit code 1 when there is an error.")]
+#[command(
+    after_help = "Examples:\n  callwright check\n  callwright check my-outreach\n  callwright check flows cadences --format github\n\nExit code 1 when there is an error."
+)]
 pub struct CheckArgs {
     /// A folder with `flows/` and `cadences/`, or those folders themselves; this folder when left out.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// How problems are written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Warnings fail the check too.
@@ -58,11 +61,16 @@ fn folders(paths: &[PathBuf]) -> anyhow::Result<(PathBuf, PathBuf)> {
                 flows = Some(path.join("flows"));
                 cadences = Some(path.join("cadences"));
             }
-            () => anyhow::bail!("{} holds neither `flows/` nor `cadences/`; `callwright init` makes them", path.display()),
+            () => anyhow::bail!(
+                "{} holds neither `flows/` nor `cadences/`; `callwright init` makes them",
+                path.display()
+            ),
         }
     }
     // One of the two alone is checked against its neighbour.
-    let beside = |known: &Option<PathBuf>, name: &str| known.as_deref().and_then(Path::parent).map(|parent| parent.join(name));
+    let beside = |known: &Option<PathBuf>, name: &str| {
+        known.as_deref().and_then(Path::parent).map(|parent| parent.join(name))
+    };
     let flows_found = flows.clone().or_else(|| beside(&cadences, "flows"));
     let cadences_found = cadences.or_else(|| beside(&flows, "cadences"));
     flows_found.zip(cadences_found).ok_or_else(|| anyhow::anyhow!("name the folders `flows` and `cadences`"))
@@ -70,7 +78,8 @@ fn folders(paths: &[PathBuf]) -> anyhow::Result<(PathBuf, PathBuf)> {
 
 fn human(library: &Library, problems: &[Diagnostic]) {
     if problems.is_empty() {
-        let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+        let count =
+            |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
         let flows = count(library.flows().count(), "flow");
         let scripts = count(library.scripts().count(), "script");
         let cadences = count(library.cadences().count(), "cadence");

@@ -45,7 +45,11 @@ pub fn load(folder: Option<&Path>) -> anyhow::Result<Library> {
     let Some(folder) = folder else { return Ok(Library::embedded()) };
     let (library, problems) = read(folder);
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
-    anyhow::ensure!(errors == 0, "{errors} errors in {0}: `callwright check {0}` explains them", folder.display());
+    anyhow::ensure!(
+        errors == 0,
+        "{errors} errors in {0}: `callwright check {0}` explains them",
+        folder.display()
+    );
     Ok(library)
 }
 
@@ -72,7 +76,12 @@ pub async fn follow(engine: Arc<Engine>, folder: PathBuf, cancel: CancellationTo
         seen = now;
         let (library, problems) = read(&folder);
         for problem in &problems {
-            tracing::error!(file = problem.file, code = problem.code, "definition not loaded: {}", problem.message);
+            tracing::error!(
+                file = problem.file,
+                code = problem.code,
+                "definition not loaded: {}",
+                problem.message
+            );
         }
         engine.library.reload(library);
         match engine.publish().await {

@@ -24,7 +24,9 @@ use super::output::{self, Format};
 
 /// Takes a synthetic population through cadences and a price drop on the simulated carrier, and audits every call.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright demo\n  callwright demo --leads 1000 --seed 7 --keep demo.db\n  callwright demo --format json | tail -1")]
+#[command(
+    after_help = "Examples:\n  callwright demo\n  callwright demo --leads 1000 --seed 7 --keep demo.db\n  callwright demo --format json | tail -1"
+)]
 pub struct DemoArgs {
     /// People to make up.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(20..=1_000_000))]
@@ -35,6 +37,7 @@ pub struct DemoArgs {
     /// Keep the database here (a new file); otherwise it goes to the folder for temporary files.
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -101,13 +104,17 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
         Format::Human => output::print(&human(&report, &path, seconds)),
         Format::Json => output::print(&json_line(&report).to_string()),
     }
-    anyhow::ensure!(safe(&report), "the carrier's books show calls that must not happen; the lines above say which");
+    anyhow::ensure!(
+        safe(&report),
+        "the carrier's books show calls that must not happen; the lines above say which"
+    );
     Ok(())
 }
 
 /// A new file: a demo never touches a database that is there already.
 fn database(keep: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    let path = keep.unwrap_or_else(|| std::env::temp_dir().join(format!("callwright-demo-{}.db", std::process::id())));
+    let path = keep
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("callwright-demo-{}.db", std::process::id())));
     anyhow::ensure!(!path.exists(), "{} exists: name a new file with --keep", path.display());
     Ok(path)
 }
@@ -175,7 +182,8 @@ fn progress(format: Format) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner().with_style(
-        ProgressStyle::with_template("{spinner} virtual time {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        ProgressStyle::with_template("{spinner} virtual time {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     bar.enable_steady_tick(Duration::from_millis(120));
     bar

@@ -14,10 +14,13 @@ use super::{Global, session};
 
 /// Checks the database, its clock, time zone data, keys and definitions.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  callwright doctor --database-url postgres://dialer@localhost/dialer\n\nExit code 1 when something must be mended.")]
+#[command(
+    after_help = "Example:\n  callwright doctor --database-url postgres://dialer@localhost/dialer\n\nExit code 1 when something must be mended."
+)]
 pub struct DoctorArgs {
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -75,8 +78,14 @@ fn zones() -> Finding {
     let version = tzdb_version();
     let year: Option<i32> = version.get(..4).and_then(|year| year.parse().ok());
     match year {
-        Some(year) if Utc::now().year() - year <= 1 => finding("time zones", State::Fine, format!("database {version}")),
-        _ => finding("time zones", State::Warning, format!("database {version} may be stale; update Callwright")),
+        Some(year) if Utc::now().year() - year <= 1 => {
+            finding("time zones", State::Fine, format!("database {version}"))
+        }
+        _ => finding(
+            "time zones",
+            State::Warning,
+            format!("database {version} may be stale; update Callwright"),
+        ),
     }
 }
 
@@ -86,11 +95,20 @@ fn definitions_found(args: &DefinitionsArgs) -> Finding {
     };
     let (library, problems) = definitions::read(&folder);
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
-    let counted = format!("{} flows and {} cadences in {}", library.flows().count(), library.cadences().count(), folder.display());
+    let counted = format!(
+        "{} flows and {} cadences in {}",
+        library.flows().count(),
+        library.cadences().count(),
+        folder.display()
+    );
     if errors == 0 {
         finding("definitions", State::Fine, counted)
     } else {
-        finding("definitions", State::Bad, format!("{errors} errors ({counted}); `callwright check` shows them"))
+        finding(
+            "definitions",
+            State::Bad,
+            format!("{errors} errors ({counted}); `callwright check` shows them"),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use callwright_engine::definitions::diagnostic::suggestion;
-use callwright_engine::engine::{EnrollRequest, Engine};
+use callwright_engine::engine::{Engine, EnrollRequest};
 use callwright_engine::id::{CampaignId, LeadId};
 use callwright_engine::store::lead::{self, LeadFilter};
 use callwright_engine::store::{Tx, campaign};
@@ -18,8 +18,11 @@ use crate::http::moment::Moment;
 
 /// Enrolls leads in a cadence.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright enroll new-lead lead_123 lead_124\n  callwright enroll new-lead --status cold --tag webinar\n  callwright enroll price-drop lead_123 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n\nExit code 1 when some lead was refused.")]
+#[command(
+    after_help = "Examples:\n  callwright enroll new-lead lead_123 lead_124\n  callwright enroll new-lead --status cold --tag webinar\n  callwright enroll price-drop lead_123 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n\nExit code 1 when some lead was refused."
+)]
 pub struct EnrollArgs {
+    /// Its name in its file.
     cadence: String,
     /// Our ids or yours.
     leads: Vec<String>,
@@ -43,6 +46,7 @@ pub struct EnrollArgs {
     entry_key: String,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -74,7 +78,9 @@ pub async fn run(args: EnrollArgs, global: &Global) -> anyhow::Result<ExitCode> 
         Format::Json => {
             let refused: Vec<Value> = refused
                 .iter()
-                .map(|(lead, reason, message)| json!({ "leadId": lead, "reason": reason, "message": message }))
+                .map(
+                    |(lead, reason, message)| json!({ "leadId": lead, "reason": reason, "message": message }),
+                )
                 .collect();
             output::print_json(&json!({ "enrolled": enrolled, "refused": refused }))?;
         }
@@ -84,7 +90,9 @@ pub async fn run(args: EnrollArgs, global: &Global) -> anyhow::Result<ExitCode> 
 
 async fn campaign_id(tx: &mut Tx, args: &EnrollArgs) -> anyhow::Result<CampaignId> {
     match &args.campaign {
-        Some(named) => campaign::resolve(tx, named).await?.ok_or_else(|| anyhow::anyhow!("campaign `{named}` does not exist")),
+        Some(named) => campaign::resolve(tx, named)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("campaign `{named}` does not exist")),
         None => enrolling::campaign_for(tx, &args.cadence).await?.map_err(anyhow::Error::msg),
     }
 }
@@ -93,7 +101,9 @@ async fn campaign_id(tx: &mut Tx, args: &EnrollArgs) -> anyhow::Result<CampaignI
 async fn leads(tx: &mut Tx, args: &EnrollArgs) -> anyhow::Result<Vec<(LeadId, String)>> {
     let mut found = Vec::new();
     for named in &args.leads {
-        let id = lead::resolve(tx, named).await?.ok_or_else(|| anyhow::anyhow!("lead `{named}` does not exist"))?;
+        let id = lead::resolve(tx, named)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("lead `{named}` does not exist"))?;
         found.push((id, named.clone()));
     }
     if args.status.is_none() && args.tag.is_none() {

@@ -16,15 +16,19 @@ use crate::import::{self, Format as RowFormat, ImportKind, Job, Report};
 
 /// Imports leads (or numbers that must not be called) from a CSV file or JSON lines.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright import leads.csv\n  callwright import registry.csv --kind suppressions\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again.")]
+#[command(
+    after_help = "Examples:\n  callwright import leads.csv\n  callwright import registry.csv --kind suppressions\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again."
+)]
 pub struct ImportArgs {
     /// `.csv` with a header line, or `.json`/`.jsonl` with one object a line.
     file: PathBuf,
+    /// What the rows are.
     #[arg(long, value_enum, default_value_t = Kind::Leads)]
     kind: Kind,
     /// Import the file even if it was imported before.
     #[arg(long)]
     again: bool,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -37,14 +41,16 @@ enum Kind {
 
 pub async fn run(args: ImportArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let engine = session::open(global).await?;
-    let mut file = File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
+    let mut file =
+        File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
     let length = file.metadata()?.len();
     let source = format!("file:{}", digest(&mut file)?);
     let kind = match args.kind {
         Kind::Leads => ImportKind::Leads,
         Kind::Suppressions => ImportKind::Suppressions,
     };
-    let job = Job { kind, format: RowFormat::of_name(&args.file.to_string_lossy()), source, again: args.again };
+    let job =
+        Job { kind, format: RowFormat::of_name(&args.file.to_string_lossy()), source, again: args.again };
     let bar = bar(length)?;
     let counted = bar.wrap_read(file);
     let report = import::run(&engine, job, counted, |so_far| {

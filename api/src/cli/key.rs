@@ -12,7 +12,9 @@ use super::{Global, session};
 
 /// Makes, lists and revokes API keys.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  KEY=$(callwright key create crm)\n  callwright key create dashboard --role agent\n  callwright key revoke crm")]
+#[command(
+    after_help = "Examples:\n  KEY=$(callwright key create crm)\n  callwright key create dashboard --role agent\n  callwright key revoke crm"
+)]
 pub struct KeyArgs {
     #[command(subcommand)]
     command: KeyCommand,
@@ -30,11 +32,15 @@ enum KeyCommand {
     },
     /// Lists keys by their public part.
     List {
+        /// How the result is written.
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
     /// Ends a key, by its id, public part or name.
-    Revoke { key: String },
+    Revoke {
+        /// Its id, public part or name.
+        key: String,
+    },
 }
 
 pub(super) fn role(text: &str) -> Result<Role, String> {
@@ -120,7 +126,11 @@ async fn revoke(global: &Global, named: &str) -> anyhow::Result<()> {
         [] => anyhow::bail!("no key in force is called `{named}`; `callwright key list` shows them"),
         several => {
             let ids: Vec<&str> = several.iter().map(|key| key.prefix.as_str()).collect();
-            anyhow::bail!("{} keys are called `{named}`; name one by its public part: {}", several.len(), ids.join(", "))
+            anyhow::bail!(
+                "{} keys are called `{named}`; name one by its public part: {}",
+                several.len(),
+                ids.join(", ")
+            )
         }
     }
 }

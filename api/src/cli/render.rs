@@ -16,8 +16,11 @@ use super::{Global, session};
 
 /// Prints every text of a flow's script, rendered, in each language.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright render price-drop\n  callwright render new-lead --lead lead_123\n  callwright render price-drop --language hi-Latn --variables '{\"offer\":{\"percent\":25}}'\n\nExit code 1 when a text does not render.")]
+#[command(
+    after_help = "Examples:\n  callwright render price-drop\n  callwright render new-lead --lead lead_123\n  callwright render price-drop --language hi-Latn --variables '{\"offer\":{\"percent\":25}}'\n\nExit code 1 when a text does not render."
+)]
 pub struct RenderArgs {
+    /// Its name in its file.
     flow: String,
     /// A lead on file, by our id or yours; otherwise the sample that `check` uses.
     #[arg(long)]
@@ -30,6 +33,7 @@ pub struct RenderArgs {
     variables: Value,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -103,10 +107,16 @@ fn lead_variables(lead: &Lead) -> Value {
 }
 
 /// Texts by language and name; a text that fails is shown as what is wrong with it.
-fn rendered(script: &Script, variables: &Value, only: Option<&str>) -> anyhow::Result<(Map<String, Value>, bool)> {
+fn rendered(
+    script: &Script,
+    variables: &Value,
+    only: Option<&str>,
+) -> anyhow::Result<(Map<String, Value>, bool)> {
     let context = context::value(variables);
     let (mut all, mut has_errors) = (Map::new(), false);
-    for (language, words) in script.languages.iter().filter(|(language, _)| only.is_none_or(|only| only == *language)) {
+    for (language, words) in
+        script.languages.iter().filter(|(language, _)| only.is_none_or(|only| only == *language))
+    {
         let mut texts = Map::new();
         for (name, template) in &words.texts {
             let text = template.render(&context, RenderLimits::default()).unwrap_or_else(|error| {

@@ -95,7 +95,10 @@ impl Running {
         self.cancel.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(LONGEST_STOP, all).await.is_err() {
-            tracing::warn!("still busy after {} s; what is unfinished is found again at the next start", LONGEST_STOP.as_secs());
+            tracing::warn!(
+                "still busy after {} s; what is unfinished is found again at the next start",
+                LONGEST_STOP.as_secs()
+            );
         }
     }
 }
@@ -112,7 +115,12 @@ fn over_http(args: &ProviderArgs, url: Url, callback_url: Option<String>) -> any
         "the carrier signs its callbacks: give the same key to both, with --carrier-secret or CALLWRIGHT_CARRIER_SECRET"
     );
     let token = args.carrier_token.clone();
-    Ok(HttpCarrier::new(HttpCarrierOptions { url, callback_url, token, timeout: HttpCarrierOptions::TIMEOUT })?)
+    Ok(HttpCarrier::new(HttpCarrierOptions {
+        url,
+        callback_url,
+        token,
+        timeout: HttpCarrierOptions::TIMEOUT,
+    })?)
 }
 
 async fn in_process(
@@ -136,7 +144,8 @@ async fn in_process(
 pub fn profile(file: Option<&std::path::Path>) -> anyhow::Result<Profile> {
     let Some(file) = file else { return Ok(Profile::default()) };
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let profile: Profile = serde_json::from_str(&text).with_context(|| format!("{} is no profile", file.display()))?;
+    let profile: Profile =
+        serde_json::from_str(&text).with_context(|| format!("{} is no profile", file.display()))?;
     profile.check()?;
     Ok(profile)
 }

@@ -9,7 +9,9 @@ use super::output;
 
 /// Prints the JSON Schema (draft 2020-12) of a kind of definition, for editors.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright schema flow > flow.schema.json\n\nThe first line of a flow then may be:\n  # yaml-language-server: $schema=../flow.schema.json")]
+#[command(
+    after_help = "Examples:\n  callwright schema flow > flow.schema.json\n\nThe first line of a flow then may be:\n  # yaml-language-server: $schema=../flow.schema.json"
+)]
 pub struct SchemaArgs {
     /// flow, script or cadence.
     #[arg(value_parser = kind)]

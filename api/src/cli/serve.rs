@@ -19,10 +19,14 @@ use crate::http::{Access, App, router};
 
 /// Serves the API and dials, in one process.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME")]
+#[command(
+    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME"
+)]
 pub struct ServeArgs {
+    /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
+    /// Port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 8000, env = "PORT")]
     port: u16,
     /// Let requests in without a key. Only on a loopback address and with a simulated carrier.
@@ -37,7 +41,8 @@ pub struct ServeArgs {
     /// Start a virtual clock at this instant; it is kept in the database and shared with `worker`.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     virtual_clock: Option<Moment>,
-    /// Virtual seconds in a real one.
+    /// Virtual seconds in a real one. A call must be asked for within one virtual second of its permit: beyond about 50 it may
+    /// not be in time, and is tried again.
     #[arg(long, default_value_t = 1.0, requires = "virtual_clock")]
     rate: f64,
     #[command(flatten)]
@@ -105,10 +110,16 @@ async fn start(
 /// The first lines of the log: where, on which clock, and how to get in.
 async fn greet(args: &ServeArgs, engine: &Engine, address: &str) -> anyhow::Result<()> {
     let cadences = engine.library.current().cadences().count();
-    tracing::info!("serving on http://{address}, {cadences} cadences loaded; the API is described at /openapi.json");
+    tracing::info!(
+        "serving on http://{address}, {cadences} cadences loaded; the API is described at /openapi.json"
+    );
     if let Some(clock) = virtual_clock(engine).await? {
         let now = engine.now().await?;
-        tracing::warn!("on a virtual clock: {} at {} times real time", now.format("%Y-%m-%d %H:%M UTC"), clock.rate);
+        tracing::warn!(
+            "on a virtual clock: {} at {} times real time",
+            now.format("%Y-%m-%d %H:%M UTC"),
+            clock.rate
+        );
     }
     if args.dev {
         tracing::warn!("--dev: requests need no key");
@@ -118,7 +129,9 @@ async fn greet(args: &ServeArgs, engine: &Engine, address: &str) -> anyhow::Resu
     let has_key = api_key::list(&mut tx).await?.iter().any(|key| key.revoked_at.is_none());
     tx.rollback().await?;
     if !has_key {
-        tracing::warn!("no API key exists yet, so every request will be refused; make one: callwright key create NAME");
+        tracing::warn!(
+            "no API key exists yet, so every request will be refused; make one: callwright key create NAME"
+        );
     }
     Ok(())
 }

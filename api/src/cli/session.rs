@@ -12,7 +12,9 @@ use super::Global;
 
 /// Opens the database and applies missing migrations.
 pub async fn database(global: &Global) -> anyhow::Result<Db> {
-    Db::open(&global.database_url).await.context("the database cannot be opened (--database-url, DATABASE_URL)")
+    Db::open(&global.database_url)
+        .await
+        .context("the database cannot be opened (--database-url, DATABASE_URL)")
 }
 
 /// An engine in this process, on the database's clock.

@@ -15,7 +15,9 @@ use super::{Global, key, session};
 
 /// Creates and lists users.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright user create dana@example.com --name \"Dana Reed\" --role manager\n  callwright user create dana@example.com --name \"Dana Reed\" --password-stdin < secret.txt")]
+#[command(
+    after_help = "Examples:\n  callwright user create dana@example.com --name \"Dana Reed\" --role manager\n  callwright user create dana@example.com --name \"Dana Reed\" --password-stdin < secret.txt"
+)]
 pub struct UserArgs {
     #[command(subcommand)]
     command: UserCommand,
@@ -25,9 +27,12 @@ pub struct UserArgs {
 enum UserCommand {
     /// Creates a user.
     Create {
+        /// Signs in with it.
         email: String,
+        /// Full name.
         #[arg(long)]
         name: String,
+        /// agent, manager or `super_admin`.
         #[arg(long, default_value = "agent", value_parser = key::role)]
         role: Role,
         /// Read the password from the first line of standard input; without one the user cannot sign in.
@@ -36,6 +41,7 @@ enum UserCommand {
     },
     /// Lists users.
     List {
+        /// How the result is written.
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },

@@ -11,13 +11,16 @@ use crate::http::moment::Moment;
 
 /// Explains a lead: every gate's answer, attempts, kept decisions and the next attempt.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright why lead_123\n  callwright why lead_123 --at 2026-07-04T15:00:00Z --format json")]
+#[command(
+    after_help = "Examples:\n  callwright why lead_123\n  callwright why lead_123 --at 2026-07-04T15:00:00Z --format json"
+)]
 pub struct WhyArgs {
     /// Our id or yours.
     lead: String,
     /// Judge by this instant instead of now.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     at: Option<Moment>,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

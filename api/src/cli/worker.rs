@@ -13,7 +13,9 @@ use super::{Global, session};
 
 /// Dials: plans, claims, places and follows up, beside a `serve --no-dialing` or other workers.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  callwright worker --database-url postgres://dialer@db/dialer --carrier http://127.0.0.1:4010 \\\n      --callback-url http://127.0.0.1:8000/callbacks/carrier")]
+#[command(
+    after_help = "Example:\n  callwright worker --database-url postgres://dialer@db/dialer --carrier http://127.0.0.1:4010 \\\n      --callback-url http://127.0.0.1:8000/callbacks/carrier"
+)]
 pub struct WorkerArgs {
     #[command(flatten)]
     provider: ProviderArgs,

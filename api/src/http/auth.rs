@@ -53,7 +53,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::unauthorized("no caller is known here"))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| ApiError::unauthorized("no caller is known here"))
     }
 }
 
@@ -76,14 +80,18 @@ async fn identify(app: &App, header: Option<&HeaderValue>) -> Answer<Caller> {
     }
     let header = header.and_then(|value| value.to_str().ok());
     let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) else {
-        return Err(ApiError::unauthorized("send `Authorization: Bearer KEY`; `callwright key create NAME` makes a key"));
+        return Err(ApiError::unauthorized(
+            "send `Authorization: Bearer KEY`; `callwright key create NAME` makes a key",
+        ));
     };
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(ApiError::unauthorized("the Authorization header must be `Bearer KEY`"));
     }
     let mut tx = app.engine.db.begin_read().await?;
     let now = app.engine.time.now(&mut tx).await?;
-    let key = api_key::verify(&mut tx, token.trim()).await?.ok_or_else(|| ApiError::unauthorized("this key is not valid"))?;
+    let key = api_key::verify(&mut tx, token.trim())
+        .await?
+        .ok_or_else(|| ApiError::unauthorized("this key is not valid"))?;
     tx.rollback().await?;
     if !api_key::is_fresh(&key, now) {
         let mut tx = app.engine.db.begin().await?;

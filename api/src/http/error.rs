@@ -1,9 +1,9 @@
 //! Errors as callers see them: one body for every family, one exhaustive match from engine errors to codes and statuses.
 //! Internals are logged with an id and never shown.
 
+use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use callwright_engine::engine::EngineError;
 use callwright_engine::store::StoreError;
 use callwright_workers::provider::callback::CallbackError;
@@ -187,7 +187,10 @@ impl From<StoreError> for ApiError {
             StoreError::Missing { what, id } => Self::not_found(what, &id),
             StoreError::Constraint { constraint } => {
                 tracing::info!(constraint, "a request was refused by a rule of the database");
-                Self::conflict("already-exists", "that exists already, or belongs to something that does not exist")
+                Self::conflict(
+                    "already-exists",
+                    "that exists already, or belongs to something that does not exist",
+                )
             }
             error => Self::internal(error),
         }

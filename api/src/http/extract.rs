@@ -2,9 +2,9 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::StatusCode;
 use callwright_engine::definitions::diagnostic::suggestion;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
@@ -22,7 +22,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let named = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_owned());
+        let named =
+            request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_owned());
         if named.is_some_and(|named| !named.contains("json")) {
             let message = "send JSON, with `Content-Type: application/json`";
             return Err(ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
@@ -134,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_nested_field_is_pointed_at() {
-        let found = problem_of(serde_json::json!({"firstName": "A", "phones": [{"number": "1"}, {"number": 5}]}));
+        let found =
+            problem_of(serde_json::json!({"firstName": "A", "phones": [{"number": "1"}, {"number": 5}]}));
         assert_eq!(found.pointer, "/phones/1/number");
         assert!(found.message.contains("expected a string"), "{}", found.message);
     }

@@ -34,7 +34,13 @@ pub async fn once(State(app): State<App>, caller: Caller, request: Request, next
     }
 }
 
-async fn run_once(app: &App, caller: &Caller, key: &HeaderValue, request: Request, next: Next) -> Answer<Response> {
+async fn run_once(
+    app: &App,
+    caller: &Caller,
+    key: &HeaderValue,
+    request: Request,
+    next: Next,
+) -> Answer<Response> {
     let key = key.to_str().map(str::trim).unwrap_or_default().to_owned();
     if key.is_empty() || key.len() > KEY_CHARS {
         let message = format!("an Idempotency-Key has 1 to {KEY_CHARS} visible ASCII characters");

@@ -22,7 +22,9 @@ impl Moment {
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
             .or_else(|| text.parse::<NaiveDate>().ok().map(|date| date.and_time(NaiveTime::MIN)));
         local.map(|local| Self(local.and_utc())).ok_or_else(|| {
-            format!("`{text}` is not a time: write 2026-07-01T16:30:00Z, without an offset for UTC, or 2026-07-01")
+            format!(
+                "`{text}` is not a time: write 2026-07-01T16:30:00Z, without an offset for UTC, or 2026-07-01"
+            )
         })
     }
 }

@@ -17,7 +17,9 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::extract::BODY_BYTES;
-use super::families::crm::{campaigns, cadences, consents, enrollments, events, imports, leads, suppressions};
+use super::families::crm::{
+    cadences, campaigns, consents, enrollments, events, imports, leads, suppressions,
+};
 use super::openapi::Document;
 use super::state::App;
 use super::{auth, callbacks, health, idempotency, schemas};
@@ -60,8 +62,9 @@ fn public() -> OpenApiRouter<App> {
 }
 
 fn family(app: &App) -> OpenApiRouter<App> {
-    let definitions =
-        OpenApiRouter::new().routes(routes!(schemas::show)).layer(from_fn_with_state(app.clone(), auth::require));
+    let definitions = OpenApiRouter::new()
+        .routes(routes!(schemas::show))
+        .layer(from_fn_with_state(app.clone(), auth::require));
     OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions)
 }
 
@@ -86,11 +89,17 @@ pub fn document(app: &App) -> OpenApi {
 }
 
 fn described(app: &App) -> (Router<App>, OpenApi) {
-    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", family(app)).merge(public()).split_for_parts()
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/api/v1", family(app))
+        .merge(public())
+        .split_for_parts()
 }
 
 async fn nothing_here(uri: Uri) -> ApiError {
-    ApiError::of_status(StatusCode::NOT_FOUND, format!("there is nothing at {}; /openapi.json lists every route", uri.path()))
+    ApiError::of_status(
+        StatusCode::NOT_FOUND,
+        format!("there is nothing at {}; /openapi.json lists every route", uri.path()),
+    )
 }
 
 /// Refusals of the framework itself have plain texts or none: 405 and 413 get the one error body as well.
@@ -100,7 +109,8 @@ async fn in_our_shape(request: axum::extract::Request, next: axum::middleware::N
         StatusCode::METHOD_NOT_ALLOWED => {
             let allowed = response.headers().get(axum::http::header::ALLOW).cloned();
             let mut answer =
-                ApiError::of_status(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method").into_response();
+                ApiError::of_status(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
+                    .into_response();
             if let Some(allowed) = allowed {
                 answer.headers_mut().insert(axum::http::header::ALLOW, allowed);
             }

@@ -30,13 +30,7 @@ pub struct App {
 impl App {
     /// `bell` wakes the dial loop of this process.
     pub fn new(engine: Arc<Engine>, access: Access, bell: Arc<Notify>) -> Self {
-        Self {
-            engine,
-            access,
-            event_types: Arc::default(),
-            carrier_secret: None,
-            bell,
-        }
+        Self { engine, access, event_types: Arc::default(), carrier_secret: None, bell }
     }
 
     #[must_use]

@@ -39,7 +39,12 @@ fn wrong(line: u64, field: &str, message: impl Into<String>) -> RowError {
     RowError { line, field, message: message.into() }
 }
 
-pub(super) async fn leads(engine: &Engine, tx: &mut Tx, batch: Vec<Row>, now: Instant) -> Result<Applied, StoreError> {
+pub(super) async fn leads(
+    engine: &Engine,
+    tx: &mut Tx,
+    batch: Vec<Row>,
+    now: Instant,
+) -> Result<Applied, StoreError> {
     let mut applied = Applied::default();
     let (mut lines, mut inputs, mut marked) = (Vec::new(), Vec::new(), Vec::new());
     for row in batch {

@@ -64,7 +64,9 @@ impl Columns {
         let columns = columns?;
         for (index, one) in columns.iter().enumerate() {
             if let Column::Field(name, _) = one
-                && columns[..index].iter().any(|other| matches!(other, Column::Field(same, _) if same == name))
+                && columns[..index]
+                    .iter()
+                    .any(|other| matches!(other, Column::Field(same, _) if same == name))
             {
                 return Err(format!("two columns are `{name}`"));
             }
@@ -103,18 +105,21 @@ fn column(heading: &str) -> Result<Column, String> {
     if let Some(name) = heading.strip_prefix("custom.") {
         return Ok(Column::Custom(name.to_owned()));
     }
-    let plain: String = heading.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let plain: String =
+        heading.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     if IGNORED.contains(&plain.as_str()) || heading.is_empty() {
         return Ok(Column::Ignored);
     }
-    let is = |(name, _, others): &&(&str, Cell, &[&str])| name.eq_ignore_ascii_case(&plain) || others.contains(&plain.as_str());
+    let is = |(name, _, others): &&(&str, Cell, &[&str])| {
+        name.eq_ignore_ascii_case(&plain) || others.contains(&plain.as_str())
+    };
     if let Some((name, cell, _)) = FIELDS.iter().find(is) {
         return Ok(Column::Field(name, *cell));
     }
     match suggestion(heading, FIELDS.iter().map(|(name, ..)| *name)) {
-        Some(help) if help.starts_with("did you mean") => {
-            Err(format!("column `{heading}`: {help} Name it `custom.{heading}` if it is a field of your own."))
-        }
+        Some(help) if help.starts_with("did you mean") => Err(format!(
+            "column `{heading}`: {help} Name it `custom.{heading}` if it is a field of your own."
+        )),
         _ => Ok(Column::Custom(heading.to_owned())),
     }
 }
@@ -125,7 +130,9 @@ fn value(reading: Cell, cell: &str) -> Result<Value, String> {
         Cell::Text => Value::from(cell),
         Cell::List => list().map(Value::from).collect(),
         Cell::Numbers => list().map(|number| json!({ "number": number })).collect(),
-        Cell::Whole => Value::from(cell.parse::<i64>().map_err(|_| format!("`{cell}` is not a whole number"))?),
+        Cell::Whole => {
+            Value::from(cell.parse::<i64>().map_err(|_| format!("`{cell}` is not a whole number"))?)
+        }
         Cell::Flag => match cell.to_ascii_lowercase().as_str() {
             "true" | "yes" | "y" | "1" => Value::Bool(true),
             "false" | "no" | "n" | "0" => Value::Bool(false),
@@ -145,7 +152,15 @@ mod tests {
     #[test]
     fn headings_are_recognised_however_they_are_written() {
         let fields = row(
-            &["\u{feff}Lead ID", "E-Mail Address", "first_name", "Do Not Call", "Tags", "plan", "custom.size"],
+            &[
+                "\u{feff}Lead ID",
+                "E-Mail Address",
+                "first_name",
+                "Do Not Call",
+                "Tags",
+                "plan",
+                "custom.size",
+            ],
             &["lead_1", "a@example.com", "Ann", "no", "vip; beta", "pro", "12"],
         );
         let expected = json!({

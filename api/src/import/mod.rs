@@ -113,7 +113,9 @@ async fn open(engine: &Engine, job: &Job) -> Result<(ImportId, Progress, bool), 
     let before = store::of_source(&mut tx, &job.source).await?.filter(|import| import.kind == job.kind);
     let opened = match before {
         Some(import) if import.state == ImportState::Running => (import.id, import.progress, false),
-        Some(import) if import.state == ImportState::Finished && !job.again => (import.id, import.progress, true),
+        Some(import) if import.state == ImportState::Finished && !job.again => {
+            (import.id, import.progress, true)
+        }
         Some(import) if import.state != ImportState::Finished => {
             store::resume(&mut tx, import.id, now).await?;
             (import.id, import.progress, false)

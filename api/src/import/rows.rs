@@ -30,7 +30,9 @@ impl Format {
     pub fn of_content_type(text: &str) -> Option<Self> {
         match text.split(';').next().unwrap_or_default().trim() {
             "text/csv" | "application/csv" => Some(Self::Csv),
-            "application/x-ndjson" | "application/jsonl" | "application/json-lines" | "application/json" => Some(Self::JsonLines),
+            "application/x-ndjson" | "application/jsonl" | "application/json-lines" | "application/json" => {
+                Some(Self::JsonLines)
+            }
             _ => None,
         }
     }
@@ -93,7 +95,9 @@ fn csv_rows(source: impl Read, each: &mut dyn FnMut(Row) -> bool) -> Result<(), 
                 Row { line, fields: columns.fields(&record) }
             }
             Err(error) => match (error.kind(), error.position()) {
-                (csv::ErrorKind::Utf8 { .. }, Some(at)) => Row { line: at.line(), fields: Err("is not UTF-8 text".to_owned()) },
+                (csv::ErrorKind::Utf8 { .. }, Some(at)) => {
+                    Row { line: at.line(), fields: Err("is not UTF-8 text".to_owned()) }
+                }
                 _ => return Err(csv_error(error)),
             },
         };
@@ -174,7 +178,10 @@ mod tests {
     #[test]
     fn a_broken_json_line_is_a_mistake_of_its_row_only() {
         let all = rows(Format::JsonLines, "{\"email\":\"a@example.com\"}\n\n{oops\n{}\n", 0).unwrap();
-        assert_eq!(all.iter().map(|row| (row.line, row.fields.is_ok())).collect::<Vec<_>>(), [(1, true), (3, false), (4, true)]);
+        assert_eq!(
+            all.iter().map(|row| (row.line, row.fields.is_ok())).collect::<Vec<_>>(),
+            [(1, true), (3, false), (4, true)]
+        );
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub async fn run(args: &SimulateArgs, db: Db, library: Library) -> anyhow::Resul
     let cadence = args.cadence.as_deref().context("name a cadence")?;
     super::cadence_exists(&library, cadence)?;
     let profile = profile(args)?;
-    let trial = Trial::open(db, library, Setup::at(args.start, args.seed), Seeded { seed: args.seed, profile });
+    let trial =
+        Trial::open(db, library, Setup::at(args.start, args.seed), Seeded { seed: args.seed, profile });
     trial.engine.publish().await?;
     let leads = leads(args, &trial)?;
     trial.add_leads(&leads).await?;
@@ -99,7 +100,9 @@ fn leads(args: &SimulateArgs, trial: &Trial) -> anyhow::Result<Vec<Lead>> {
                 new.synthetic = true;
                 match prepare(&new, ids.next(now), now) {
                     Ok(lead) => leads.push(lead),
-                    Err(mistakes) => problems.extend(mistakes.iter().map(|mistake| format!("line {line}: {mistake}"))),
+                    Err(mistakes) => {
+                        problems.extend(mistakes.iter().map(|mistake| format!("line {line}: {mistake}")))
+                    }
                 }
             }
             Err(error) => problems.push(format!("line {line}: {error}")),
@@ -118,7 +121,14 @@ async fn timeline(trial: &Trial, name: &str) -> anyhow::Result<Vec<String>> {
     let mut lines: Vec<String> = events
         .items
         .iter()
-        .map(|event| format!("{}  {:<24} {}", event.event.at.format("%Y-%m-%d %H:%M:%S UTC"), event.event.kind, event.event.data))
+        .map(|event| {
+            format!(
+                "{}  {:<24} {}",
+                event.event.at.format("%Y-%m-%d %H:%M:%S UTC"),
+                event.event.kind,
+                event.event.data
+            )
+        })
         .collect();
     lines.reverse();
     Ok(lines)

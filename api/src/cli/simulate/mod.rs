@@ -15,7 +15,9 @@ use super::output::Format;
 
 /// Runs a cadence for many leads over virtual weeks in seconds, with the engine's own code; only clock and carrier differ.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate --replay campaign.csv --format json")]
+#[command(
+    after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate --replay campaign.csv --format json"
+)]
 pub struct SimulateArgs {
     /// The cadence to run.
     #[arg(required_unless_present = "replay", conflicts_with = "replay")]
@@ -35,6 +37,7 @@ pub struct SimulateArgs {
     /// Virtual instant to start at.
     #[arg(long, default_value = "2026-03-02T06:00:00Z")]
     start: Instant,
+    /// The same seed makes the same people, callees and outcomes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// What the trigger hands in, as JSON.
@@ -52,6 +55,7 @@ pub struct SimulateArgs {
     /// Keep the database here (a new file).
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -52,8 +52,11 @@ pub async fn run(args: &SimulateArgs, file: &Path, db: Db, library: Library) -> 
     }
     let total = contacts.iter().map(|contact| u64::from(contact.attempts)).sum();
     let bar = super::progress(args.format, total);
-    let pace =
-        Pace { resolution: RESOLUTION, batch: 2_000, until: args.start + TimeDelta::days(i64::from(args.days)) };
+    let pace = Pace {
+        resolution: RESOLUTION,
+        batch: 2_000,
+        until: args.start + TimeDelta::days(i64::from(args.days)),
+    };
     let ran = trial
         .run(pace, |now| {
             bar.set_position(now.asked);
@@ -65,7 +68,11 @@ pub async fn run(args: &SimulateArgs, file: &Path, db: Db, library: Library) -> 
     let virtual_days = (ran.to - ran.from).num_days() + 1;
     let seconds = started.elapsed().as_secs_f64();
     print(args.format, &report, virtual_days, seconds);
-    anyhow::ensure!(ran.finished, "the campaign did not finish within {} virtual days: raise --days", args.days);
+    anyhow::ensure!(
+        ran.finished,
+        "the campaign did not finish within {} virtual days: raise --days",
+        args.days
+    );
     agree(&trial, &contacts, &report).await?;
     trial.save_ledger().await?;
     trial.engine.db.close().await;

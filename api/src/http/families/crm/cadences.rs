@@ -63,7 +63,10 @@ pub struct EnrolledBody {
     (status = 404, description = "No such lead, cadence or campaign", body = ErrorBody),
     (status = 409, description = "Refused; `details.reason` says why: already-enrolled, opted-out, …", body = ErrorBody),
 ))]
-pub async fn enroll(State(app): State<App>, Body(input): Body<EnrollInput>) -> Answer<(StatusCode, Json<EnrolledBody>)> {
+pub async fn enroll(
+    State(app): State<App>,
+    Body(input): Body<EnrollInput>,
+) -> Answer<(StatusCode, Json<EnrolledBody>)> {
     let mut tx = app.engine.db.begin_read().await?;
     let lead_id = lead_id(&mut tx, &input.lead_id).await?;
     let campaign_id = campaign(&mut tx, &app, input.campaign_id.as_deref(), &input.cadence_id).await?;
@@ -76,7 +79,8 @@ pub async fn enroll(State(app): State<App>, Body(input): Body<EnrollInput>) -> A
         start_at: input.start_date.map(|at| at.0),
         variables: Value::Object(input.variables),
     };
-    let answer = app.engine.enroll(vec![request]).await?.pop().ok_or_else(|| ApiError::internal("no answer"))?;
+    let answer =
+        app.engine.enroll(vec![request]).await?.pop().ok_or_else(|| ApiError::internal("no answer"))?;
     let enrolled = answer.map_err(|refusal| refused(&app, &input.cadence_id, refusal))?;
     app.ring();
     let body = EnrolledBody {
@@ -182,7 +186,9 @@ pub async fn enroll_many(
     let mut report = EnrolledManyBody::default();
     let leads = match (&input.lead_ids, &input.filter) {
         (Some(ids), None) if ids.len() <= MOST_IDS => named(&app, ids, &mut report).await?,
-        (Some(_), None) => return Err(ApiError::field("/leadIds", format!("at most {MOST_IDS} leads at once"))),
+        (Some(_), None) => {
+            return Err(ApiError::field("/leadIds", format!("at most {MOST_IDS} leads at once")));
+        }
         (None, Some(filter)) => matching(&app, filter).await?,
         _ => return Err(ApiError::field("", "give either `leadIds` or `filter`")),
     };
@@ -222,7 +228,9 @@ async fn named(app: &App, ids: &[String], report: &mut EnrolledManyBody) -> Answ
     for id in ids {
         match lead::resolve(&mut tx, id).await? {
             Some(lead) => found.push(lead),
-            None => report.refuse(id.clone(), "unknown-lead".to_owned(), format!("lead `{id}` does not exist")),
+            None => {
+                report.refuse(id.clone(), "unknown-lead".to_owned(), format!("lead `{id}` does not exist"))
+            }
         }
     }
     tx.rollback().await?;

@@ -129,13 +129,17 @@ pub struct ConsentBasisInput {
     pub shown_at: Option<Value>,
 }
 
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
 /// A new campaign with nothing said about it yet.
 pub fn blank(id: CampaignId, key: &str, now: Instant) -> Result<Campaign, FieldProblem> {
-    let fits = !key.is_empty() && key.len() <= 100 && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let fits = !key.is_empty()
+        && key.len() <= 100
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !fits {
         let message = format!("`{key}` is not a key: use up to 100 letters, digits, `-`, `_` and `.`");
         return Err(FieldProblem::new("/key", message));
@@ -175,9 +179,27 @@ impl CampaignInput {
         set(&mut campaign.ends_on, self.ends_on);
         set(&mut campaign.schedule, self.schedule);
         set(&mut campaign.continue_unrecorded, self.continue_unrecorded);
-        parsed(&mut campaign.zone, "/timezone", self.timezone, |text| Zone::find(text).map_err(|e| e.to_string()), &mut wrong);
-        parsed(&mut campaign.voice, "/voice", self.voice, |text| text.parse().map_err(text_error), &mut wrong);
-        parsed(&mut campaign.priority, "/priority", self.priority, |text| text.parse().map_err(text_error), &mut wrong);
+        parsed(
+            &mut campaign.zone,
+            "/timezone",
+            self.timezone,
+            |text| Zone::find(text).map_err(|e| e.to_string()),
+            &mut wrong,
+        );
+        parsed(
+            &mut campaign.voice,
+            "/voice",
+            self.voice,
+            |text| text.parse().map_err(text_error),
+            &mut wrong,
+        );
+        parsed(
+            &mut campaign.priority,
+            "/priority",
+            self.priority,
+            |text| text.parse().map_err(text_error),
+            &mut wrong,
+        );
         if let Some(limits) = self.limits {
             wrong.extend(wrong_limits(&limits));
             campaign.pacing = limits;
@@ -244,7 +266,9 @@ fn not_e164(pointer: &str, number: &str) -> Option<FieldProblem> {
 fn wrong_limits(limits: &Pacing) -> Vec<FieldProblem> {
     let positive = |name: &str, value: Option<f64>| {
         let wrong = value.is_some_and(|value| !value.is_finite() || value <= 0.0);
-        wrong.then(|| FieldProblem::new(format!("/limits/{name}"), "must be above zero; leave it out for no limit"))
+        wrong.then(|| {
+            FieldProblem::new(format!("/limits/{name}"), "must be above zero; leave it out for no limit")
+        })
     };
     [
         positive("callsPerSecond", limits.calls_per_second),

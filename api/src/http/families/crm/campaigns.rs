@@ -34,7 +34,12 @@ pub async fn create(
     let status = match input.status.as_deref() {
         None | Some("active") => CampaignStatus::Active,
         Some("draft") => CampaignStatus::Draft,
-        Some(other) => return Err(ApiError::field("/status", format!("a new campaign is `active` or `draft`, not `{other}`"))),
+        Some(other) => {
+            return Err(ApiError::field(
+                "/status",
+                format!("a new campaign is `active` or `draft`, not `{other}`"),
+            ));
+        }
     };
     let mut tx = app.engine.db.begin().await?;
     let now = app.engine.time.now(&mut tx).await?;
@@ -115,7 +120,9 @@ pub async fn change(
         return Err(ApiError::field("/status", message));
     }
     let mut applied = Ok(());
-    let changed = store::update(&mut tx, id, now, |campaign| applied = input.apply(campaign, &caller.name, now)).await?;
+    let changed =
+        store::update(&mut tx, id, now, |campaign| applied = input.apply(campaign, &caller.name, now))
+            .await?;
     applied.map_err(ApiError::invalid)?;
     let campaign = changed.ok_or_else(|| ApiError::not_found("campaign", &id.to_string()))?;
     tx.commit().await?;
@@ -128,7 +135,11 @@ pub async fn change(
     (status = 200, description = "Paused", body = CampaignBody),
     (status = 409, description = "The campaign has ended", body = ErrorBody),
 ))]
-pub async fn pause(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Json<CampaignBody>> {
+pub async fn pause(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<CampaignBody>> {
     // Anyone who may see a campaign may stop it: stopping is always safe.
     let _ = caller;
     set_status(&app, &id, CampaignStatus::Paused).await
@@ -140,7 +151,11 @@ pub async fn pause(State(app): State<App>, caller: Caller, Path(id): Path<String
     (status = 403, description = "Not a manager's key", body = ErrorBody),
     (status = 409, description = "The campaign has ended", body = ErrorBody),
 ))]
-pub async fn resume(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Json<CampaignBody>> {
+pub async fn resume(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<CampaignBody>> {
     caller.must_be(Role::Manager)?;
     set_status(&app, &id, CampaignStatus::Active).await
 }
@@ -150,7 +165,11 @@ pub async fn resume(State(app): State<App>, caller: Caller, Path(id): Path<Strin
     (status = 200, description = "Ended", body = CampaignBody),
     (status = 403, description = "Not a manager's key", body = ErrorBody),
 ))]
-pub async fn end(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Json<CampaignBody>> {
+pub async fn end(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<CampaignBody>> {
     caller.must_be(Role::Manager)?;
     set_status(&app, &id, CampaignStatus::Ended).await
 }

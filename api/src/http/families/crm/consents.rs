@@ -90,7 +90,10 @@ pub async fn list(State(app): State<App>, Path(id): Path<String>) -> Answer<Json
     (status = 204, description = "Revoked"),
     (status = 404, description = "No such consent of this lead", body = ErrorBody),
 ))]
-pub async fn revoke(State(app): State<App>, Path((lead, consent)): Path<(String, String)>) -> Answer<StatusCode> {
+pub async fn revoke(
+    State(app): State<App>,
+    Path((lead, consent)): Path<(String, String)>,
+) -> Answer<StatusCode> {
     let mut tx = app.engine.db.begin().await?;
     let now = app.engine.time.now(&mut tx).await?;
     let lead = lead_id(&mut tx, &lead).await?;

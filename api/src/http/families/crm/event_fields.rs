@@ -37,11 +37,21 @@ const VOCABULARY: &[(&str, &[(&str, Is)])] = &[
     (kinds::TRIAL_SIGNUP_OFFERED, &[("agentAccepted", Is::Flag)]),
     (
         kinds::QUALIFICATION_RESULT,
-        &[("painPoints", Is::Texts), ("segment", Is::Text), ("leadScore", Is::Score), ("nextAction", Is::Text)],
+        &[
+            ("painPoints", Is::Texts),
+            ("segment", Is::Text),
+            ("leadScore", Is::Score),
+            ("nextAction", Is::Text),
+        ],
     ),
     (
         kinds::UPGRADE_OFFERED,
-        &[("currentPlan", Is::Text), ("proposedPlan", Is::Text), ("discount", Is::Amount), ("accepted", Is::Flag)],
+        &[
+            ("currentPlan", Is::Text),
+            ("proposedPlan", Is::Text),
+            ("discount", Is::Amount),
+            ("accepted", Is::Flag),
+        ],
     ),
     (kinds::OFFER_ACCEPTED, &[]),
     (kinds::OPTOUT_REQUESTED, &[("reason", Is::Text), ("source", Is::Text)]),
@@ -67,7 +77,8 @@ pub fn check_kind(kind: &str, library: &Library, configured: &BTreeSet<String>) 
     }
     known.extend(configured.iter().map(String::as_str));
     let mut problem = FieldProblem::new("/eventType", format!("`{kind}` is not an event type known here"));
-    problem.help = suggestion(kind, known).or(Some("declare it with `serve --event-type`, or wait for it in a cadence".to_owned()));
+    problem.help = suggestion(kind, known)
+        .or(Some("declare it with `serve --event-type`, or wait for it in a cadence".to_owned()));
     Err(problem)
 }
 
@@ -79,9 +90,12 @@ pub fn check_fields(kind: &str, data: &Map<String, Value>) -> Vec<FieldProblem> 
     for (name, value) in data {
         let pointer = format!("/{name}");
         match fields().find(|(known, _)| known == name) {
-            Some((_, is)) => problems.extend(wrong(*is, value).map(|message| FieldProblem::new(pointer, message))),
+            Some((_, is)) => {
+                problems.extend(wrong(*is, value).map(|message| FieldProblem::new(pointer, message)))
+            }
             None => {
-                let near = suggestion(name, fields().map(|(known, _)| *known)).filter(|help| help.starts_with("did you mean"));
+                let near = suggestion(name, fields().map(|(known, _)| *known))
+                    .filter(|help| help.starts_with("did you mean"));
                 if let Some(help) = near {
                     let message = format!("`{name}` is not a field of {kind}");
                     problems.push(FieldProblem { pointer, message, help: Some(help) });
@@ -93,13 +107,21 @@ pub fn check_fields(kind: &str, data: &Map<String, Value>) -> Vec<FieldProblem> 
 }
 
 fn wrong(is: Is, value: &Value) -> Option<String> {
-    let amount = || value.as_f64().or_else(|| value.as_str().and_then(|text| text.trim().trim_end_matches('%').parse().ok()));
+    let amount = || {
+        value
+            .as_f64()
+            .or_else(|| value.as_str().and_then(|text| text.trim().trim_end_matches('%').parse().ok()))
+    };
     let (fits, expected) = match is {
         Is::Text => (value.is_string(), "a text"),
-        Is::Texts => (value.as_array().is_some_and(|each| each.iter().all(Value::is_string)), "a list of texts"),
+        Is::Texts => {
+            (value.as_array().is_some_and(|each| each.iter().all(Value::is_string)), "a list of texts")
+        }
         Is::Flag => (value.is_boolean(), "true or false"),
         Is::Amount => (amount().is_some_and(|amount| amount >= 0.0), "a number that is not negative"),
-        Is::Score => (value.as_i64().is_some_and(|score| (0..=100).contains(&score)), "a whole number from 0 to 100"),
+        Is::Score => {
+            (value.as_i64().is_some_and(|score| (0..=100).contains(&score)), "a whole number from 0 to 100")
+        }
     };
     (!fits && !value.is_null()).then(|| format!("must be {expected}"))
 }
@@ -170,7 +192,11 @@ mod tests {
     #[case("TRIAL_SIGNUP_OFFERED", json!({"agentAccepted": "yes"}), "/agentAccepted")]
     #[case("CALL_ANSWERED", json!({"callDuration": -1}), "/callDuration")]
     #[case("TRIAL_SIGNUP_OFFERED", json!({"agentAcepted": true}), "/agentAcepted")]
-    fn wrong_values_and_misspelt_names_are_pointed_at(#[case] kind: &str, #[case] data: Value, #[case] pointer: &str) {
+    fn wrong_values_and_misspelt_names_are_pointed_at(
+        #[case] kind: &str,
+        #[case] data: Value,
+        #[case] pointer: &str,
+    ) {
         let found = problems(kind, data);
         assert_eq!(found.iter().map(|p| p.pointer.as_str()).collect::<Vec<_>>(), [pointer]);
     }

@@ -87,7 +87,8 @@ pub async fn log(
         data: Value::Object(input.data),
         dedupe,
     };
-    let receipt = app.engine.log_events(vec![event]).await?.pop().ok_or_else(|| ApiError::internal("no receipt"))?;
+    let receipt =
+        app.engine.log_events(vec![event]).await?.pop().ok_or_else(|| ApiError::internal("no receipt"))?;
     app.ring();
     Ok(Json(EventLogged {
         success: true,
@@ -130,7 +131,10 @@ pub struct EventParams {
 #[utoipa::path(get, path = "/events", tag = "events", params(EventParams), responses(
     (status = 200, description = "One page", body = Listed<EventBody>),
 ))]
-pub async fn page(State(app): State<App>, Params(params): Params<EventParams>) -> Answer<Json<Listed<EventBody>>> {
+pub async fn page(
+    State(app): State<App>,
+    Params(params): Params<EventParams>,
+) -> Answer<Json<Listed<EventBody>>> {
     let (limit, cursor) = (limit(params.limit)?, cursor(params.cursor.as_deref())?);
     let mut tx = app.engine.db.begin_read().await?;
     let mut filter = EventFilter {

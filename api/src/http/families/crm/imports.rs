@@ -42,13 +42,17 @@ pub async fn leads(
 ) -> Answer<Json<Report>> {
     let named = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
     let format = Format::of_content_type(named).ok_or_else(|| {
-        let message = "send `text/csv` with a header line, or `application/x-ndjson` with one JSON object a line";
+        let message =
+            "send `text/csv` with a header line, or `application/x-ndjson` with one JSON object a line";
         ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     })?;
     let kind = params.kind.as_deref().unwrap_or("leads").parse::<ImportKind>();
     let kind = kind.map_err(|error| ApiError::field("kind", error.to_string()))?;
     let key = headers.get(idempotency::HEADER).and_then(|value| value.to_str().ok());
-    let source = key.map_or_else(|| format!("request:{}", Uuid::new_v4()), |key| format!("key:{}:{key}", caller.principal));
+    let source = key.map_or_else(
+        || format!("request:{}", Uuid::new_v4()),
+        |key| format!("key:{}:{key}", caller.principal),
+    );
     let (sender, reader) = ChunkReader::channel();
     let pump = async move {
         let mut chunks = body.into_data_stream();

@@ -85,7 +85,10 @@ pub struct ConsentBody {
 
 impl From<Lead> for LeadBody {
     fn from(lead: Lead) -> Self {
-        let main = lead.callable().or_else(|| lead.phones.iter().find(|phone| phone.is_primary)).or(lead.phones.first());
+        let main = lead
+            .callable()
+            .or_else(|| lead.phones.iter().find(|phone| phone.is_primary))
+            .or(lead.phones.first());
         Self {
             lead_id: lead.id.to_string(),
             phone: main.map(number),
@@ -212,9 +215,9 @@ impl LeadInput {
         }
         let last_contacted_at = match fields.shift_remove("lastContactedAt") {
             None | Some(Value::Null) => None,
-            Some(Value::String(text)) => {
-                Some(Moment::parse(&text).map_err(|message| FieldProblem::new("/lastContactedAt", message))?.0)
-            }
+            Some(Value::String(text)) => Some(
+                Moment::parse(&text).map_err(|message| FieldProblem::new("/lastContactedAt", message))?.0,
+            ),
             Some(_) => return Err(FieldProblem::new("/lastContactedAt", "is not a time")),
         };
         let lead = parse_value(Value::Object(fields))?;
@@ -242,7 +245,9 @@ fn strip_reasons(fields: &mut Map<String, Value>) {
 
 /// The engine's field mistakes as an answer.
 pub fn mistakes(errors: Vec<FieldError>) -> ApiError {
-    ApiError::invalid(errors.into_iter().map(|e| FieldProblem::new(format!("/{}", e.field), e.message)).collect())
+    ApiError::invalid(
+        errors.into_iter().map(|e| FieldProblem::new(format!("/{}", e.field), e.message)).collect(),
+    )
 }
 
 /// Reads a body that must be a JSON object.

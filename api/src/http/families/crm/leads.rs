@@ -72,7 +72,8 @@ pub struct LeadParams {
 impl LeadParams {
     pub fn filter(&self) -> Answer<LeadFilter> {
         fn one<T: std::str::FromStr<Err: ToString>>(name: &str, text: Option<&String>) -> Answer<Option<T>> {
-            text.map(|text| text.parse().map_err(|error: T::Err| ApiError::field(name, error.to_string()))).transpose()
+            text.map(|text| text.parse().map_err(|error: T::Err| ApiError::field(name, error.to_string())))
+                .transpose()
         }
         Ok(LeadFilter {
             status: one("status", self.status.as_ref())?,
@@ -88,7 +89,10 @@ impl LeadParams {
 #[utoipa::path(get, path = "/leads", tag = "leads", params(LeadParams), responses(
     (status = 200, description = "One page", body = Listed<LeadBody>),
 ))]
-pub async fn page(State(app): State<App>, Params(params): Params<LeadParams>) -> Answer<Json<Listed<LeadBody>>> {
+pub async fn page(
+    State(app): State<App>,
+    Params(params): Params<LeadParams>,
+) -> Answer<Json<Listed<LeadBody>>> {
     let (filter, limit, cursor) = (params.filter()?, limit(params.limit)?, cursor(params.cursor.as_deref())?);
     let mut tx = app.engine.db.begin_read().await?;
     let page = store::page(&mut tx, &filter, cursor, limit).await?;

@@ -2,9 +2,9 @@
 //! Bare JSON objects, camelCase. Ids are ours or the CRM's own, wherever one is asked for.
 #![expect(unused_qualifications, reason = "utoipa's macro spells out the paths of parameter types")]
 
+pub mod cadences;
 pub mod campaign_body;
 pub mod campaigns;
-pub mod cadences;
 pub mod consents;
 pub mod enrollments;
 pub mod event_fields;
@@ -56,7 +56,8 @@ pub(super) fn limit(asked: Option<u32>) -> Answer<u32> {
 }
 
 pub(super) fn cursor(text: Option<&str>) -> Answer<Option<callwright_engine::store::page::Cursor>> {
-    text.map(|text| text.parse().map_err(|error| ApiError::field("cursor", format!("`{text}` {error}")))).transpose()
+    text.map(|text| text.parse().map_err(|error| ApiError::field("cursor", format!("`{text}` {error}"))))
+        .transpose()
 }
 
 /// A page of a list.

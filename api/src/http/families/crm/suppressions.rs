@@ -115,7 +115,9 @@ fn numbers(input: &SuppressionInput) -> Answer<Vec<PhoneNumber>> {
     let (mut numbers, mut wrong) = (Vec::new(), Vec::new());
     for (pointer, text) in single.chain(several) {
         // A registry may list numbers that could not be called; only the form matters here.
-        match PhoneNumber::parse(text, input.country.as_deref()).or_else(|error| PhoneNumber::e164_only(text).map_err(|_| error)) {
+        match PhoneNumber::parse(text, input.country.as_deref())
+            .or_else(|error| PhoneNumber::e164_only(text).map_err(|_| error))
+        {
             Ok(number) => numbers.push(number),
             Err(error) => wrong.push(FieldProblem::new(pointer, error.to_string())),
         }
@@ -152,12 +154,21 @@ pub async fn page(
     Params(params): Params<SuppressionParams>,
 ) -> Answer<Json<Listed<SuppressionBody>>> {
     let (limit, cursor) = (limit(params.limit)?, cursor(params.cursor.as_deref())?);
-    let number = params.phone.as_deref().map(|text| PhoneNumber::parse(text, None).or_else(|_| PhoneNumber::e164_only(text)));
+    let number = params
+        .phone
+        .as_deref()
+        .map(|text| PhoneNumber::parse(text, None).or_else(|_| PhoneNumber::e164_only(text)));
     let number = number.transpose().map_err(|error| ApiError::field("phone", error.to_string()))?;
     let source = params.source.as_deref().map(str::parse::<Source>).transpose();
     let source = source.map_err(|error| ApiError::field("source", error.to_string()))?;
     let mut tx = app.engine.db.begin_read().await?;
-    let page = store::page(&mut tx, SuppressionFilter { number, source, ..SuppressionFilter::default() }, cursor, limit).await?;
+    let page = store::page(
+        &mut tx,
+        SuppressionFilter { number, source, ..SuppressionFilter::default() },
+        cursor,
+        limit,
+    )
+    .await?;
     tx.rollback().await?;
     Ok(Json(Listed::of(page, SuppressionBody::from)))
 }
