@@ -150,7 +150,7 @@ pub async fn run(args: CampaignArgs, global: &Global) -> anyhow::Result<ExitCode
         }
         CampaignCommand::Pause { campaign } => set_status(&engine, &campaign, CampaignStatus::Paused).await?,
         CampaignCommand::Resume { campaign } => {
-            set_status(&engine, &campaign, CampaignStatus::Active).await?
+            set_status(&engine, &campaign, CampaignStatus::Active).await?;
         }
         CampaignCommand::End { campaign } => set_status(&engine, &campaign, CampaignStatus::Ended).await?,
     }

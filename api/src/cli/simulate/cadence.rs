@@ -101,7 +101,7 @@ fn leads(args: &SimulateArgs, trial: &Trial) -> anyhow::Result<Vec<Lead>> {
                 match prepare(&new, ids.next(now), now) {
                     Ok(lead) => leads.push(lead),
                     Err(mistakes) => {
-                        problems.extend(mistakes.iter().map(|mistake| format!("line {line}: {mistake}")))
+                        problems.extend(mistakes.iter().map(|mistake| format!("line {line}: {mistake}")));
                     }
                 }
             }
