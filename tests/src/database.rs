@@ -65,7 +65,10 @@ impl TestDb {
 #[expect(clippy::print_stderr, reason = "a skipped database is said aloud, never silently green")]
 fn skipped() -> anyhow::Result<()> {
     let required = std::env::var("CALLWRIGHT_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
-    anyhow::ensure!(!required, "PostgreSQL is required by CALLWRIGHT_REQUIRE_POSTGRES but could not be started");
+    anyhow::ensure!(
+        !required,
+        "PostgreSQL is required by CALLWRIGHT_REQUIRE_POSTGRES but could not be started"
+    );
     eprintln!("skipped: PostgreSQL not installed");
     Ok(())
 }

@@ -80,7 +80,11 @@ impl Server {
         for _ in 0..3 {
             match launch(&binaries) {
                 Ok((script, port)) => {
-                    return Self::with_template(format!("postgres://callwright@127.0.0.1:{port}"), Some(script)).map(Some);
+                    return Self::with_template(
+                        format!("postgres://callwright@127.0.0.1:{port}"),
+                        Some(script),
+                    )
+                    .map(Some);
                 }
                 Err(error) => problem = Some(error),
             }
@@ -90,7 +94,8 @@ impl Server {
 
     fn with_template(base: String, script: Option<Child>) -> anyhow::Result<Self> {
         let template = format!("callwright_test_{}", std::process::id());
-        let server = Self { is_private: script.is_some(), base, template, next: AtomicU32::new(0), _script: script };
+        let server =
+            Self { is_private: script.is_some(), base, template, next: AtomicU32::new(0), _script: script };
         // On a thread of its own: the caller may be inside a runtime.
         std::thread::scope(|scope| scope.spawn(|| server.migrate_template()).join())
             .map_err(|_| anyhow::anyhow!("migrating panicked"))??;
@@ -99,7 +104,8 @@ impl Server {
 
     fn migrate_template(&self) -> anyhow::Result<()> {
         block_on(async {
-            self.administer(&format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", self.template)).await?;
+            self.administer(&format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", self.template))
+                .await?;
             let db = Db::connect(&format!("{}/{}", self.base, self.template), Durability::Full).await?;
             db.migrate().await?;
             // A template with an open connection cannot be copied.
@@ -177,7 +183,8 @@ fn launch(binaries: &Path) -> anyhow::Result<(Child, u16)> {
 
 /// `env`, as `nobody` when we are root.
 fn unprivileged() -> Command {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    let is_root =
+        Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     if !is_root {
         return Command::new("env");
     }

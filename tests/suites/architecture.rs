@@ -9,27 +9,73 @@ type Source = (String, String);
 
 /// Parts of the tree and what they may not name. `crate::x` is a module of the same crate, `x::` another crate.
 const DIRECTIONS: &[(&str, &[&str], &str)] = &[
-    ("engine/src/domain/", &["crate::store", "crate::decide", "crate::engine", "crate::simulate"], "nouns know nothing above them"),
-    ("engine/src/time/", &["crate::store", "crate::decide", "crate::flow", "crate::definitions", "crate::engine"], "time is plain arithmetic"),
-    ("engine/src/phone/", &["crate::store", "crate::decide", "crate::flow", "crate::definitions", "crate::engine"], "numbers are plain data"),
-    ("engine/src/rules/", &["crate::store", "crate::decide", "crate::flow", "crate::engine"], "rules are data"),
-    ("engine/src/decide/", &["crate::store", "crate::engine", "crate::simulate"], "decisions are pure: a snapshot in, a verdict out"),
+    (
+        "engine/src/domain/",
+        &["crate::store", "crate::decide", "crate::engine", "crate::simulate"],
+        "nouns know nothing above them",
+    ),
+    (
+        "engine/src/time/",
+        &["crate::store", "crate::decide", "crate::flow", "crate::definitions", "crate::engine"],
+        "time is plain arithmetic",
+    ),
+    (
+        "engine/src/phone/",
+        &["crate::store", "crate::decide", "crate::flow", "crate::definitions", "crate::engine"],
+        "numbers are plain data",
+    ),
+    (
+        "engine/src/rules/",
+        &["crate::store", "crate::decide", "crate::flow", "crate::engine"],
+        "rules are data",
+    ),
+    (
+        "engine/src/decide/",
+        &["crate::store", "crate::engine", "crate::simulate"],
+        "decisions are pure: a snapshot in, a verdict out",
+    ),
     ("engine/src/flow/", &["crate::store", "crate::engine", "crate::simulate"], "the interpreter is pure"),
-    ("engine/src/definitions/", &["crate::store", "crate::engine", "crate::simulate"], "definitions are checked values"),
-    ("engine/src/store/", &["crate::decide", "crate::engine", "crate::simulate"], "the store knows nouns, not rules"),
-    ("engine/", &["axum", "reqwest", "apalis", "callwright_workers", "callwright_api"], "no HTTP and no workers in the engine"),
+    (
+        "engine/src/definitions/",
+        &["crate::store", "crate::engine", "crate::simulate"],
+        "definitions are checked values",
+    ),
+    (
+        "engine/src/store/",
+        &["crate::decide", "crate::engine", "crate::simulate"],
+        "the store knows nouns, not rules",
+    ),
+    (
+        "engine/",
+        &["axum", "reqwest", "apalis", "callwright_workers", "callwright_api"],
+        "no HTTP and no workers in the engine",
+    ),
     ("workers/", &["callwright_api", "sqlx"], "workers stand below the API and leave SQL to the store"),
     ("api/", &["sqlx", "apalis"], "the API leaves SQL to the store and queues to the workers"),
 ];
 
 /// Crates that one folder alone may name: `(crate, folder, within)`.
-const CONFINED: &[(&str, &str, &str)] =
-    &[("sqlx", "engine/src/store/", "engine/src/"), ("apalis", "workers/src/queue/", "workers/src/"), ("apalis_core", "workers/src/queue/", "workers/src/")];
+const CONFINED: &[(&str, &str, &str)] = &[
+    ("sqlx", "engine/src/store/", "engine/src/"),
+    ("apalis", "workers/src/queue/", "workers/src/"),
+    ("apalis_core", "workers/src/queue/", "workers/src/"),
+];
 
-const TOP: &[&str] =
-    &["Cargo.toml", "Cargo.lock", "engine", "flows", "cadences", "api", "workers", "migrations", "tests", "README.md"];
+const TOP: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "engine",
+    "flows",
+    "cadences",
+    "api",
+    "workers",
+    "migrations",
+    "tests",
+    "README.md",
+];
 /// Licence and lint configuration beside them; and what a build leaves, which is not part of the tree.
-const BESIDE: &[&str] = &["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "rustfmt.toml", "clippy.toml", "deny.toml", "target"];
+const BESIDE: &[&str] =
+    &["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "rustfmt.toml", "clippy.toml", "deny.toml", "target"];
 
 const LONGEST: usize = 600;
 
@@ -47,7 +93,8 @@ fn sources() -> Vec<Source> {
             if path.is_dir() && entry.file_name() != "target" {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(&root).expect("below the root").to_string_lossy().replace('\\', "/");
+                let name =
+                    path.strip_prefix(&root).expect("below the root").to_string_lossy().replace('\\', "/");
                 found.push((name, std::fs::read_to_string(&path).expect("UTF-8 source")));
             }
         }
@@ -58,12 +105,15 @@ fn sources() -> Vec<Source> {
 
 /// What code names at path roots: `crate::store`, `sqlx`. Comments and texts do not count.
 fn names(text: &str) -> BTreeSet<String> {
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("::") {
         let before = &code[..at];
-        let start = before.rfind(|c| !is_word(c)).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+        let start = before
+            .rfind(|c| !is_word(c))
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let root = &before[start..];
         // In the middle of a path, or the end of a generic.
         if root.is_empty() || before[..start].ends_with("::") {
@@ -79,7 +129,9 @@ fn names(text: &str) -> BTreeSet<String> {
 
 /// The first words of what follows `crate::`, a single one or the entries of a `{…}` group.
 fn children(rest: &str) -> Vec<String> {
-    let word = |text: &str| text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let word = |text: &str| {
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+    };
     let Some(group) = rest.strip_prefix('{') else { return vec![word(rest)] };
     let (mut depth, mut entries, mut entry) = (1, Vec::new(), String::new());
     for c in group.chars() {
@@ -108,7 +160,11 @@ fn wrong_directions(sources: &[Source]) -> Vec<String> {
             }
         }
         for (name, home, within) in CONFINED {
-            if path.starts_with(within) && !path.starts_with(home) && is_shipped(path) && names.contains(*name) {
+            if path.starts_with(within)
+                && !path.starts_with(home)
+                && is_shipped(path)
+                && names.contains(*name)
+            {
                 wrong.push(format!("{path} names `{name}`, which belongs in {home}"));
             }
         }
@@ -118,14 +174,21 @@ fn wrong_directions(sources: &[Source]) -> Vec<String> {
 
 /// Tests may look anywhere.
 fn is_shipped(path: &str) -> bool {
-    !path.ends_with("/tests.rs") && !path.contains("/tests/") && !path.ends_with("_tests.rs") && !path.ends_with("/laws.rs")
+    !path.ends_with("/tests.rs")
+        && !path.contains("/tests/")
+        && !path.ends_with("_tests.rs")
+        && !path.ends_with("/laws.rs")
 }
 
 fn too_long(sources: &[Source]) -> Vec<String> {
-    let header = |text: &str| text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("long because"));
+    let header = |text: &str| {
+        text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("long because"))
+    };
     let long = sources.iter().filter(|(_, text)| text.lines().count() > LONGEST && !header(text));
-    long.map(|(path, text)| format!("{path} has {} lines; split it, or say `long because` in its header", text.lines().count()))
-        .collect()
+    long.map(|(path, text)| {
+        format!("{path} has {} lines; split it, or say `long because` in its header", text.lines().count())
+    })
+    .collect()
 }
 
 fn without_header(sources: &[Source]) -> Vec<String> {
@@ -133,9 +196,13 @@ fn without_header(sources: &[Source]) -> Vec<String> {
 }
 
 fn misplaced(names: &[&str]) -> Vec<String> {
-    let extra = names.iter().filter(|name| !name.starts_with('.') && !TOP.contains(name) && !BESIDE.contains(name));
+    let extra =
+        names.iter().filter(|name| !name.starts_with('.') && !TOP.contains(name) && !BESIDE.contains(name));
     let missing = TOP.iter().filter(|name| !names.contains(name));
-    extra.map(|name| format!("{name} does not belong at the top")).chain(missing.map(|name| format!("{name} is missing"))).collect()
+    extra
+        .map(|name| format!("{name} does not belong at the top"))
+        .chain(missing.map(|name| format!("{name} is missing")))
+        .collect()
 }
 
 fn source(path: &str, text: &str) -> Vec<Source> {
@@ -188,10 +255,19 @@ fn right_directions_pass() {
     let found = |path, text| wrong_directions(&source(path, text));
     let none: Vec<String> = Vec::new();
     assert_eq!(found("engine/src/store/x.rs", "use sqlx::FromRow;\nuse crate::domain::lead::Lead;"), none);
-    assert_eq!(found("engine/src/decide/x.rs", "//! Not [`crate::store`].\nuse crate::clock::Instant; // sqlx::none"), none);
+    assert_eq!(
+        found(
+            "engine/src/decide/x.rs",
+            "//! Not [`crate::store`].\nuse crate::clock::Instant; // sqlx::none"
+        ),
+        none
+    );
     assert_eq!(found("engine/src/decide/x/tests.rs", "use crate::store::Tx;"), none);
     assert_eq!(found("workers/src/queue/x.rs", "use apalis_core::task::Task;"), none);
-    assert_eq!(found("engine/src/domain/x.rs", "use super::store::Thing; let a = b::<crate::clock::Instant>();"), none);
+    assert_eq!(
+        found("engine/src/domain/x.rs", "use super::store::Thing; let a = b::<crate::clock::Instant>();"),
+        none
+    );
 }
 
 #[test]

@@ -6,10 +6,22 @@ use std::process::Command;
 use serde_json::Value;
 
 const ALLOWED: &[&str] = &[
-    "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0",
-    "CDLA-Permissive-2.0", "CC0-1.0", "BSL-1.0", "0BSD", "Unlicense",
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "CDLA-Permissive-2.0",
+    "CC0-1.0",
+    "BSL-1.0",
+    "0BSD",
+    "Unlicense",
 ];
-const BANNED: &[&str] = &["serde_yaml", "serde_yml", "rusqlite", "openssl-sys", "aws-lc-sys", "rsa", "backoff"];
+const BANNED: &[&str] =
+    &["serde_yaml", "serde_yml", "rusqlite", "openssl-sys", "aws-lc-sys", "rsa", "backoff"];
 
 fn root() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
@@ -18,7 +30,14 @@ fn root() -> std::path::PathBuf {
 /// Packages that are really built for this platform; the lock file lists more.
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo metadata runs");
@@ -31,7 +50,10 @@ fn packages() -> Vec<Value> {
         .filter_map(|node| node["id"].as_str())
         .collect();
     let all = metadata["packages"].as_array().expect("packages");
-    all.iter().filter(|package| package["id"].as_str().is_some_and(|id| built.contains(id))).cloned().collect()
+    all.iter()
+        .filter(|package| package["id"].as_str().is_some_and(|id| built.contains(id)))
+        .cloned()
+        .collect()
 }
 
 /// Is there a way to satisfy an SPDX expression with allowed licences only?

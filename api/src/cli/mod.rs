@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each with an example in its help. Exit codes: 0 done, 1 failed or problems
 //! found, 2 wrong usage.
 
+mod bench;
 mod campaign;
 mod carrier;
 mod check;
@@ -72,6 +73,7 @@ enum Command {
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
+    Bench(bench::BenchArgs),
     Serve(serve::ServeArgs),
     Worker(worker::WorkerArgs),
     Carrier(carrier::CarrierArgs),
@@ -143,6 +145,7 @@ impl Command {
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,
             Self::Carrier(args) => carrier::run(args).await,

@@ -175,7 +175,7 @@ impl NewLead {
         lead.do_not_call |= lead.status == LeadStatus::OptedOut;
         match self.score {
             Some(score) if !(0..=100).contains(&score) => {
-                errors.add("score", "a score is between 0 and 100".to_owned())
+                errors.add("score", "a score is between 0 and 100".to_owned());
             }
             Some(score) => lead.score = score,
             None => {}

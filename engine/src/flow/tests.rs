@@ -354,7 +354,7 @@ fn every_shipped_flow_meets_every_callee(
         Wants::WrongNumber => assert_eq!(ended.outcome, Outcome::WrongNumber),
         Wants::HangUp => assert_eq!(ended.disposition, "hung_up"),
         Wants::Accept if matches!(flow, "new-lead" | "price-drop" | "replay") => {
-            assert_eq!(ended.outcome, Outcome::Converted)
+            assert_eq!(ended.outcome, Outcome::Converted);
         }
         Wants::Decline if flow == "replay" => assert_eq!(ended.disposition, "declined"),
         _ => {}

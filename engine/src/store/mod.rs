@@ -36,5 +36,6 @@ pub mod task;
 pub mod totals;
 pub mod user;
 pub mod walk;
+pub mod wipe;
 
 pub(crate) use bulk::{bulk, keys};

@@ -24,7 +24,14 @@ async fn a_request_without_a_valid_key_is_turned_away() {
     let desk = Desk::open().await;
     let good = format!("Bearer {}", desk.key);
     let forged = format!("{}0", &good[..good.len() - 1]);
-    for header in [None, Some("Bearer "), Some("Bearer cw_nonsense"), Some("Basic abc"), Some(desk.key.as_str()), Some(forged.as_str())] {
+    for header in [
+        None,
+        Some("Bearer "),
+        Some("Bearer cw_nonsense"),
+        Some("Basic abc"),
+        Some(desk.key.as_str()),
+        Some(forged.as_str()),
+    ] {
         assert_eq!(with_header(&desk, header).await, StatusCode::UNAUTHORIZED, "{header:?}");
     }
     assert_eq!(with_header(&desk, Some(&good)).await, StatusCode::OK);

@@ -71,7 +71,8 @@ impl Desk {
         );
         engine.publish().await.expect("the shipped definitions are published");
         let key = make_key(&engine, "tests", Role::Manager).await;
-        let app = App::new(Arc::clone(&engine), access, Arc::new(Notify::new())).with_carrier_secret(b"secret".as_slice());
+        let app = App::new(Arc::clone(&engine), access, Arc::new(Notify::new()))
+            .with_carrier_secret(b"secret".as_slice());
         Self { app: router(app), engine, key }
     }
 
@@ -87,7 +88,13 @@ impl Desk {
         self.send_with(method, path, body, &[]).await
     }
 
-    pub async fn send_with(&self, method: Method, path: &str, body: Option<&Value>, headers: &[(&str, &str)]) -> Reply {
+    pub async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
         let mut request = Request::builder()
             .method(method)
             .uri(path)

@@ -31,7 +31,8 @@ async fn all_wrong_fields_of_a_lead_are_named_at_once() {
 async fn what_cannot_be_read_at_all_is_a_bad_request() {
     let desk = Desk::open().await;
     let request = |body: &'static str| {
-        let request = Request::post("/api/v1/crm/leads").header("authorization", format!("Bearer {}", desk.key));
+        let request =
+            Request::post("/api/v1/crm/leads").header("authorization", format!("Bearer {}", desk.key));
         request.header("content-type", "application/json").body(Body::from(body)).unwrap()
     };
     for body in ["", "{", "[1]", "{} {}"] {
@@ -63,7 +64,8 @@ async fn unknown_things_are_not_found() {
         let reply = desk.get(path).await;
         assert_eq!((reply.status, reply.code()), (StatusCode::NOT_FOUND, "NOT_FOUND"), "{path}");
     }
-    let unknown_campaign = json!({"eventType": "CALL_PLACED", "leadId": "lead_123", "campaignId": "campaign_none"});
+    let unknown_campaign =
+        json!({"eventType": "CALL_PLACED", "leadId": "lead_123", "campaignId": "campaign_none"});
     let reply = desk.post("/api/v1/crm/events", unknown_campaign).await;
     assert_eq!(reply.status, StatusCode::NOT_FOUND);
     assert!(reply.body["error"]["message"].as_str().unwrap().contains("campaign_none"));
@@ -85,7 +87,8 @@ async fn an_unknown_event_type_or_cadence_gets_a_suggestion() {
     let event = json!({"eventType": "CALL_ANSWRED", "leadId": "lead_123"});
     let reply = desk.post("/api/v1/crm/events", event).await;
     assert_eq!(reply.body["error"]["details"]["fields"][0]["help"], "did you mean `CALL_ANSWERED`?");
-    let reply = desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-laed"})).await;
+    let reply =
+        desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-laed"})).await;
     assert_eq!(reply.status, StatusCode::NOT_FOUND);
     assert_eq!(reply.body["error"]["details"]["help"], "did you mean `new-lead`?");
 }
@@ -101,10 +104,20 @@ async fn a_taken_key_is_a_conflict() {
 #[tokio::test]
 async fn a_page_out_of_range_is_refused() {
     let desk = Desk::open().await;
-    for (query, pointer) in [("limit=0", "limit"), ("limit=101", "limit"), ("cursor=x", "cursor"), ("status=warm", "status"), ("sort=name", "sort")] {
+    for (query, pointer) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("cursor=x", "cursor"),
+        ("status=warm", "status"),
+        ("sort=name", "sort"),
+    ] {
         let reply = desk.get(&format!("/api/v1/crm/leads?{query}")).await;
         assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}: {}", reply.body);
-        assert!(reply.body["error"]["message"].as_str().unwrap().contains(pointer), "{query}: {}", reply.body);
+        assert!(
+            reply.body["error"]["message"].as_str().unwrap().contains(pointer),
+            "{query}: {}",
+            reply.body
+        );
     }
 }
 

@@ -27,11 +27,25 @@ async fn good_rows_are_written_and_bad_ones_named_by_line() {
                nonsense,Carl,,,\n\
                dora@example.com,Dora,,high,\n";
     let report = import(&desk, "", "text/csv", csv, None).await.ok();
-    assert_eq!((&report["rowsRead"], &report["created"], &report["updated"], &report["rejected"]), (&json!(4), &json!(1), &json!(1), &json!(2)));
-    let lines: Vec<_> = report["errors"].as_array().unwrap().iter().map(|error| error["line"].as_u64().unwrap()).collect();
-    assert_eq!({ let mut lines = lines; lines.sort_unstable(); lines }, [4, 5]);
+    assert_eq!(
+        (&report["rowsRead"], &report["created"], &report["updated"], &report["rejected"]),
+        (&json!(4), &json!(1), &json!(1), &json!(2))
+    );
+    let lines: Vec<_> =
+        report["errors"].as_array().unwrap().iter().map(|error| error["line"].as_u64().unwrap()).collect();
+    assert_eq!(
+        {
+            let mut lines = lines;
+            lines.sort_unstable();
+            lines
+        },
+        [4, 5]
+    );
     let alice = desk.get("/api/v1/crm/leads/lead_123").await.ok();
-    assert_eq!((&alice["firstName"], &alice["custom"]["plan"], &alice["phone"]), (&json!("Alicia"), &json!("pro"), &json!("+12124567890")));
+    assert_eq!(
+        (&alice["firstName"], &alice["custom"]["plan"], &alice["phone"]),
+        (&json!("Alicia"), &json!("pro"), &json!("+12124567890"))
+    );
 }
 
 #[tokio::test]
@@ -57,7 +71,11 @@ async fn an_import_that_was_cut_off_goes_on_where_it_stopped() {
     let report = import(&desk, "", "text/csv", csv, Some("file-1")).await.ok();
     assert_eq!((&report["rowsRead"], &report["created"]), (&json!(2), &json!(2)));
     let leads = desk.get("/api/v1/crm/leads").await.ok();
-    assert_eq!(leads["items"].as_array().unwrap().len(), 1, "the first row was counted before and is skipped");
+    assert_eq!(
+        leads["items"].as_array().unwrap().len(),
+        1,
+        "the first row was counted before and is skipped"
+    );
     let again = import(&desk, "", "text/csv", csv, Some("file-1")).await.ok();
     assert_eq!(again["repeated"], true);
 }
@@ -75,7 +93,10 @@ async fn suppressed_numbers_can_be_imported() {
 #[tokio::test]
 async fn what_is_no_table_is_refused() {
     let desk = Desk::open().await;
-    assert_eq!(import(&desk, "", "application/pdf", "x", None).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(
+        import(&desk, "", "application/pdf", "x", None).await.status,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
     let reply = import(&desk, "", "text/csv", "emial\nx\n", None).await;
     assert_eq!(reply.status, StatusCode::BAD_REQUEST);
     assert!(reply.body["error"]["message"].as_str().unwrap().contains("did you mean `email`?"));

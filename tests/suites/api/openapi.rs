@@ -15,7 +15,11 @@ async fn document(desk: &Desk) -> Value {
 fn routes(document: &Value) -> BTreeSet<(String, String)> {
     let paths = document["paths"].as_object().unwrap();
     let each = paths.iter().flat_map(|(path, item)| {
-        let methods = item.as_object().unwrap().keys().filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()));
+        let methods = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()));
         methods.map(|method| (path.clone(), method.to_uppercase()))
     });
     each.collect()
@@ -24,8 +28,10 @@ fn routes(document: &Value) -> BTreeSet<(String, String)> {
 #[tokio::test]
 async fn every_route_is_described() {
     let desk = Desk::open().await;
-    let listed: Vec<String> =
-        routes(&document(&desk).await).into_iter().map(|(path, method)| format!("{method:6} {path}")).collect();
+    let listed: Vec<String> = routes(&document(&desk).await)
+        .into_iter()
+        .map(|(path, method)| format!("{method:6} {path}"))
+        .collect();
     insta::assert_snapshot!(listed.join("\n"));
 }
 
@@ -35,7 +41,11 @@ async fn every_described_route_exists_and_only_public_ones_are_open() {
     let public = ["/healthz", "/readyz"];
     for (path, method) in routes(&document(&desk).await) {
         let real = path.replace("{leadId}", "x").replace("{kind}", "flow");
-        let real = real.replace("{enrollmentId}", "x").replace("{campaignId}", "x").replace("{consentId}", "x").replace("{suppressionId}", "x");
+        let real = real
+            .replace("{enrollmentId}", "x")
+            .replace("{campaignId}", "x")
+            .replace("{consentId}", "x")
+            .replace("{suppressionId}", "x");
         assert!(!real.contains('{'), "{real}");
         let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(&real);
         let status = desk.request(request.body(Body::empty()).unwrap()).await.status;

@@ -40,8 +40,12 @@ async fn leads_are_listed_filtered_and_paged() {
 #[tokio::test]
 async fn a_change_keeps_what_it_does_not_name_and_null_empties() {
     let desk = Desk::open().await.with_lead().await;
-    let changed = desk.put("/api/v1/crm/leads/lead_123", json!({"company": null, "tags": ["vip"]})).await.ok();
-    assert_eq!((&changed["company"], &changed["tags"], &changed["firstName"]), (&json!(null), &json!(["vip"]), &json!("Alice")));
+    let changed =
+        desk.put("/api/v1/crm/leads/lead_123", json!({"company": null, "tags": ["vip"]})).await.ok();
+    assert_eq!(
+        (&changed["company"], &changed["tags"], &changed["firstName"]),
+        (&json!(null), &json!(["vip"]), &json!("Alice"))
+    );
     // A fetched lead can be sent back whole.
     let fetched = desk.get("/api/v1/crm/leads/lead_123").await.ok();
     let sent_back = desk.put("/api/v1/crm/leads/lead_123", fetched.clone()).await.ok();
@@ -51,14 +55,18 @@ async fn a_change_keeps_what_it_does_not_name_and_null_empties() {
 #[tokio::test]
 async fn do_not_call_opts_out_with_everything_that_follows() {
     let desk = Desk::open().await.with_lead().await.with_campaign().await;
-    let enrolled = desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-lead"})).await.ok();
+    let enrolled =
+        desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-lead"})).await.ok();
     let lead = desk.put("/api/v1/crm/leads/lead_123", json!({"doNotCall": true})).await.ok();
     assert_eq!((&lead["status"], &lead["doNotCall"]), (&json!("opted_out"), &json!(true)));
     let enrollment = format!("/api/v1/crm/enrollments/{}", enrolled["enrollmentId"].as_str().unwrap());
     let ended = desk.get(&enrollment).await.ok();
     assert_eq!((&ended["state"], &ended["result"]), (&json!("ended"), &json!("opted_out")));
     let suppressed = desk.get("/api/v1/crm/suppressions").await.ok();
-    assert_eq!((&suppressed["items"][0]["phone"], &suppressed["items"][0]["source"]), (&json!("+12124567890"), &json!("opt_out")));
+    assert_eq!(
+        (&suppressed["items"][0]["phone"], &suppressed["items"][0]["source"]),
+        (&json!("+12124567890"), &json!("opt_out"))
+    );
     let events = desk.get("/api/v1/crm/events?eventType=OPTOUT_REQUESTED").await.ok();
     assert_eq!(events["items"].as_array().unwrap().len(), 1);
     // Sent again it changes nothing; taking it back by a field is refused.
@@ -66,7 +74,8 @@ async fn do_not_call_opts_out_with_everything_that_follows() {
     for undo in [json!({"status": "cold"}), json!({"doNotCall": false})] {
         assert_eq!(desk.put("/api/v1/crm/leads/lead_123", undo).await.status, StatusCode::CONFLICT);
     }
-    let refused = desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-lead"})).await;
+    let refused =
+        desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-lead"})).await;
     assert_eq!(refused.body["error"]["details"]["reason"], "opted-out");
 }
 
@@ -81,13 +90,17 @@ async fn enrolling_finds_its_campaign_and_refuses_a_second_time() {
     assert_eq!(enrolled.status, StatusCode::CREATED);
     assert_eq!(enrolled.body["dueAt"], "2026-07-06T00:00:00Z");
     let twice = desk.post("/api/v1/crm/cadences", body).await;
-    assert_eq!((twice.status, &twice.body["error"]["details"]["reason"]), (StatusCode::CONFLICT, &json!("already-enrolled")));
+    assert_eq!(
+        (twice.status, &twice.body["error"]["details"]["reason"]),
+        (StatusCode::CONFLICT, &json!("already-enrolled"))
+    );
 }
 
 #[tokio::test]
 async fn an_enrollment_is_paused_resumed_skipped_and_ended() {
     let desk = Desk::open().await.with_lead().await.with_campaign().await;
-    let enrolled = desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-lead"})).await.ok();
+    let enrolled =
+        desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-lead"})).await.ok();
     let path = format!("/api/v1/crm/enrollments/{}", enrolled["enrollmentId"].as_str().unwrap());
     let shown = desk.get(&path).await.ok();
     assert_eq!((&shown["state"], &shown["cadenceId"]), (&json!("waiting"), &json!("new-lead")));
@@ -122,7 +135,8 @@ async fn many_leads_are_enrolled_by_ids_or_by_a_filter() {
 async fn cadences_and_schemas_are_shown() {
     let desk = Desk::open().await;
     let cadences = desk.get("/api/v1/crm/cadences").await.ok();
-    let names: Vec<_> = cadences["items"].as_array().unwrap().iter().map(|each| each["cadenceId"].clone()).collect();
+    let names: Vec<_> =
+        cadences["items"].as_array().unwrap().iter().map(|each| each["cadenceId"].clone()).collect();
     assert!(names.contains(&json!("new-lead")), "{names:?}");
     for kind in ["flow", "script", "cadence", "flow.schema.json"] {
         let schema = desk.get(&format!("/v1/schemas/{kind}")).await.ok();
@@ -136,7 +150,8 @@ async fn a_campaign_is_made_changed_paused_and_ended() {
     let path = "/api/v1/crm/campaigns/campaign_new_lead";
     let shown = desk.get(path).await.ok();
     assert_eq!((&shown["status"], &shown["consentBasis"]["attestedBy"]), (&json!("active"), &json!("tests")));
-    let changed = desk.put(path, json!({"limits": {"callsPerSecond": 2.5}, "agentNumber": "+12125550123"})).await.ok();
+    let changed =
+        desk.put(path, json!({"limits": {"callsPerSecond": 2.5}, "agentNumber": "+12125550123"})).await.ok();
     assert_eq!((&changed["limits"]["callsPerSecond"], &changed["name"]), (&json!(2.5), &json!("New leads")));
     assert_eq!(desk.post(&format!("{path}/pause"), json!({})).await.ok()["status"], "paused");
     assert_eq!(desk.get("/api/v1/crm/campaigns?status=active").await.ok()["items"], json!([]));
@@ -149,7 +164,8 @@ async fn a_campaign_is_made_changed_paused_and_ended() {
 async fn consents_are_granted_listed_and_revoked() {
     let desk = Desk::open().await.with_lead().await;
     let path = "/api/v1/crm/leads/lead_123/consents";
-    let granted = desk.post(path, json!({"purpose": "voice_contact", "form": "express", "evidence": "form 17"})).await;
+    let granted =
+        desk.post(path, json!({"purpose": "voice_contact", "form": "express", "evidence": "form 17"})).await;
     assert_eq!((granted.status, &granted.body["source"]), (StatusCode::CREATED, &json!("tests")));
     let id = granted.body["consentId"].as_str().unwrap();
     assert_eq!(desk.delete(&format!("{path}/{id}")).await.status, StatusCode::NO_CONTENT);
@@ -165,7 +181,9 @@ async fn consents_are_granted_listed_and_revoked() {
 async fn numbers_are_suppressed_and_lifted() {
     let desk = Desk::open().await;
     let path = "/api/v1/crm/suppressions";
-    let added = desk.post(path, json!({"phones": ["+12124567890", "(212) 456-7890"], "country": "US", "reason": "asked"})).await;
+    let added = desk
+        .post(path, json!({"phones": ["+12124567890", "(212) 456-7890"], "country": "US", "reason": "asked"}))
+        .await;
     assert_eq!((added.status, &added.body["suppressed"]), (StatusCode::CREATED, &json!(1)));
     let wrong = desk.post(path, json!({"phones": ["+12124567891", "nonsense"], "reason": "asked"})).await;
     assert_eq!(wrong.pointers(), ["/phones/1"]);
@@ -182,7 +200,12 @@ async fn the_timeline_and_the_reasons_of_a_lead_are_told() {
     desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_123", "cadenceId": "new-lead"})).await.ok();
     desk.post("/api/v1/crm/events", json!({"eventType": "CALL_ANSWERED", "leadId": "lead_123"})).await.ok();
     let timeline = desk.get("/api/v1/crm/leads/lead_123/timeline").await.ok();
-    let kinds: Vec<_> = timeline["items"].as_array().unwrap().iter().map(|event| event["eventType"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = timeline["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["eventType"].as_str().unwrap())
+        .collect();
     assert!(kinds.contains(&"CALL_ANSWERED") && kinds.contains(&"enrollment.started"), "{kinds:?}");
     // Four in the morning in New York.
     let why = desk.get("/api/v1/crm/leads/lead_123/why?at=2026-07-02T08:00:00Z").await.ok();

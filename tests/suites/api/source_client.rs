@@ -29,8 +29,19 @@ async fn a_lead_shows_every_field_of_the_source() {
     let desk = Desk::open().await.with_lead().await;
     let lead = desk.get("/api/v1/crm/leads/lead_123").await.ok();
     for field in [
-        "leadId", "email", "firstName", "lastName", "phone", "company", "segment", "status", "createdAt", "lastContactedAt",
-        "preferredContactTime", "doNotCall", "doNotEmail",
+        "leadId",
+        "email",
+        "firstName",
+        "lastName",
+        "phone",
+        "company",
+        "segment",
+        "status",
+        "createdAt",
+        "lastContactedAt",
+        "preferredContactTime",
+        "doNotCall",
+        "doNotEmail",
     ] {
         assert!(lead.get(field).is_some(), "{field} is missing");
     }
@@ -58,5 +69,8 @@ async fn every_documented_payload_is_accepted() {
         assert_eq!(logged["eventType"], payload["eventType"]);
     }
     let lead = desk.get("/api/v1/crm/leads/lead_123").await.ok();
-    assert_eq!((&lead["status"], &lead["doNotCall"], &lead["score"]), (&json!("opted_out"), &json!(true), &json!(80)));
+    assert_eq!(
+        (&lead["status"], &lead["doNotCall"], &lead["score"]),
+        (&json!("opted_out"), &json!(true), &json!(80))
+    );
 }

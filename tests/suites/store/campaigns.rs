@@ -56,7 +56,7 @@ on_both! {
         let stored = given_campaign("c")?;
         campaign::create(&mut tx, &stored).await?;
         let changed = campaign::update(&mut tx, stored.id, after(5), |campaign| {
-            campaign.name = "Renamed".to_owned();
+            "Renamed".clone_into(&mut campaign.name);
             campaign.status = CampaignStatus::Ended;
             campaign.created_at = after(900);
         });

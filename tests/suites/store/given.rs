@@ -36,7 +36,12 @@ pub fn id<T: From<uuid::Uuid>>() -> T {
 }
 
 pub fn described(external_id: &str, phone: &str) -> NewLead {
-    NewLead { external_id: external_id.into(), phone: phone.into(), first_name: "Alice".into(), ..NewLead::default() }
+    NewLead {
+        external_id: external_id.into(),
+        phone: phone.into(),
+        first_name: "Alice".into(),
+        ..NewLead::default()
+    }
 }
 
 /// Stores a lead as described.
@@ -71,6 +76,7 @@ pub fn campaign(key: &str) -> anyhow::Result<Campaign> {
 }
 
 /// A lead walking a cadence of a campaign, waiting since [`now`].
+#[expect(clippy::struct_field_names, reason = "they are ids of three nouns")]
 pub struct Walking {
     pub lead_id: LeadId,
     pub campaign_id: CampaignId,

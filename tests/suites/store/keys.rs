@@ -17,7 +17,14 @@ use crate::given::{after, id, now};
 use crate::on_both;
 
 fn someone(email: &str) -> User {
-    User { id: id(), email: email.to_owned(), name: "Mia".to_owned(), role: Role::Agent, is_active: true, created_at: now() }
+    User {
+        id: id(),
+        email: email.to_owned(),
+        name: "Mia".to_owned(),
+        role: Role::Agent,
+        is_active: true,
+        created_at: now(),
+    }
 }
 
 fn happened(kind: &str, lead: LeadId, seconds: i64) -> Event {

@@ -40,7 +40,8 @@ fn full() -> NewLead {
 
 async fn only(tx: &mut callwright_engine::store::Tx, filter: LeadFilter) -> anyhow::Result<Vec<LeadId>> {
     let count = lead::count(tx, &filter).await?;
-    let found: Vec<LeadId> = lead::page(tx, &filter, None, 50).await?.items.into_iter().map(|lead| lead.id).collect();
+    let found: Vec<LeadId> =
+        lead::page(tx, &filter, None, 50).await?.items.into_iter().map(|lead| lead.id).collect();
     anyhow::ensure!(count as usize == found.len(), "{count} counted, {} listed", found.len());
     Ok(found)
 }

@@ -19,24 +19,23 @@ fn steps(dialect: &str) -> anyhow::Result<BTreeSet<String>> {
 
 /// `(table, column, may be null)` of everything but the migration table.
 async fn columns(db: &Db) -> anyhow::Result<BTreeSet<(String, String, bool)>> {
-    let rows: Vec<(String, String, bool)> = match db {
-        Db::Sqlite { write, .. } => {
-            sqlx::query_as(
+    let rows: Vec<(String, String, bool)> =
+        match db {
+            Db::Sqlite { write, .. } => sqlx::query_as(
                 "SELECT t.name, c.name, c.\"notnull\" = 0 FROM sqlite_schema t, pragma_table_info(t.name) c
                  WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'",
             )
             .fetch_all(write)
-            .await?
-        }
-        Db::Postgres(pool) => {
-            sqlx::query_as(
-                "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), is_nullable = 'YES'
+            .await?,
+            Db::Postgres(pool) => {
+                sqlx::query_as(
+                    "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), is_nullable = 'YES'
                  FROM information_schema.columns WHERE table_schema = 'public'",
-            )
-            .fetch_all(pool)
-            .await?
-        }
-    };
+                )
+                .fetch_all(pool)
+                .await?
+            }
+        };
     Ok(rows.into_iter().filter(|(table, ..)| table != "callwright_migrations").collect())
 }
 
@@ -64,8 +63,8 @@ async fn indexes(db: &Db) -> anyhow::Result<BTreeSet<String>> {
 /// Damages rows behind the store's back.
 pub async fn spoil(db: &Db, statement: &'static str) -> anyhow::Result<()> {
     match db {
-        Db::Sqlite { write, .. } => drop(sqlx::query(statement).execute(write).await?),
-        Db::Postgres(pool) => drop(sqlx::query(statement).execute(pool).await?),
+        Db::Sqlite { write, .. } => sqlx::query(statement).execute(write).await.map(|_| ())?,
+        Db::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(|_| ())?,
     }
     Ok(())
 }

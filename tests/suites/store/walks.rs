@@ -5,7 +5,9 @@ use callwright_engine::clock::micros;
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{AnsweredBy, Fact, StoredFact};
 use callwright_engine::id::{AttemptId, EnrollmentId};
-use callwright_engine::store::{Tx, attempt, call, campaign, decision, enrollment, lead_change, second_look, task, walk};
+use callwright_engine::store::{
+    Tx, attempt, call, campaign, decision, enrollment, lead_change, second_look, task, walk,
+};
 use chrono::TimeDelta;
 
 use crate::given::{ALICE, BOB, Walking, after, id, now, planned, walking};
@@ -184,7 +186,7 @@ on_both! {
             flow: "welcome".to_owned(),
             version: "v1".to_owned(),
         };
-        call::insert_many(&mut tx, &[new.clone()]).await?;
+        call::insert_many(&mut tx, std::slice::from_ref(&new)).await?;
         call::insert_many(&mut tx, &[new]).await?;
         let answered = StoredFact { at: after(3), fact: Fact::Answered { by: AnsweredBy::Human } };
         let row = call::FactRow {
@@ -193,7 +195,7 @@ on_both! {
             at: micros(answered.at),
             fact: serde_json::to_string(&answered.fact)?,
         };
-        assert_eq!(call::add_facts(&mut tx, &[row.clone()], after(4)).await?, [dialing]);
+        assert_eq!(call::add_facts(&mut tx, std::slice::from_ref(&row), after(4)).await?, [dialing]);
         assert!(call::add_facts(&mut tx, &[row], after(5)).await?.is_empty());
         assert_eq!(call::facts(&mut tx, &[dialing]).await?, [(dialing, answered)]);
         assert_eq!(call::session(&mut tx, dialing).await?, None);

@@ -8,7 +8,12 @@ use callwright_engine::id::IdSource;
 use callwright_engine::time::zone::{UnknownZone, Zone};
 
 /// An active campaign whose leads agreed in writing, with no schedule of its own: the law and the cadence decide.
-pub fn consented(key: &str, voice: VoiceClass, ids: &IdSource, now: Instant) -> Result<Campaign, UnknownZone> {
+pub fn consented(
+    key: &str,
+    voice: VoiceClass,
+    ids: &IdSource,
+    now: Instant,
+) -> Result<Campaign, UnknownZone> {
     Ok(Campaign {
         id: ids.next(now),
         key: key.to_owned(),

@@ -13,7 +13,7 @@ use callwright_engine::domain::campaign::Campaign;
 use callwright_engine::domain::lead::Lead;
 use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::engine::{
-    EngineError, Engine, EnrollRefusal, EnrollRequest, Enrolled, ManualClock, Safeguards, TimeSource,
+    Engine, EngineError, EnrollRefusal, EnrollRequest, Enrolled, ManualClock, Safeguards, TimeSource,
 };
 use callwright_engine::id::{CampaignId, IdSource, LeadId};
 use callwright_engine::phone::number::PhoneNumber;
@@ -86,7 +86,12 @@ impl Trial {
     }
 
     /// Suppresses numbers from now on.
-    pub async fn suppress(&self, numbers: &[PhoneNumber], source: Source, reason: &str) -> Result<(), StoreError> {
+    pub async fn suppress(
+        &self,
+        numbers: &[PhoneNumber],
+        source: Source,
+        reason: &str,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let entries: Vec<Suppression> = numbers
             .iter()

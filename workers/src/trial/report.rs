@@ -38,16 +38,17 @@ impl Trial {
                 Some((number, names.iter().filter_map(|name| Zone::find(name).ok()).collect()))
             })
             .collect();
-        let suppressed = suppressions
-            .iter()
-            .filter(|entry| entry.campaign_id.is_none())
-            .map(|entry| SuppressedFrom { number: entry.number, at: entry.created_at, until: entry.expires_at });
+        let suppressed = suppressions.iter().filter(|entry| entry.campaign_id.is_none()).map(|entry| {
+            SuppressedFrom { number: entry.number, at: entry.created_at, until: entry.expires_at }
+        });
         let evidence = Evidence { suppressions: suppressed.collect(), zones };
         let (audit, hours) = self.carrier.with_ledger(|ledger| {
             let mut hours = Histogram::default();
             for entry in ledger.entries().iter().filter(|entry| entry.accepted) {
                 let zone = evidence.zones.get(&entry.number).and_then(|zones| zones.first());
-                let hour = zone.map_or(entry.asked_at.hour(), |zone| u32::from(zone.local(entry.asked_at).time.minutes() / 60));
+                let hour = zone.map_or(entry.asked_at.hour(), |zone| {
+                    u32::from(zone.local(entry.asked_at).time.minutes() / 60)
+                });
                 hours.add(hour);
             }
             (ledger.audit(&evidence), hours)

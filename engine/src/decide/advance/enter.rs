@@ -182,7 +182,7 @@ impl Entering<'_> {
                 self.effects.push(StepEffect::Webhook { endpoint: endpoint.clone(), step: step.id.clone() });
             }
             StepAction::Enroll { cadence } => {
-                self.effects.push(StepEffect::Enroll { cadence: cadence.clone() })
+                self.effects.push(StepEffect::Enroll { cadence: cadence.clone() });
             }
             _ => {}
         }

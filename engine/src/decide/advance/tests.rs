@@ -132,16 +132,13 @@ fn a_call_that_is_no_longer_worth_placing_is_skipped(
     let late =
         WalkState { position: position("offer", now() - TimeDelta::minutes(minutes_late)), ..walk("offer") };
     let moved = enter(&cadence, &late, &nothing, now()).unwrap();
-    match valid_until {
-        Some(end) => {
-            assert!(matches!(moved.next, Next::Call { valid_until: Some(until), .. } if until == at(end)))
-        }
-        None => {
-            let reason = "too-late".to_owned();
-            assert_eq!(moved.effects, [StepEffect::Skipped { step: "offer".to_owned(), reason }]);
-            assert_eq!(result(&moved), Some("completed"));
-        }
-    }
+    let Some(end) = valid_until else {
+        let reason = "too-late".to_owned();
+        assert_eq!(moved.effects, [StepEffect::Skipped { step: "offer".to_owned(), reason }]);
+        assert_eq!(result(&moved), Some("completed"));
+        return;
+    };
+    assert!(matches!(moved.next, Next::Call { valid_until: Some(until), .. } if until == at(end)));
 }
 
 #[rstest]

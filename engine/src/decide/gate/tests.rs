@@ -348,7 +348,7 @@ fn campaign_dates_are_days_of_its_own_zone() {
 #[test]
 fn a_schedule_holds_in_the_campaigns_zone() {
     let mornings = with_campaign(|facts| {
-        facts.campaign.schedule = Some(hours(DaySet::WEEKDAYS, 9, 11, HolidayRule::Call))
+        facts.campaign.schedule = Some(hours(DaySet::WEEKDAYS, 9, 11, HolidayRule::Call));
     });
     assert_eq!(
         deferred(&mornings, noon()),

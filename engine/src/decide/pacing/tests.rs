@@ -1,3 +1,5 @@
+//! Limits, fairness between campaigns, and laws of pacing.
+
 use proptest::prelude::*;
 use uuid::Uuid;
 

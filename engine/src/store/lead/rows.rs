@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::clock::{instant_from_micros, micros};
-use crate::domain::lead::{Lead, Phone};
+use crate::domain::lead::{Lead, Phone, Segment};
 use crate::domain::reach::Reach;
 use crate::phone::number::PhoneNumber;
 use crate::store::bulk::bulk_row;
@@ -115,7 +115,7 @@ impl LeadWrite {
             first_name: lead.first_name.clone(),
             last_name: lead.last_name.clone(),
             company: lead.company.clone(),
-            segment: lead.segment.map(|segment| segment.as_str()),
+            segment: lead.segment.map(Segment::as_str),
             status: lead.status.as_str(),
             language: lead.language.clone(),
             zone: lead.zone.as_ref().map(Zone::name),

@@ -153,9 +153,8 @@ fn target(row: &Lead, matches: &[Match]) -> Result<Option<LeadId>, FieldError> {
     let first = |by: By| matches.iter().find(|found| found.by == by);
     match (first(By::ExternalId), first(By::Email)) {
         (Some(known), Some(other)) if known.id != other.id => Err(taken("email")),
-        (Some(known), _) => Ok(Some(known.id)),
         (None, Some(known)) if row.external_id.is_some() && known.has_external_id => Err(taken("email")),
-        (None, Some(known)) => Ok(Some(known.id)),
+        (Some(known), _) | (None, Some(known)) => Ok(Some(known.id)),
         (None, None) if row.external_id.is_none() && row.email.is_none() => {
             Ok(first(By::Number).map(|found| found.id))
         }

@@ -1,0 +1,40 @@
+//! Emptying a benchmark's database between runs. Refuses to touch one that holds a real lead.
+
+use super::db::{Db, on_db};
+use super::error::StoreError;
+
+const REAL_LEADS: &str = "SELECT count(*) FROM leads WHERE synthetic = 0";
+
+/// Children before parents.
+const TABLES: &[&str] = &[
+    "DELETE FROM callbacks",
+    "DELETE FROM calls",
+    "DELETE FROM attempts",
+    "DELETE FROM enrollments",
+    "DELETE FROM decisions",
+    "DELETE FROM events",
+    "DELETE FROM tasks",
+    "DELETE FROM jobs",
+    "DELETE FROM phones",
+    "DELETE FROM consents",
+    "DELETE FROM leads",
+    "DELETE FROM campaign_days",
+    "DELETE FROM campaigns",
+    "DELETE FROM suppressions",
+    "DELETE FROM carrier_ledger",
+];
+
+/// Empties the tables of a trial; answers false, having done nothing, when there is a lead that is not synthetic.
+pub async fn synthetic(db: &Db) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    let real: i64 = on_db!(&mut tx, |conn| sqlx::query_scalar(REAL_LEADS).fetch_one(conn).await)?;
+    if real > 0 {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    for sql in TABLES.iter().copied() {
+        on_db!(&mut tx, |conn| sqlx::query(sql).execute(conn).await.map(|_| ()))?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
