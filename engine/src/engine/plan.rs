@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::changes::Changes;
 use super::outlets::MessageOrder;
 use super::versions::Version;
-use super::{Engine, EngineError, context};
+use super::{Engine, EngineError, context, state};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{self, Move, Next, StepEffect};
 use crate::decide::gate;
@@ -97,7 +97,7 @@ impl Planning<'_> {
         let state = engine.walk_state(walk)?;
         let variables = || context::variables(walk, campaign);
         let moved = advance::enter(&version.bundle.cadence, &state, &variables, now)
-            .map_err(|fault| engine.fault(walk, &fault))?;
+            .map_err(|fault| state::fault(walk, &fault))?;
         let snapshot = batch.snapshot(engine, walk, version)?;
         match moved.next {
             Next::Call { ref position, ref flow, valid_until } => {
@@ -210,7 +210,7 @@ impl Planning<'_> {
                 changes.jobs.push(engine.job("deliver_message", &order, now)?);
                 changes.event(engine, walk, "message.queued", now, order);
                 let after = advance::after_step(&version.bundle.cadence, position, now)
-                    .map_err(|fault| engine.fault(walk, &fault))?;
+                    .map_err(|fault| state::fault(walk, &fault))?;
                 let all = Move { effects: [moved.effects, after.effects].concat(), next: after.next };
                 engine.apply_move(changes, walk, all, now, follow_ups)?;
             }
@@ -243,7 +243,7 @@ impl Planning<'_> {
         let Self { engine, walk, version, now, .. } = *self;
         let skipped = StepEffect::Skipped { step: position.step.clone(), reason: reason.to_owned() };
         let after = advance::after_step(&version.bundle.cadence, position, now)
-            .map_err(|fault| engine.fault(walk, &fault))?;
+            .map_err(|fault| state::fault(walk, &fault))?;
         let effects = [moved.effects, vec![skipped], after.effects].concat();
         engine.apply_move(changes, walk, Move { effects, next: after.next }, now, follow_ups)
     }
