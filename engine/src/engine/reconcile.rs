@@ -1,4 +1,5 @@
-//! Reconciling: attempts whose answer was lost are looked up at the provider, never asked for again (ENG-2, I14).
+//! Reconciling: attempts whose answer was lost are looked up at the provider, never asked for again (ENG-2, I14); and so are
+//! accepted calls whose end was never reported, so that a callback lost for good leaves nobody waiting (ENG-1, I4).
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -6,19 +7,28 @@ use serde_json::json;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
 use super::place::{mark_placed, next_visit};
+use super::record::ReportedFact;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::domain::attempt::AttemptState;
+use crate::domain::call::{EndStatus, Fact};
 use crate::domain::enrollment::EnrollmentState;
+use crate::id::AttemptId;
 use crate::phone::number::PhoneNumber;
-use crate::provider::{LookUp, LookUpResult, Provider};
-use crate::store::attempt::{self, Attempt};
+use crate::provider::{FoundEnd, LookUp, LookUpResult, Provider};
+use crate::store::attempt::{self, Attempt, Overdue};
 use crate::store::walk::{self, Walk};
 
 /// An intent without an answer is in doubt after this long: its process may have died before or after asking.
 const IN_DOUBT_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// A look-up that failed is tried again after this long.
 const LOOK_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(15);
+/// An accepted call without an end is looked up this long after its intent: nearly all are over by then.
+const SILENT_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// A call that does go on that long is looked up again after this long.
+const LISTEN_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(2);
+/// By the wall: a request that is still on its way now will have arrived, or never will. Longer than any time-out of ours.
+const ARRIVES_WITHIN_S: f64 = 10.0;
 /// After an attempt that can never be resolved, its enrollment waits this long: the call may have happened.
 const AFTER_UNKNOWN: TimeDelta = TimeDelta::hours(4);
 
@@ -29,6 +39,8 @@ pub struct ReconcileReport {
     pub found: usize,
     pub not_placed: usize,
     pub unknown_final: usize,
+    /// Calls whose end was learned here.
+    pub ended: usize,
 }
 
 impl Engine {
@@ -40,7 +52,13 @@ impl Engine {
     ) -> Result<ReconcileReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let doubtful = attempt::overdue(&mut tx, now - IN_DOUBT_AFTER, now - LOOK_AGAIN_AFTER, limit).await?;
+        let than = Overdue {
+            sent_before: now - IN_DOUBT_AFTER,
+            unsure_checked_before: now - LOOK_AGAIN_AFTER,
+            placed_before: now - SILENT_AFTER,
+            placed_checked_before: now - LISTEN_AGAIN_AFTER,
+        };
+        let doubtful = attempt::overdue(&mut tx, provider.name(), than, limit).await?;
         tx.rollback().await?;
         let mut report = ReconcileReport { looked_up: doubtful.len(), ..ReconcileReport::default() };
         let mut results = Vec::with_capacity(doubtful.len());
@@ -49,24 +67,35 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            self.record_look_ups(provider, results, &mut report).await?;
+            let ends = self.record_look_ups(provider, results, &mut report).await?;
+            self.record_ends(provider, ends, &mut report).await?;
         }
         Ok(report)
     }
 
+    /// Answers the ends that the look-ups brought.
     async fn record_look_ups(
         &self,
         provider: &dyn Provider,
         results: Vec<(Attempt, LookUpResult)>,
         report: &mut ReconcileReport,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Vec<LookedUpEnd>, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
+        let speed = self.time.speed(&mut tx).await?;
         let ids: Vec<_> = results.iter().map(|(attempt, _)| attempt.id).collect();
         let fresh = attempt::by_ids(&mut tx, &ids).await?;
         let enrollments: Vec<_> = fresh.iter().filter_map(|attempt| attempt.enrollment_id).collect();
         let walks = walk::by_ids(&mut tx, &enrollments).await?;
-        let mut changes = Changes::default();
+        let mut resolving = Resolving {
+            engine: self,
+            provider,
+            now,
+            speed,
+            changes: Changes::default(),
+            ends: Vec::new(),
+            report,
+        };
         let mut checked = Vec::new();
         for (seen, result) in &results {
             // A callback may have resolved it while we asked: then there is nothing left to say.
@@ -80,62 +109,134 @@ impl Engine {
                 continue;
             };
             checked.push(attempt.id);
-            self.resolve(provider, &mut changes, attempt, walk, result, now, report);
+            resolving.resolve(attempt, walk, result);
         }
+        let Resolving { changes, ends, .. } = resolving;
         attempt::checked(&mut tx, &checked, now).await?;
         self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(ends)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one attempt with everything known about it")]
-    fn resolve(
+    /// Ends are facts like those of callbacks. A crash before this leaves calls that are silent, and looked up again.
+    async fn record_ends(
         &self,
         provider: &dyn Provider,
-        changes: &mut Changes,
-        attempt: &Attempt,
-        walk: &Walk,
-        result: &LookUpResult,
-        now: Instant,
+        ends: Vec<LookedUpEnd>,
         report: &mut ReconcileReport,
-    ) {
-        let capabilities = provider.capabilities();
-        let intent_at = attempt.intent_at.unwrap_or(now);
-        let conclusive = now - intent_at >= capabilities.conclusive_after;
+    ) -> Result<(), EngineError> {
+        let mut facts = Vec::new();
+        for LookedUpEnd { attempt_id, call_id, end } in ends {
+            let conversation = self.conversation_fact(attempt_id).await?;
+            let end = match end {
+                Known::At(end) => end,
+                Known::Forgotten { at } => {
+                    let status =
+                        if conversation.is_some() { EndStatus::Completed } else { EndStatus::Failed };
+                    FoundEnd { at, status, talk_s: 0 }
+                }
+            };
+            facts.extend(conversation);
+            facts.push(ReportedFact {
+                attempt_id,
+                provider_call_id: Some(call_id),
+                // As in the provider's own report, which may still come: then it is the same fact.
+                key: "ended".to_owned(),
+                at: end.at,
+                fact: Fact::Ended { status: end.status, talk_s: end.talk_s },
+            });
+        }
+        report.ended = self.record(provider.name(), facts).await?.finished;
+        Ok(())
+    }
+}
+
+/// The end of a call, learned by looking it up.
+struct LookedUpEnd {
+    attempt_id: AttemptId,
+    call_id: String,
+    end: Known,
+}
+
+enum Known {
+    At(FoundEnd),
+    /// The provider accepted the call and no longer knows it: whatever it was, it is over.
+    Forgotten {
+        at: Instant,
+    },
+}
+
+/// A round of look-ups being written down.
+struct Resolving<'a> {
+    engine: &'a Engine,
+    provider: &'a dyn Provider,
+    now: Instant,
+    speed: f64,
+    changes: Changes,
+    ends: Vec<LookedUpEnd>,
+    report: &'a mut ReconcileReport,
+}
+
+impl Resolving<'_> {
+    fn resolve(&mut self, attempt: &Attempt, walk: &Walk, result: &LookUpResult) {
         match result {
-            LookUpResult::Found { provider_call_id } => {
-                report.found += 1;
-                mark_placed(self, changes, attempt, walk, provider.name(), provider_call_id, intent_at, now);
+            LookUpResult::Found { provider_call_id, end } => {
+                self.report.found += 1;
+                if attempt.state != AttemptState::Placed {
+                    self.found(attempt, walk, provider_call_id);
+                }
+                if let Some(end) = end {
+                    self.ended(attempt, provider_call_id, Known::At(*end));
+                }
             }
-            LookUpResult::Absent if conclusive && capabilities.look_up => {
-                report.not_placed += 1;
-                self.write_off(changes, attempt, walk, AttemptState::NotPlaced, now);
-            }
-            LookUpResult::Absent if conclusive => {
-                report.unknown_final += 1;
-                self.write_off(changes, attempt, walk, AttemptState::UnknownFinal, now);
-            }
-            LookUpResult::Absent | LookUpResult::Failed { .. } => {}
+            LookUpResult::Absent => self.absent(attempt, walk),
+            LookUpResult::Failed { .. } => {}
         }
     }
 
+    fn found(&mut self, attempt: &Attempt, walk: &Walk, call_id: &str) {
+        let placed_at = attempt.intent_at.unwrap_or(self.now);
+        let (engine, name, now) = (self.engine, self.provider.name(), self.now);
+        mark_placed(engine, &mut self.changes, attempt, walk, name, call_id, placed_at, now);
+    }
+
+    fn absent(&mut self, attempt: &Attempt, walk: &Walk) {
+        let capabilities = self.provider.capabilities();
+        if attempt.state == AttemptState::Placed {
+            if let (true, Some(call_id)) = (capabilities.look_up, &attempt.provider_call_id) {
+                self.ended(attempt, call_id, Known::Forgotten { at: self.now });
+            }
+            return;
+        }
+        let on_its_way = TimeDelta::milliseconds((ARRIVES_WITHIN_S * 1e3 * self.speed.max(1.0)) as i64);
+        let age = self.now - attempt.intent_at.unwrap_or(self.now);
+        if age < capabilities.conclusive_after.max(on_its_way) {
+            return;
+        }
+        if capabilities.look_up {
+            self.report.not_placed += 1;
+            self.write_off(attempt, walk, AttemptState::NotPlaced);
+        } else {
+            self.report.unknown_final += 1;
+            self.write_off(attempt, walk, AttemptState::UnknownFinal);
+        }
+    }
+
+    fn ended(&mut self, attempt: &Attempt, call_id: &str, end: Known) {
+        self.ends.push(LookedUpEnd { attempt_id: attempt.id, call_id: call_id.to_owned(), end });
+    }
+
     /// Proven not placed: tried again soon as a new attempt. Never to be known: the next one waits as if it had rung.
-    fn write_off(
-        &self,
-        changes: &mut Changes,
-        attempt: &Attempt,
-        walk: &Walk,
-        state: AttemptState,
-        now: Instant,
-    ) {
-        changes.step(attempt, state, now);
+    fn write_off(&mut self, attempt: &Attempt, walk: &Walk, state: AttemptState) {
+        let now = self.now;
+        self.changes.step(attempt, state, now);
         let kind =
             if state == AttemptState::NotPlaced { "attempt.not_placed" } else { "attempt.unknown_final" };
         let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt});
-        changes.event(self, walk, kind, now, data).attempt_id = Some(attempt.id);
+        self.changes.event(self.engine, walk, kind, now, data).attempt_id = Some(attempt.id);
         if walk.enrollment.state == EnrollmentState::Open {
             let again = if state == AttemptState::NotPlaced { now } else { now + AFTER_UNKNOWN };
-            wait_at(changes, walk, &next_visit(walk), Some(again), None, now);
+            wait_at(&mut self.changes, walk, &next_visit(walk), Some(again), None, now);
         }
     }
 }

@@ -123,9 +123,13 @@ static OF_LEAD: Sql =
 static PLANNED_OF_LEADS: Sql = Sql::new(attempt!(
     "FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 WHERE a.state = 'planned' ORDER BY a.id {lock_a}"
 ));
+// The list of states stands as in the partial index, word for word: SQLite uses the index only then.
 static OVERDUE: Sql = Sql::new(attempt!(
-    "FROM attempts a WHERE a.state IN ('dialing', 'unknown') AND a.send_by < $1 AND coalesce(a.checked_at, 0) < $2
-     ORDER BY a.send_by LIMIT $3 {skip_a}"
+    "FROM attempts a
+     WHERE a.state IN ('dialing', 'placed', 'unknown') AND a.provider = $1
+       AND ((a.state <> 'placed' AND a.send_by < $2 AND coalesce(a.checked_at, 0) < $3)
+         OR (a.state = 'placed' AND a.intent_at < $4 AND coalesce(a.checked_at, 0) < $5))
+     ORDER BY a.send_by LIMIT $6 {skip_a}"
 ));
 
 static CLAIM: Sql = Sql::new(
@@ -333,17 +337,33 @@ pub async fn of_lead(tx: &mut Tx, lead: LeadId, limit: u32) -> Result<Vec<Attemp
     rows.into_iter().map(Attempt::try_from).collect()
 }
 
-/// Attempts whose answer is overdue since before `sent_before` and that were not looked at since `checked_before`.
+/// Which attempts are overdue; each instant excludes itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Overdue {
+    /// Without an answer of the provider: to be asked for by then,
+    pub sent_before: Instant,
+    /// and not looked at since.
+    pub unsure_checked_before: Instant,
+    /// Accepted and without an end: the intent is older,
+    pub placed_before: Instant,
+    /// and not looked at since.
+    pub placed_checked_before: Instant,
+}
+
+/// Attempts of this provider that nobody has reported on for too long.
 pub async fn overdue(
     tx: &mut Tx,
-    sent_before: Instant,
-    checked_before: Instant,
+    provider: &str,
+    than: Overdue,
     limit: u32,
 ) -> Result<Vec<Attempt>, StoreError> {
     let sql = OVERDUE.on(tx.dialect());
     let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(micros(sent_before))
-        .bind(micros(checked_before))
+        .bind(provider.to_owned())
+        .bind(micros(than.sent_before))
+        .bind(micros(than.unsure_checked_before))
+        .bind(micros(than.placed_before))
+        .bind(micros(than.placed_checked_before))
         .bind(i64::from(limit))
         .fetch_all(conn)
         .await)?;
