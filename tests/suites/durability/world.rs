@@ -72,7 +72,8 @@ impl World {
         for campaign in ["chase", "twice"] {
             self.create_campaign(campaign)?;
         }
-        self.key = self.cli(&["key", "create", "crm"])?.trim().to_owned();
+        let key = self.cli(&["key", "create", "crm"])?;
+        key.trim().clone_into(&mut self.key);
         self.cli(&["import", "leads.csv"])?;
         Ok(())
     }
