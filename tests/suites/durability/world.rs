@@ -47,7 +47,7 @@ pub struct World {
 impl World {
     /// The folder with its definitions; nothing runs yet.
     pub fn new() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().disable_cleanup(true).tempdir()?; // DEBUG
+        let folder = tempfile::tempdir()?;
         for (name, text) in FILES {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap_or(folder.path()))?;
