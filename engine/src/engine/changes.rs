@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
-use crate::decide::verdict::{Decision, Verdict};
+use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::attempt::AttemptState;
 use crate::domain::event::Event;
 use crate::id::{AttemptId, DecisionId, EnrollmentId, EventId, LeadId};
@@ -22,7 +22,7 @@ pub(super) struct Changes {
     pub attempts: Vec<attempt::NewRow>,
     pub steps: Vec<attempt::Step>,
     pub calls: Vec<call::NewRow>,
-    pub call_changes: Vec<call::Change>,
+    pub call_states: Vec<call::Change>,
     pub events: Vec<Event>,
     pub decisions: Vec<decision::NewRow>,
     pub leads: BTreeMap<LeadId, lead_change::Change>,
@@ -38,7 +38,7 @@ impl Changes {
         attempt::insert_many(tx, &self.attempts).await?;
         attempt::step(tx, &self.steps, now).await?;
         call::insert_many(tx, &self.calls).await?;
-        call::change_many(tx, &self.call_changes).await?;
+        call::change_many(tx, &self.call_states).await?;
         let enrollments: Vec<_> = self.enrollments.into_values().collect();
         if !enrollments.is_empty() {
             enrollment::change_many(tx, &enrollments).await?;
@@ -129,7 +129,7 @@ impl Changes {
             gate,
             reason: reason.as_str(),
             until,
-            reports: serde_json::to_string(&decision.reports).unwrap_or_else(|_| "[]".to_owned()),
+            reports: reports(decision),
         });
     }
 
@@ -161,4 +161,13 @@ fn unchanged(walk: &Walk, now: Instant) -> enrollment::Change {
         result: None,
         ended_at: None,
     }
+}
+
+/// Every gate's report: those that merely passed by name, the others in full.
+fn reports(decision: &Decision) -> String {
+    let passed =
+        |report: &&GateReport| matches!(report.answer, Answer::Pass { .. }) && report.facts.is_empty();
+    let (content, telling): (Vec<_>, Vec<_>) = decision.reports.iter().partition(passed);
+    let names: Vec<&str> = content.iter().map(|report| report.gate.as_str()).collect();
+    json!({"passed": names, "reports": telling}).to_string()
 }
