@@ -95,6 +95,8 @@ impl Db {
             })
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
+            // Rows cross from SQLite's thread in a bounded channel; a batch should fit without the two waiting for each other.
+            .row_buffer_size(4_096)
             .statement_cache_capacity(256);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
