@@ -1,0 +1,7 @@
+//! Whole trials: the product's engine in virtual time against the simulated carrier, which keeps its own books. The numbers
+//! that must be 0 are also shown not to be 0 when the safeguard behind them is switched off.
+
+mod faults;
+mod given;
+mod safeguards;
+mod recorded;
