@@ -1,5 +1,6 @@
 //! Attempts: planned, claimed with a fence, and moved by compare-and-set only. The row is the truth about a dial.
 
+use chrono::TimeDelta;
 use sqlx::FromRow;
 
 use super::bulk::bulk_row;
@@ -128,6 +129,19 @@ static OVERDUE: Sql = Sql::new(attempt!(
      ORDER BY a.send_by LIMIT $3 {skip_a}"
 ));
 
+static SILENT: Sql = Sql::new(attempt!(
+    "FROM attempts a WHERE a.state = 'placed' AND a.checked_at < $1 ORDER BY a.checked_at LIMIT $2 {skip_a}"
+));
+
+static NEXT_LOOK_UP: Sql = Sql::new(
+    "SELECT min(CASE WHEN a.state = 'placed' THEN a.checked_at + $3
+                     ELSE {greatest}(a.send_by + $1, coalesce(a.checked_at, 0) + $2) END)
+     FROM attempts a WHERE a.state IN ('dialing', 'placed', 'unknown')",
+);
+
+const PULL_FORWARD: &str =
+    "UPDATE attempts SET due_at = $1 WHERE campaign_id = $2 AND state = 'planned' AND due_at > $1";
+
 static CLAIM: Sql = Sql::new(
     "UPDATE attempts SET state = 'dialing', fence = fence + 1, owner = $2, intent_at = $3, send_by = $4, provider = $5
      FROM {each} WHERE attempts.id = e.value->>0 AND attempts.state = 'planned' AND attempts.fence = CAST(e.value->>1 AS BIGINT)
@@ -155,10 +169,12 @@ static INTENTS: Sql = Sql::new(
     "SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
      JOIN attempts a ON a.number = e.value->>0 AND a.intent_at > $2
      WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
+       AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')
      UNION
      SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
      JOIN attempts a ON a.lead_id = e.value->>1 AND a.intent_at > $2
-     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')",
+     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
+       AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')",
 );
 
 static LIVE_NUMBERS: Sql = Sql::new(
@@ -348,6 +364,45 @@ pub async fn overdue(
         .fetch_all(conn)
         .await)?;
     rows.into_iter().map(Attempt::try_from).collect()
+}
+
+/// Placed attempts of which nothing was heard, and which were not looked at, since before `checked_before`.
+pub async fn silent(tx: &mut Tx, checked_before: Instant, limit: u32) -> Result<Vec<Attempt>, StoreError> {
+    let sql = SILENT.on(tx.dialect());
+    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(micros(checked_before))
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(Attempt::try_from).collect()
+}
+
+/// The instant up to which no attempt will be [`overdue`] or [`silent`], if looked at after these lengths.
+pub async fn next_look_up(
+    tx: &mut Tx,
+    in_doubt_after: TimeDelta,
+    again_after: TimeDelta,
+    silent_after: TimeDelta,
+) -> Result<Option<Instant>, StoreError> {
+    let sql = NEXT_LOOK_UP.on(tx.dialect());
+    let in_micros = |length: TimeDelta| length.num_microseconds().unwrap_or(i64::MAX);
+    let at: Option<i64> = on_db!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(in_micros(in_doubt_after))
+        .bind(in_micros(again_after))
+        .bind(in_micros(silent_after))
+        .fetch_one(conn)
+        .await)?;
+    Ok(at.map(instant_from_micros))
+}
+
+/// Lets a campaign's planned attempts be looked at now; the claim asks every gate again.
+pub async fn pull_forward(tx: &mut Tx, campaign: CampaignId, now: Instant) -> Result<u64, StoreError> {
+    Ok(on_db!(tx, |conn| sqlx::query(PULL_FORWARD)
+        .bind(micros(now))
+        .bind(campaign.to_string())
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 /// Commits intents: planned → dialing under a new fence. Answers the ids that were really taken.

@@ -10,8 +10,8 @@ use callwright_engine::domain::campaign::{Campaign, VoiceClass};
 use callwright_engine::domain::lead::Lead;
 use callwright_engine::domain::new_lead::{NewLead, prepare};
 use callwright_engine::engine::{
-    Claimed, Engine, EnrollRefusal, EnrollRequest, Enrolled, EventReceipt, ManualClock, NewEvent, PlaceReport,
-    PlanReport, ReconcileReport, RecordReport, ReportedFact, TimeSource,
+    Claimed, Engine, EnrollRefusal, EnrollRequest, Enrolled, EventReceipt, ManualClock, NewEvent,
+    PlaceReport, PlanReport, ReconcileReport, RecordReport, ReportedFact, TimeSource,
 };
 use callwright_engine::id::{AttemptId, CampaignId, EnrollmentId, IdSource, LeadId};
 use callwright_engine::provider::PlaceRequest;
@@ -105,7 +105,11 @@ impl World {
     }
 
     /// Another campaign, changed as the test wants it.
-    pub async fn campaign(&self, key: &str, change: impl FnOnce(&mut Campaign)) -> anyhow::Result<CampaignId> {
+    pub async fn campaign(
+        &self,
+        key: &str,
+        change: impl FnOnce(&mut Campaign),
+    ) -> anyhow::Result<CampaignId> {
         let mut campaign = campaigns::consented(key, VoiceClass::Live, &self.engine.ids, self.now())?;
         change(&mut campaign);
         let mut tx = self.engine.db.begin().await?;
@@ -152,7 +156,10 @@ impl World {
         }
     }
 
-    pub async fn try_enroll(&self, request: EnrollRequest) -> anyhow::Result<Result<Enrolled, EnrollRefusal>> {
+    pub async fn try_enroll(
+        &self,
+        request: EnrollRequest,
+    ) -> anyhow::Result<Result<Enrolled, EnrollRefusal>> {
         let answer = self.engine.enroll(vec![request]).await?.pop().context("an answer")?;
         self.sound().await?;
         Ok(answer)

@@ -31,10 +31,12 @@ struct Arrival {
 
 fn arrivals() -> impl Strategy<Value = Arrival> {
     let repeats = prop::collection::vec(0_usize..4, 0..4);
-    let order =
-        repeats.prop_map(|repeats| (0..4).chain(repeats).collect::<Vec<usize>>()).prop_shuffle();
-    (order, 1_usize..4, any::<bool>())
-        .prop_map(|(order, batch, answer_lost)| Arrival { order, batch, answer_lost })
+    let order = repeats.prop_map(|repeats| (0..4).chain(repeats).collect::<Vec<usize>>()).prop_shuffle();
+    (order, 1_usize..4, any::<bool>()).prop_map(|(order, batch, answer_lost)| Arrival {
+        order,
+        batch,
+        answer_lost,
+    })
 }
 
 fn conversation() -> Conversation {
@@ -71,7 +73,8 @@ async fn trace(world: &World, lead: LeadId) -> anyhow::Result<Trace> {
 }
 
 async fn call_row(db: &Db, attempt: AttemptId) -> anyhow::Result<String> {
-    const CALL: &str = "SELECT status || ' ' || talk_s || ' ' || answered_by || ' ' || answered_at || ' ' || ended_at || ' '
+    const CALL: &str =
+        "SELECT status || ' ' || talk_s || ' ' || answered_by || ' ' || answered_at || ' ' || ended_at || ' '
             || outcome || ' ' || disposition || ' ' || recorded || ' ' || length(conversation)
          FROM calls WHERE attempt_id = $1";
     let Db::Sqlite { read, .. } = db else { anyhow::bail!("this law is tried on SQLite") };

@@ -19,7 +19,7 @@ on_both! {
         let found = LookUpResult::Found { provider_call_id: "call-9".to_owned() };
         let provider = Fake::default().answering(in_doubt()).finding(found);
         world.dial(&provider).await?;
-        world.pass(TimeDelta::seconds(15));
+        world.pass(TimeDelta::seconds(20));
         assert_eq!(world.reconcile(&provider).await?.found, 1);
         let attempt = world.last(lead).await?;
         assert_eq!((attempt.state.as_str(), attempt.provider_call_id.as_deref()), ("placed", Some("call-9")));

@@ -3,5 +3,5 @@
 
 mod faults;
 mod given;
-mod safeguards;
 mod recorded;
+mod safeguards;
