@@ -1,6 +1,7 @@
 //! Callwright's workers: what talks to the outside, the dial loop, and the runtime of its jobs.
 
 pub mod dialer;
+pub mod jobs;
 pub mod provider;
 pub mod queue;
 pub mod schedule;

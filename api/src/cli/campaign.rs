@@ -35,6 +35,7 @@ enum CampaignCommand {
         /// draft, active, paused or ended.
         #[arg(long, value_parser = status)]
         status: Option<CampaignStatus>,
+        /// How the result is written.
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
@@ -44,17 +45,27 @@ enum CampaignCommand {
         campaign: String,
     },
     /// Stops new calls within a second; calls in progress finish.
-    Pause { campaign: String },
+    Pause {
+        /// Its key or id.
+        campaign: String,
+    },
     /// Lets calls go out again.
-    Resume { campaign: String },
+    Resume {
+        /// Its key or id.
+        campaign: String,
+    },
     /// Ends a campaign for good.
-    End { campaign: String },
+    End {
+        /// Its key or id.
+        campaign: String,
+    },
 }
 
 #[derive(Debug, Args)]
 struct CreateArgs {
     /// Your own name for it, such as `campaign_new_lead`; a cadence's name makes it that cadence's campaign.
     key: String,
+    /// For people; the key, when left out.
     #[arg(long)]
     name: Option<String>,
     /// The company that calls; `{{ campaign.company }}` in scripts.
@@ -81,14 +92,19 @@ struct CreateArgs {
     /// Do not call on holidays.
     #[arg(long)]
     skip_holidays: bool,
+    /// First day of calling, in the campaign's zone.
     #[arg(long, value_name = "DATE")]
     starts_on: Option<NaiveDate>,
+    /// Last day of calling.
     #[arg(long, value_name = "DATE")]
     ends_on: Option<NaiveDate>,
+    /// Calls in any second at most; fractions allowed.
     #[arg(long)]
     calls_per_second: Option<f64>,
+    /// Calls at a time at most.
     #[arg(long)]
     max_concurrent: Option<u32>,
+    /// Calls a day at most.
     #[arg(long)]
     max_per_day: Option<u32>,
     /// Seconds between two calls; fractions allowed.
@@ -134,7 +150,7 @@ pub async fn run(args: CampaignArgs, global: &Global) -> anyhow::Result<ExitCode
         }
         CampaignCommand::Pause { campaign } => set_status(&engine, &campaign, CampaignStatus::Paused).await?,
         CampaignCommand::Resume { campaign } => {
-            set_status(&engine, &campaign, CampaignStatus::Active).await?
+            set_status(&engine, &campaign, CampaignStatus::Active).await?;
         }
         CampaignCommand::End { campaign } => set_status(&engine, &campaign, CampaignStatus::Ended).await?,
     }

@@ -21,8 +21,10 @@ use crate::http::moment::Moment;
     after_help = "Examples:\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright carrier --port 4010 --ledger carrier.jsonl\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright serve --dev --carrier http://127.0.0.1:4010\n  curl http://127.0.0.1:4010/audit"
 )]
 pub struct CarrierArgs {
+    /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
+    /// Port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 4010)]
     port: u16,
     /// Signs callbacks; the API has the same one.
@@ -34,6 +36,7 @@ pub struct CarrierArgs {
     /// File of the carrier's books, appended and read again at the next start; in memory only without one.
     #[arg(long, value_name = "FILE.jsonl")]
     ledger: Option<PathBuf>,
+    /// The same seed makes the same callees.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// JSON file of how callees behave.

@@ -19,6 +19,7 @@ pub struct CheckArgs {
     /// A folder with `flows/` and `cadences/`, or those folders themselves; this folder when left out.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// How problems are written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Warnings fail the check too.

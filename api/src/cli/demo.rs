@@ -37,6 +37,7 @@ pub struct DemoArgs {
     /// Keep the database here (a new file); otherwise it goes to the folder for temporary files.
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

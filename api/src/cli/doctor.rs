@@ -20,6 +20,7 @@ use super::{Global, session};
 pub struct DoctorArgs {
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

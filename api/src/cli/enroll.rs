@@ -22,6 +22,7 @@ use crate::http::moment::Moment;
     after_help = "Examples:\n  callwright enroll new-lead lead_123 lead_124\n  callwright enroll new-lead --status cold --tag webinar\n  callwright enroll price-drop lead_123 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n\nExit code 1 when some lead was refused."
 )]
 pub struct EnrollArgs {
+    /// Its name in its file.
     cadence: String,
     /// Our ids or yours.
     leads: Vec<String>,
@@ -45,6 +46,7 @@ pub struct EnrollArgs {
     entry_key: String,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -22,11 +22,13 @@ use crate::import::{self, Format as RowFormat, ImportKind, Job, Report};
 pub struct ImportArgs {
     /// `.csv` with a header line, or `.json`/`.jsonl` with one object a line.
     file: PathBuf,
+    /// What the rows are.
     #[arg(long, value_enum, default_value_t = Kind::Leads)]
     kind: Kind,
     /// Import the file even if it was imported before.
     #[arg(long)]
     again: bool,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

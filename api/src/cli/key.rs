@@ -32,11 +32,15 @@ enum KeyCommand {
     },
     /// Lists keys by their public part.
     List {
+        /// How the result is written.
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
     /// Ends a key, by its id, public part or name.
-    Revoke { key: String },
+    Revoke {
+        /// Its id, public part or name.
+        key: String,
+    },
 }
 
 pub(super) fn role(text: &str) -> Result<Role, String> {

@@ -24,6 +24,7 @@ mod user;
 mod why;
 mod worker;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -47,13 +48,14 @@ pub struct Global {
     #[arg(
         long,
         global = true,
+        help_heading = "Global options",
         env = "DATABASE_URL",
         hide_env_values = true,
         default_value = "sqlite:callwright.db"
     )]
     pub database_url: String,
     /// How log lines on standard error look. What is logged: RUST_LOG, such as `info` or `callwright_engine=debug`.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    #[arg(long, global = true, help_heading = "Global options", value_enum, default_value_t = LogFormat::Human)]
     log_format: LogFormat,
 }
 
@@ -110,7 +112,10 @@ pub fn main() -> ExitCode {
 fn log_to_stderr(format: LogFormat, serves: bool) {
     let default = if serves { "info,sqlx=warn" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Human => lines.init(),
         LogFormat::Json => lines.json().init(),
@@ -165,6 +170,21 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        let mut commands: Vec<clap::Command> = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+            {
+                let has_help = argument.get_help().is_some();
+                assert!(has_help, "`{}` of `{}` has no help", argument.get_id(), command.get_name());
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::{Global, session};
     after_help = "Examples:\n  callwright render price-drop\n  callwright render new-lead --lead lead_123\n  callwright render price-drop --language hi-Latn --variables '{\"offer\":{\"percent\":25}}'\n\nExit code 1 when a text does not render."
 )]
 pub struct RenderArgs {
+    /// Its name in its file.
     flow: String,
     /// A lead on file, by our id or yours; otherwise the sample that `check` uses.
     #[arg(long)]
@@ -32,6 +33,7 @@ pub struct RenderArgs {
     variables: Value,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

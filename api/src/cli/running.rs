@@ -12,11 +12,13 @@ use callwright_engine::provider::{
 };
 use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_workers::dialer::{self, Options};
+use callwright_workers::jobs::{self, Outgoing};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::simulated::behaviour::{Profile, Seeded};
 use callwright_workers::provider::simulated::faults::Faults;
 use callwright_workers::provider::simulated::in_process::SimulatedCarrier;
 use callwright_workers::provider::simulated::{pump, rows};
+use callwright_workers::queue::{self, Hints, QueueConfig, Workers};
 use clap::Args;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -46,6 +48,20 @@ pub struct ProviderArgs {
     /// JSON file of how those callees behave: answer, noAnswer, busy, voicemail, accept, decline, optOut, …
     #[arg(long, value_name = "FILE.json", conflicts_with = "carrier")]
     pub profile: Option<PathBuf>,
+    /// Where text messages and e-mails of cadences are posted, as signed JSON; without it `message` steps are skipped.
+    #[arg(long, value_name = "URL", env = "CALLWRIGHT_MESSAGES_URL")]
+    pub messages_url: Option<Url>,
+    /// An endpoint that `webhook` steps may name; may be repeated.
+    #[arg(long, value_name = "NAME=URL", value_parser = named_url)]
+    pub endpoint: Vec<(String, Url)>,
+    /// Key of the signatures on what is posted there.
+    #[arg(long, env = "CALLWRIGHT_OUTGOING_SECRET", hide_env_values = true, default_value = "")]
+    pub outgoing_secret: String,
+}
+
+fn named_url(text: &str) -> Result<(String, Url), String> {
+    let (name, url) = text.split_once('=').ok_or("write NAME=URL")?;
+    Ok((name.to_owned(), url.parse().map_err(|error| format!("{url}: {error}"))?))
 }
 
 /// Everything that runs beside the API; ends when `cancel` does.
@@ -75,6 +91,7 @@ impl Running {
             "the database holds a virtual clock, which only a simulated carrier may follow"
         );
         let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        tasks.spawn(jobs_of(engine, args, &owner)?.run(cancel.clone(), LONGEST_STOP / 2));
         let options = Options { rate, ..Options::new(owner) };
         tasks.spawn(dialer::run(Arc::clone(engine), provider, options, bell, cancel.clone()));
         Ok(Self { tasks, cancel })
@@ -101,6 +118,17 @@ impl Running {
             );
         }
     }
+}
+
+/// The workers of everything that is posted elsewhere; they also tell the engine what can be reached.
+fn jobs_of(engine: &Arc<Engine>, args: &ProviderArgs, owner: &str) -> anyhow::Result<Workers> {
+    let endpoints = args.endpoint.iter().cloned().collect();
+    let secret = args.outgoing_secret.clone().into_bytes();
+    let outgoing = Arc::new(Outgoing::new(Arc::clone(engine), args.messages_url.clone(), endpoints, secret)?);
+    engine.set_outlets(outgoing.outlets());
+    let config = QueueConfig { time: engine.time.clone(), ..QueueConfig::new(owner) };
+    let queue = queue::Engine::start(engine.db.clone(), Hints::new(), config);
+    Ok(jobs::register(Workers::new(queue), &outgoing))
 }
 
 const LONGEST_STOP: Duration = Duration::from_secs(20);

@@ -23,8 +23,10 @@ use crate::http::{Access, App, router};
     after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME"
 )]
 pub struct ServeArgs {
+    /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
+    /// Port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 8000, env = "PORT")]
     port: u16,
     /// Let requests in without a key. Only on a loopback address and with a simulated carrier.
@@ -39,7 +41,8 @@ pub struct ServeArgs {
     /// Start a virtual clock at this instant; it is kept in the database and shared with `worker`.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     virtual_clock: Option<Moment>,
-    /// Virtual seconds in a real one.
+    /// Virtual seconds in a real one. A call must be asked for within one virtual second of its permit: beyond about 50 it may
+    /// not be in time, and is tried again.
     #[arg(long, default_value_t = 1.0, requires = "virtual_clock")]
     rate: f64,
     #[command(flatten)]

@@ -27,9 +27,12 @@ pub struct UserArgs {
 enum UserCommand {
     /// Creates a user.
     Create {
+        /// Signs in with it.
         email: String,
+        /// Full name.
         #[arg(long)]
         name: String,
+        /// agent, manager or `super_admin`.
         #[arg(long, default_value = "agent", value_parser = key::role)]
         role: Role,
         /// Read the password from the first line of standard input; without one the user cannot sign in.
@@ -38,6 +41,7 @@ enum UserCommand {
     },
     /// Lists users.
     List {
+        /// How the result is written.
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },

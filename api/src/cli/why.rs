@@ -20,6 +20,7 @@ pub struct WhyArgs {
     /// Judge by this instant instead of now.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     at: Option<Moment>,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

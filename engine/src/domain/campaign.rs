@@ -22,7 +22,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Whose voice the called person hears: the law differs.
+    /// Whose voice the called person hears: the law differs. A synthetic voice is artificial however natural it sounds (FCC 24-17).
     pub enum VoiceClass {
         Live = "live",
         Artificial = "artificial",

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::changes::Changes;
 use super::enroll::FollowUp;
+use super::outlets::EndpointOrder;
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{Move, Next, StepEffect};
@@ -105,11 +106,13 @@ impl Engine {
                 due_at: due_at.map(micros),
                 created_at: micros(now),
             }),
+            StepEffect::Webhook { endpoint, step } if !self.outlets().endpoints.contains(&endpoint) => {
+                let data = json!({"step": step, "reason": "unknown-endpoint", "endpoint": endpoint});
+                changes.event(self, walk, "step.skipped", now, data);
+            }
             StepEffect::Webhook { endpoint, step } => {
-                let payload = json!({
-                    "endpoint": endpoint, "step": step, "leadId": walk.lead.id, "enrollmentId": walk.enrollment.id,
-                });
-                changes.jobs.push(self.job("call_endpoint", &payload, now)?);
+                let order = json!(EndpointOrder { enrollment_id: walk.enrollment.id, step, endpoint });
+                changes.jobs.push(self.job("call_endpoint", &order, now)?);
             }
             StepEffect::Enroll { cadence } => follow_ups.push(FollowUp::of(walk, cadence, now)),
         }

@@ -23,7 +23,7 @@ pub(super) struct Changes {
     pub attempts: Vec<attempt::NewRow>,
     pub steps: Vec<attempt::Step>,
     pub calls: Vec<call::NewRow>,
-    pub call_changes: Vec<call::Change>,
+    pub call_states: Vec<call::Change>,
     pub events: Vec<Event>,
     pub decisions: Vec<decision::NewRow>,
     pub leads: BTreeMap<LeadId, lead_change::Change>,
@@ -39,7 +39,7 @@ impl Changes {
         attempt::insert_many(tx, &self.attempts).await?;
         attempt::step(tx, &self.steps, now).await?;
         call::insert_many(tx, &self.calls).await?;
-        call::change_many(tx, &self.call_changes).await?;
+        call::change_many(tx, &self.call_states).await?;
         let enrollments: Vec<_> = self.enrollments.into_values().collect();
         if !enrollments.is_empty() {
             enrollment::change_many(tx, &enrollments).await?;

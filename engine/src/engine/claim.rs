@@ -180,7 +180,7 @@ impl<'a> Claiming<'a> {
         {
             return Ok(()); // Looked at again by the next claim, which sees this one's intent.
         }
-        if attempt.valid_until.is_some_and(|end| end <= self.now) || !self.same_number(&attempt, walk) {
+        if attempt.valid_until.is_some_and(|end| end <= self.now) || !same_number(&attempt, walk) {
             self.replan(&attempt, walk, "stale");
             return Ok(());
         }
@@ -202,11 +202,6 @@ impl<'a> Claiming<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Is the number that was planned still the one the lead is called at?
-    fn same_number(&self, attempt: &Attempt, walk: &Walk) -> bool {
-        walk.lead.phone.as_deref() == Some(attempt.number.as_str())
     }
 
     /// Takes a planned attempt back and lets `plan` look at the step again.
@@ -271,4 +266,9 @@ impl<'a> Claiming<'a> {
         self.requests.retain(|request| taken.contains(&request.attempt_id));
         Ok(Claimed { requests: self.requests, turned_away: self.turned_away, again_at: None })
     }
+}
+
+/// Is the number that was planned still the one the lead is called at?
+fn same_number(attempt: &Attempt, walk: &Walk) -> bool {
+    walk.lead.phone.as_deref() == Some(attempt.number.as_str())
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, state};
 use crate::clock::Instant;
 use crate::decide::advance;
 use crate::domain::attempt::AttemptState;
@@ -120,7 +120,7 @@ impl Engine {
         take_back_planned(&mut tx, &mut changes, &walk, "skipped by hand", now).await?;
         let version = self.version(&mut tx, &walk.enrollment.version).await?;
         let moved = advance::after_step(&version.bundle.cadence, &walk.enrollment.position, now)
-            .map_err(|fault| self.fault(&walk, &fault))?;
+            .map_err(|fault| state::fault(&walk, &fault))?;
         let data = json!({"step": walk.enrollment.position.step, "reason": "by-hand"});
         changes.event(self, &walk, "step.skipped", now, data);
         let mut follow_ups = FollowUps::new();

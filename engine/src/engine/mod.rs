@@ -15,6 +15,7 @@ mod enroll;
 mod error;
 mod events;
 mod opt_out;
+mod outlets;
 mod place;
 mod plan;
 mod reconcile;
@@ -31,6 +32,7 @@ pub use control::EnrollmentView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
+pub use outlets::{EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
@@ -55,6 +57,7 @@ pub struct Engine {
     versions: versions::Versions,
     interned: batch::Interned,
     safeguards: Safeguards,
+    outlets: outlets::Configured,
 }
 
 /// Safety measures that tests switch off one at a time, to show that a test would notice. All on, always, in the product.
@@ -92,6 +95,7 @@ impl Engine {
             versions: versions::Versions::default(),
             interned: batch::Interned::default(),
             safeguards,
+            outlets: outlets::Configured::default(),
         })
     }
 

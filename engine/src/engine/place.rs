@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, state};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
 use crate::domain::attempt::AttemptState;
@@ -181,7 +181,7 @@ impl Answer<'_> {
         }
         let state = self.engine.walk_state(self.walk)?;
         let moved = advance::after_call(cadence, &state, Outcome::Failed, "refused", None, self.now)
-            .map_err(|fault| self.engine.fault(self.walk, &fault))?;
+            .map_err(|fault| state::fault(self.walk, &fault))?;
         self.engine.apply_move(changes, self.walk, moved, self.now, follow_ups)
     }
 

@@ -8,10 +8,11 @@ use serde_json::json;
 use super::apply::{FollowUps, wait_at};
 use super::batch::Batch;
 use super::changes::Changes;
+use super::outlets::MessageOrder;
 use super::versions::Version;
-use super::{Engine, EngineError, context};
+use super::{Engine, EngineError, context, state};
 use crate::clock::{Instant, micros};
-use crate::decide::advance::{self, Move, Next};
+use crate::decide::advance::{self, Move, Next, StepEffect};
 use crate::decide::gate;
 use crate::decide::snapshot::Snapshot;
 use crate::decide::verdict::{Decision, Reason, Verdict};
@@ -103,7 +104,7 @@ impl Planning<'_> {
         let state = engine.walk_state(walk)?;
         let variables = || context::variables(walk, campaign);
         let moved = advance::enter(&version.bundle.cadence, &state, &variables, now)
-            .map_err(|fault| engine.fault(walk, &fault))?;
+            .map_err(|fault| state::fault(walk, &fault))?;
         let snapshot = batch.snapshot(engine, walk, version)?;
         match moved.next {
             Next::Call { ref position, ref flow, valid_until } => {
@@ -199,19 +200,24 @@ impl Planning<'_> {
     ) -> Result<(), EngineError> {
         let Self { engine, walk, version, now, .. } = *self;
         changes.decision(engine, walk, None, decision);
+        if !engine.outlets().messages {
+            return self.leave_out(changes, follow_ups, moved, position, "no-message-provider");
+        }
         match &decision.verdict {
             Verdict::Proceed(_) => {
-                let Next::Message { ref channel, ref script, ref text, .. } = moved.next else {
-                    return Ok(());
-                };
-                let payload = json!({
-                    "channel": channel, "script": script, "text": text, "leadId": walk.lead.id,
-                    "enrollmentId": walk.enrollment.id, "step": position.step, "version": walk.enrollment.version,
+                let Next::Message { channel, ref script, ref text, .. } = moved.next else { return Ok(()) };
+                let order = json!(MessageOrder {
+                    enrollment_id: walk.enrollment.id,
+                    step: position.step.clone(),
+                    version: walk.enrollment.version.clone(),
+                    channel: channel.as_str().to_owned(),
+                    script: script.clone(),
+                    text: text.clone(),
                 });
-                changes.jobs.push(engine.job("deliver_message", &payload, now)?);
-                changes.event(engine, walk, "message.queued", now, payload);
+                changes.jobs.push(engine.job("deliver_message", &order, now)?);
+                changes.event(engine, walk, "message.queued", now, order);
                 let after = advance::after_step(&version.bundle.cadence, position, now)
-                    .map_err(|fault| engine.fault(walk, &fault))?;
+                    .map_err(|fault| state::fault(walk, &fault))?;
                 let all = Move { effects: [moved.effects, after.effects].concat(), next: after.next };
                 engine.apply_move(changes, walk, all, now, follow_ups)?;
             }
@@ -230,6 +236,23 @@ impl Planning<'_> {
         }
         note_verdict(changes, walk, decision, now);
         Ok(())
+    }
+
+    /// Goes on without a step that cannot be done here, and says so.
+    fn leave_out(
+        &self,
+        changes: &mut Changes,
+        follow_ups: &mut FollowUps,
+        moved: Move,
+        position: &Position,
+        reason: &str,
+    ) -> Result<(), EngineError> {
+        let Self { engine, walk, version, now, .. } = *self;
+        let skipped = StepEffect::Skipped { step: position.step.clone(), reason: reason.to_owned() };
+        let after = advance::after_step(&version.bundle.cadence, position, now)
+            .map_err(|fault| state::fault(walk, &fault))?;
+        let effects = [moved.effects, vec![skipped], after.effects].concat();
+        engine.apply_move(changes, walk, Move { effects, next: after.next }, now, follow_ups)
     }
 
     fn refuse(

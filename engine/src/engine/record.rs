@@ -261,7 +261,7 @@ impl<'a> Recording<'a> {
             (None, Some(_)) => "in-progress",
             (None, None) => "ringing",
         };
-        self.changes.call_changes.push(call::Change {
+        self.changes.call_states.push(call::Change {
             attempt_id: attempt.id.to_string(),
             status,
             answered_at: state.answered_at.map(micros),

@@ -41,10 +41,6 @@ impl Engine {
         places.first().map_or_else(HolidayCalendar::none, |place| self.rules.holidays(*place))
     }
 
-    pub(super) fn fault(&self, walk: &Walk, fault: &Fault) -> EngineError {
-        EngineError::Version { version: walk.enrollment.version.clone(), problem: fault.to_string() }
-    }
-
     /// When a callee who asked for a call back is called again: the time they named, read in their zone, else the flow's delay.
     pub(super) fn call_back_at(
         &self,
@@ -71,4 +67,9 @@ impl Engine {
         });
         named.or_else(|| after_s.map(|seconds| ended_at + TimeDelta::seconds(seconds)))
     }
+}
+
+/// A fault of the pinned definition, as an error of the shell.
+pub(super) fn fault(walk: &Walk, fault: &Fault) -> EngineError {
+    EngineError::Version { version: walk.enrollment.version.clone(), problem: fault.to_string() }
 }

@@ -4,15 +4,8 @@ use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 use super::jurisdiction::Jurisdiction;
+pub use crate::domain::campaign::VoiceClass;
 use crate::time::hours::Hours;
-
-/// Who speaks first in a call. A synthetic voice is artificial however natural it sounds (FCC 24-17).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum VoiceClass {
-    Live,
-    Artificial,
-}
 
 /// Which calls a rule binds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! A cadence over a population.
 
+use std::fmt::Write as _;
 use std::fs::File;
 
 use anyhow::Context as _;
@@ -101,7 +102,7 @@ fn leads(args: &SimulateArgs, trial: &Trial) -> anyhow::Result<Vec<Lead>> {
                 match prepare(&new, ids.next(now), now) {
                     Ok(lead) => leads.push(lead),
                     Err(mistakes) => {
-                        problems.extend(mistakes.iter().map(|mistake| format!("line {line}: {mistake}")))
+                        problems.extend(mistakes.iter().map(|mistake| format!("line {line}: {mistake}")));
                     }
                 }
             }
@@ -172,12 +173,12 @@ fn to_text(
         report.hours.bars(),
     );
     for (message, count) in not_enrolled {
-        text.push_str(&format!("\nnot enrolled: {count} × {message}"));
+        let _ = write!(text, "\nnot enrolled: {count} × {message}");
     }
     if let Some(lines) = timeline {
         text.push_str("\nTimeline:\n");
         for line in lines {
-            text.push_str(&format!("  {line}\n"));
+            let _ = writeln!(text, "  {line}");
         }
     }
     text

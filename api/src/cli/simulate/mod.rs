@@ -37,6 +37,7 @@ pub struct SimulateArgs {
     /// Virtual instant to start at.
     #[arg(long, default_value = "2026-03-02T06:00:00Z")]
     start: Instant,
+    /// The same seed makes the same people, callees and outcomes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// What the trigger hands in, as JSON.
@@ -54,6 +55,7 @@ pub struct SimulateArgs {
     /// Keep the database here (a new file).
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -7,8 +7,9 @@ use super::look::Moment;
 use crate::clock::Instant;
 use crate::decide::snapshot::Snapshot;
 use crate::decide::verdict::{Gate, GateReport, Reason};
+use crate::domain::campaign::VoiceClass;
 use crate::domain::consent::{Form, Purpose};
-use crate::rules::{ConsentForm, VoiceClass};
+use crate::rules::ConsentForm;
 
 pub(super) fn check(moment: &Moment<'_>) -> GateReport {
     let mut need = None;

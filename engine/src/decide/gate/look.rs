@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::clock::Instant;
 use crate::decide::snapshot::{PhoneFacts, Snapshot};
-use crate::domain::campaign;
+use crate::domain::campaign::VoiceClass;
 use crate::domain::consent::Purpose;
-use crate::rules::{LegalRule, NoRule, Rules, VoiceClass};
+use crate::rules::{LegalRule, NoRule, Rules};
 use crate::time::holiday::HolidayCalendar;
 use crate::time::zone::Zone;
 
@@ -67,10 +67,7 @@ impl<'a> Look<'a> {
 
     /// The campaign's voice; the more protected one when there is no campaign to ask.
     pub fn voice(&self) -> VoiceClass {
-        match self.snapshot.campaign.as_ref().map(|facts| facts.campaign.voice) {
-            Some(campaign::VoiceClass::Live) => VoiceClass::Live,
-            Some(campaign::VoiceClass::Artificial) | None => VoiceClass::Artificial,
-        }
+        self.snapshot.campaign.as_ref().map_or(VoiceClass::Artificial, |facts| facts.campaign.voice)
     }
 }
 

@@ -141,6 +141,16 @@ pub enum Channel {
     Whatsapp,
 }
 
+impl Channel {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Email => "email",
+            Self::Whatsapp => "whatsapp",
+        }
+    }
+}
+
 /// A call and what follows each of its outcomes.
 #[derive(Debug, Clone)]
 pub struct CallStep {

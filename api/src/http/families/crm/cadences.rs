@@ -229,7 +229,7 @@ async fn named(app: &App, ids: &[String], report: &mut EnrolledManyBody) -> Answ
         match lead::resolve(&mut tx, id).await? {
             Some(lead) => found.push(lead),
             None => {
-                report.refuse(id.clone(), "unknown-lead".to_owned(), format!("lead `{id}` does not exist"))
+                report.refuse(id.clone(), "unknown-lead".to_owned(), format!("lead `{id}` does not exist"));
             }
         }
     }

@@ -129,6 +129,7 @@ pub struct ConsentBasisInput {
     pub shown_at: Option<Value>,
 }
 
+#[expect(clippy::option_option, reason = "absent, null and given are three different things to say")]
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

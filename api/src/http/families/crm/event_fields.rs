@@ -89,18 +89,14 @@ pub fn check_fields(kind: &str, data: &Map<String, Value>) -> Vec<FieldProblem> 
     let mut problems = Vec::new();
     for (name, value) in data {
         let pointer = format!("/{name}");
-        match fields().find(|(known, _)| known == name) {
-            Some((_, is)) => {
-                problems.extend(wrong(*is, value).map(|message| FieldProblem::new(pointer, message)))
-            }
-            None => {
-                let near = suggestion(name, fields().map(|(known, _)| *known))
-                    .filter(|help| help.starts_with("did you mean"));
-                if let Some(help) = near {
-                    let message = format!("`{name}` is not a field of {kind}");
-                    problems.push(FieldProblem { pointer, message, help: Some(help) });
-                }
-            }
+        if let Some((_, is)) = fields().find(|(known, _)| known == name) {
+            problems.extend(wrong(*is, value).map(|message| FieldProblem::new(pointer, message)));
+            continue;
+        }
+        let near = suggestion(name, fields().map(|(known, _)| *known));
+        if let Some(help) = near.filter(|help| help.starts_with("did you mean")) {
+            let message = format!("`{name}` is not a field of {kind}");
+            problems.push(FieldProblem { pointer, message, help: Some(help) });
         }
     }
     problems

@@ -1,7 +1,7 @@
 //! A lead as JSON: how it is shown, and what may be said about it. The rules of each field live in the engine's `new_lead`.
 
 use callwright_engine::domain::consent::Consent;
-use callwright_engine::domain::lead::{Lead, Phone};
+use callwright_engine::domain::lead::{Lead, Phone, Segment};
 use callwright_engine::domain::new_lead::{FieldError, NewLead};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -98,7 +98,7 @@ impl From<Lead> for LeadBody {
             first_name: lead.first_name,
             last_name: lead.last_name,
             company: lead.company,
-            segment: lead.segment.map(|segment| segment.as_str()),
+            segment: lead.segment.map(Segment::as_str),
             status: lead.status.as_str(),
             created_at: lead.created_at,
             updated_at: lead.updated_at,

@@ -1,0 +1,75 @@
+//! The jobs that leave the house, one kind per file, and what they share: an HTTP client, addresses and a signing key.
+
+mod call_endpoint;
+mod deliver_message;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright_engine::engine::{Engine, Outlets};
+use reqwest::StatusCode;
+use serde::Serialize;
+use url::Url;
+
+use crate::provider::{http, signature};
+use crate::queue::{JobError, Workers};
+
+pub use call_endpoint::CallEndpoint;
+pub use deliver_message::DeliverMessage;
+
+/// How long a receiver may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where jobs send things. Addresses come from the operator, never from a definition or a request.
+#[derive(Debug)]
+pub struct Outgoing {
+    engine: Arc<Engine>,
+    client: reqwest::Client,
+    messages: Option<Url>,
+    endpoints: BTreeMap<String, Url>,
+    secret: Vec<u8>,
+}
+
+impl Outgoing {
+    pub fn new(
+        engine: Arc<Engine>,
+        messages: Option<Url>,
+        endpoints: BTreeMap<String, Url>,
+        secret: Vec<u8>,
+    ) -> reqwest::Result<Self> {
+        Ok(Self { engine, client: http::repeatable(PATIENCE)?, messages, endpoints, secret })
+    }
+
+    /// What the engine may plan for.
+    pub fn outlets(&self) -> Outlets {
+        Outlets { messages: self.messages.is_some(), endpoints: self.endpoints.keys().cloned().collect() }
+    }
+
+    /// Posts JSON, signed like a carrier's callbacks, with the job's id as idempotency key: receivers may see it twice.
+    async fn post(&self, url: &Url, id: &str, body: &impl Serialize) -> Result<(), JobError> {
+        let body = serde_json::to_vec(body).map_err(JobError::give_up)?;
+        let signed = signature::sign(&self.secret, chrono::Utc::now(), &body);
+        let request = self.client.post(url.clone()).header("content-type", "application/json");
+        let request = request.header("idempotency-key", id).header(signature::HEADER, signed).body(body);
+        let answer = request.send().await.map_err(|error| JobError::retry(error.without_url()))?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+                Err(JobError::retry("the receiver is busy"))
+            }
+            status if status.is_client_error() => {
+                Err(JobError::give_up(format!("the receiver answered {status}")))
+            }
+            status => Err(JobError::retry(format!("the receiver answered {status}"))),
+        }
+    }
+}
+
+/// Adds the workers of every kind here.
+#[must_use]
+pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
+    workers
+        .register::<DeliverMessage, _, _, _>(Arc::clone(outgoing), deliver_message::run)
+        .register::<CallEndpoint, _, _, _>(Arc::clone(outgoing), call_endpoint::run)
+}
