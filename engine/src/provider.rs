@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::clock::Instant;
 use crate::decide::verdict::Permit;
 use crate::definitions::library::Bundle;
+use crate::domain::call::EndStatus;
 use crate::id::{AttemptId, CampaignId};
 use crate::phone::number::PhoneNumber;
 
@@ -101,13 +102,22 @@ pub struct LookUp {
 pub enum LookUpResult {
     Found {
         provider_call_id: String,
+        /// `None` while the call goes on, and from providers that always report the end themselves.
+        end: Option<FoundEnd>,
     },
     /// Conclusive only `conclusive_after` the intent.
     Absent,
     /// The provider did not answer: stay unknown.
-    Failed {
-        reason: String,
-    },
+    Failed { reason: String },
+}
+
+/// How a call that was looked up had ended: what its lost report would have said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundEnd {
+    pub at: Instant,
+    pub status: EndStatus,
+    /// Seconds from answer to hang-up.
+    pub talk_s: i64,
 }
 
 #[derive(Debug, thiserror::Error)]

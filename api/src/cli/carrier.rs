@@ -2,23 +2,27 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use callwright_engine::store::clock::{self, VirtualClock};
+use callwright_engine::store::{Db, StoreError};
 use callwright_workers::provider::simulated::behaviour::Seeded;
 use callwright_workers::provider::simulated::clock::ClockSetting;
 use callwright_workers::provider::simulated::faults::Faults;
-use callwright_workers::provider::simulated::server::{ServerOptions, serve};
+use callwright_workers::provider::simulated::server::{CarrierServer, ServerOptions};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::running::{profile, told_to_stop};
+use super::{Global, session};
 use crate::http::moment::Moment;
 
 /// Runs the simulated carrier as a server: it takes calls over HTTP, plays the callees and reports by signed callbacks.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright carrier --port 4010 --ledger carrier.jsonl\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright serve --dev --carrier http://127.0.0.1:4010\n  curl http://127.0.0.1:4010/audit"
+    after_help = "Examples:\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright carrier --port 4010 --ledger carrier.jsonl\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright serve --dev --carrier http://127.0.0.1:4010\n  curl http://127.0.0.1:4010/audit\n\nIn virtual time, on the clock that `serve --virtual-clock` keeps in the database:\n  callwright carrier --shared-clock --database-url sqlite:callwright.db"
 )]
 pub struct CarrierArgs {
     /// Address to listen on.
@@ -51,18 +55,26 @@ pub struct CarrierArgs {
     /// Virtual seconds in a real one.
     #[arg(long, default_value_t = 1.0, requires = "virtual_clock")]
     rate: f64,
+    /// Follow the clock that `serve` and `worker` share through the database (--database-url); nothing else is read there.
+    #[arg(long, conflicts_with = "virtual_clock")]
+    shared_clock: bool,
 }
 
-pub async fn run(args: CarrierArgs) -> anyhow::Result<ExitCode> {
+/// How soon a change of the shared clock is seen.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+pub async fn run(args: CarrierArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let source = Seeded { seed: args.seed, profile: profile(args.profile.as_deref())? };
     let faults: Faults = match &args.faults {
         Some(text) => serde_json::from_str(text).context("--faults is not an object of rates")?,
         None => Faults::default(),
     };
     faults.check()?;
-    let clock = match args.virtual_clock {
-        Some(start) => ClockSetting::Virtual { at: start.0, rate: args.rate },
-        None => ClockSetting::Real,
+    let shared = if args.shared_clock { Some(session::database(global).await?) } else { None };
+    let (clock, seen) = match (&shared, args.virtual_clock) {
+        (Some(db), _) => shared_clock(db).await?,
+        (None, Some(start)) => (ClockSetting::Virtual { at: start.0, rate: args.rate }, None),
+        (None, None) => (ClockSetting::Real, None),
     };
     let options = ServerOptions {
         seed: args.seed,
@@ -82,6 +94,35 @@ pub async fn run(args: CarrierArgs) -> anyhow::Result<ExitCode> {
         told_to_stop().await;
         told.cancel();
     });
-    serve(listener, options, stop).await?;
+    let server = CarrierServer::open(options).await?;
+    if let Some(db) = shared {
+        tokio::spawn(follow(db, server.clone(), seen));
+    }
+    server.serve(listener, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The shared clock as it stands, and the row by which a change is noticed.
+async fn shared_clock(db: &Db) -> Result<(ClockSetting, Option<VirtualClock>), StoreError> {
+    let mut tx = db.begin_read().await?;
+    let row = clock::virtual_clock(&mut tx).await?;
+    let now = clock::now(&mut tx).await?;
+    tx.rollback().await?;
+    let setting = row.map_or(ClockSetting::Real, |clock| ClockSetting::Virtual { at: now, rate: clock.rate });
+    Ok((setting, row))
+}
+
+/// Sets the carrier's clock right whenever the shared one is set anew; ends with the process.
+async fn follow(db: Db, server: CarrierServer, mut seen: Option<VirtualClock>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        match shared_clock(&db).await {
+            Ok((setting, row)) if row != seen => {
+                server.set_clock(setting);
+                seen = row;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the shared clock cannot be read"),
+        }
+    }
 }

@@ -148,7 +148,7 @@ impl Command {
             Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,
-            Self::Carrier(args) => carrier::run(args).await,
+            Self::Carrier(args) => carrier::run(args, global).await,
             Self::Migrate(args) => migrate::run(args, global).await,
             Self::Key(args) => key::run(args, global).await,
             Self::User(args) => user::run(args, global).await,

@@ -233,12 +233,19 @@ pub async fn virtual_clock(engine: &Engine) -> anyhow::Result<Option<VirtualCloc
     Ok(clock)
 }
 
-/// Sets the virtual clock that `serve`, `worker` and tests share through the database.
+/// Starts the virtual clock that `serve`, `worker` and `carrier` share through the database.
+///
+/// A clock that has passed `start` goes on from where it is: a process that is started again by the same command line must
+/// not set time back behind what has happened.
 pub async fn set_virtual_clock(engine: &Engine, start: Moment, rate: f64) -> anyhow::Result<()> {
     anyhow::ensure!(rate.is_finite() && rate >= 0.0, "--rate must not be negative");
     let mut tx = engine.db.begin().await?;
     let real_at = clock::database_now(&mut tx).await?;
-    clock::set_virtual_clock(&mut tx, VirtualClock { virtual_at: start.0, real_at, rate }).await?;
+    let virtual_at = match clock::virtual_clock(&mut tx).await? {
+        Some(_) => start.0.max(clock::now(&mut tx).await?),
+        None => start.0,
+    };
+    clock::set_virtual_clock(&mut tx, VirtualClock { virtual_at, real_at, rate }).await?;
     tx.commit().await?;
     Ok(())
 }

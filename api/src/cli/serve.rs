@@ -38,7 +38,8 @@ pub struct ServeArgs {
     /// A type of event that may be posted beside the CRM's and those that cadences wait for; may be repeated.
     #[arg(long = "event-type", value_name = "TYPE")]
     event_types: Vec<String>,
-    /// Start a virtual clock at this instant; it is kept in the database and shared with `worker`.
+    /// Start a virtual clock at this instant; it is kept in the database and shared with `worker` and `carrier`. One that
+    /// has passed this instant goes on.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     virtual_clock: Option<Moment>,
     /// Virtual seconds in a real one. A call must be asked for within one virtual second of its permit: beyond about 50 it may

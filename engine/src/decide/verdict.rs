@@ -159,12 +159,27 @@ pub struct Permit {
     pub(super) number: PhoneNumber,
     pub(super) issued_at: Instant,
     pub(super) expires_at: Instant,
+    /// As long as every gate stays content, with a margin; `None`: until the data changes.
+    pub(super) content_until: Option<Instant>,
     pub(super) record: bool,
 }
 
 impl Permit {
     /// A permit lives this long at most: the provider must have been asked by then (I2).
     pub const LIFETIME: TimeDelta = TimeDelta::seconds(1);
+
+    /// The life of a permit by a clock that runs `speed` times as fast as real time: it is the disk and the network that
+    /// need the second, and those follow the wall.
+    pub fn lifetime(speed: f64) -> TimeDelta {
+        TimeDelta::milliseconds((speed.max(1.0) * Self::LIFETIME.num_milliseconds() as f64) as i64)
+    }
+
+    /// The same permit for a clock of that speed; never beyond what the gates allow.
+    #[must_use]
+    pub fn at_speed(self, speed: f64) -> Self {
+        let end = self.issued_at + Self::lifetime(speed);
+        Self { expires_at: self.content_until.map_or(end, |until| until.min(end)), ..self }
+    }
 
     pub fn lead_id(&self) -> LeadId {
         self.lead_id

@@ -65,7 +65,7 @@ impl Engine {
         let loaded: Vec<Walk> = walks.values().cloned().collect();
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
-        let mut claiming = Claiming::new(self, provider, now);
+        let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
             claiming.judge(&mut tx, &batch, attempt, walk).await?;
@@ -125,6 +125,8 @@ struct Claiming<'a> {
     engine: &'a Engine,
     provider: &'a dyn Provider,
     now: Instant,
+    /// Of the clock that `now` was read from: a permit's second is one of the wall.
+    speed: f64,
     changes: Changes,
     follow_ups: FollowUps,
     intents: Vec<(String, i64)>,
@@ -137,11 +139,12 @@ struct Claiming<'a> {
 }
 
 impl<'a> Claiming<'a> {
-    fn new(engine: &'a Engine, provider: &'a dyn Provider, now: Instant) -> Self {
+    fn new(engine: &'a Engine, provider: &'a dyn Provider, now: Instant, speed: f64) -> Self {
         Self {
             engine,
             provider,
             now,
+            speed,
             changes: Changes::default(),
             follow_ups: FollowUps::new(),
             intents: Vec::new(),
@@ -219,6 +222,7 @@ impl<'a> Claiming<'a> {
         bundle: &Arc<crate::definitions::library::Bundle>,
         permit: Permit,
     ) {
+        let permit = permit.at_speed(self.speed);
         self.taken.insert(attempt.number.clone());
         self.taken.insert(walk.lead.id.to_string());
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
@@ -248,7 +252,7 @@ impl<'a> Claiming<'a> {
 
     async fn commit(mut self, mut tx: Tx, batch: &Batch, owner: &str) -> Result<Claimed, EngineError> {
         attempt::defer(&mut tx, &self.put_off, self.now).await?;
-        let send_by = self.now + Permit::LIFETIME;
+        let send_by = self.now + Permit::lifetime(self.speed);
         let provider = self.provider.name();
         let taken: HashSet<AttemptId> =
             attempt::claim(&mut tx, &self.intents, owner, provider, self.now, send_by)

@@ -53,23 +53,26 @@ impl Engine {
         Ok(turn)
     }
 
-    /// The conversation so far as a fact, to record together with the end of a turn-by-turn call; an empty one when the call
-    /// ended before its first turn, so that nobody waits for more.
-    pub async fn conversation_fact(&self, attempt_id: AttemptId) -> Result<ReportedFact, EngineError> {
+    /// The conversation so far as a fact, to record together with the end of a turn-by-turn call. `None`: not a turn was taken.
+    pub async fn conversation_fact(
+        &self,
+        attempt_id: AttemptId,
+    ) -> Result<Option<ReportedFact>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
         let session = stored_session(&mut tx, attempt_id).await?;
         tx.rollback().await?;
-        let mut conversation = session.map(|session| session.conversation).unwrap_or_default();
-        // Opt-outs took effect when they were said.
-        conversation.effects.retain(|effect| !matches!(effect, Effect::OptOut { .. }));
-        Ok(ReportedFact {
-            attempt_id,
-            provider_call_id: None,
-            key: "conversation".to_owned(),
-            at: now,
-            fact: Fact::Conversation { conversation: Box::new(conversation) },
-        })
+        Ok(session.map(|mut session| {
+            // Opt-outs took effect when they were said.
+            session.conversation.effects.retain(|effect| !matches!(effect, Effect::OptOut { .. }));
+            ReportedFact {
+                attempt_id,
+                provider_call_id: None,
+                key: "conversation".to_owned(),
+                at: now,
+                fact: Fact::Conversation { conversation: Box::new(session.conversation) },
+            }
+        }))
     }
 }
 

@@ -107,13 +107,12 @@ impl Engine {
         Ok(now)
     }
 
-    /// When something will next be due: an enrollment, a planned attempt or a look-up. `None`: nothing waits.
+    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way.
     pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let enrollment = crate::store::enrollment::next_due(&mut tx).await?;
         let attempt = crate::store::attempt::next_planned(&mut tx).await?;
-        let look_up = reconcile::next_look_up(&mut tx).await?;
         tx.rollback().await?;
-        Ok([enrollment, attempt, look_up].into_iter().flatten().min())
+        Ok([enrollment, attempt].into_iter().flatten().min())
     }
 }

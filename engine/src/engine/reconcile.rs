@@ -1,4 +1,5 @@
-//! Reconciling: attempts whose answer or whose end was lost are looked up at the provider, never asked for again (ENG-2, I14).
+//! Reconciling: attempts whose answer was lost are looked up at the provider, never asked for again (ENG-2, I14); and so are
+//! accepted calls whose end was never reported, so that a callback lost for good leaves nobody waiting (ENG-1, I4).
 
 use std::collections::HashMap;
 
@@ -16,8 +17,8 @@ use crate::domain::call::{CallState, EndStatus, Fact, StoredFact};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::AttemptId;
 use crate::phone::number::PhoneNumber;
-use crate::provider::{LookUp, LookUpResult, Provider};
-use crate::store::attempt::{self, Attempt};
+use crate::provider::{FoundEnd, LookUp, LookUpResult, Provider};
+use crate::store::attempt::{self, Attempt, LookUpAfter, Overdue};
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, call};
 
@@ -25,10 +26,14 @@ use crate::store::{Tx, call};
 const IN_DOUBT_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// A look-up that failed is tried again after this long.
 const LOOK_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(15);
+/// An accepted call without an end is looked up this long after its intent: nearly all are over by then.
+const SILENT_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// A call that does go on that long is looked up again after this long.
+const LISTEN_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(2);
+/// By the wall: a request that is still on its way now will have arrived, or never will. Longer than any time-out of ours.
+const ARRIVES_WITHIN_S: f64 = 10.0;
 /// After an attempt that can never be resolved, its enrollment waits this long: the call may have happened.
 const AFTER_UNKNOWN: TimeDelta = TimeDelta::hours(4);
-/// A placed call that is not reported over after this long is looked up, and again after as long: that may bring lost reports.
-const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// What was said is waited for this long after the end of a call.
 const UNSAID_AFTER: TimeDelta = TimeDelta::hours(1);
 /// A call whose end nobody reported is taken for failed after this long. No call lasts half as long.
@@ -41,17 +46,26 @@ pub struct ReconcileReport {
     pub found: usize,
     pub not_placed: usize,
     pub unknown_final: usize,
-    /// Placed calls settled without the reports that were missing.
-    pub given_up: usize,
-}
-
-/// When the first attempt in doubt will be worth a look-up.
-pub(super) async fn next_look_up(tx: &mut Tx) -> Result<Option<Instant>, EngineError> {
-    let at = attempt::next_look_up(tx, IN_DOUBT_AFTER, LOOK_AGAIN_AFTER, SILENT_AFTER).await?;
-    Ok(at.map(|at| at + TimeDelta::microseconds(1)))
+    /// Calls whose end was learned here, or is not waited for any longer.
+    pub ended: usize,
 }
 
 impl Engine {
+    /// When the first call of this provider will be worth a look-up, if none is heard of before. `None`: there is no doubt.
+    pub async fn next_look_up(&self, provider: &dyn Provider) -> Result<Option<Instant>, EngineError> {
+        let after = LookUpAfter {
+            unsure: IN_DOUBT_AFTER,
+            unsure_again: LOOK_AGAIN_AFTER,
+            placed: SILENT_AFTER,
+            placed_again: LISTEN_AGAIN_AFTER,
+        };
+        let mut tx = self.db.begin_read().await?;
+        let at = attempt::next_look_up(&mut tx, provider.name(), after).await?;
+        tx.rollback().await?;
+        // Each of the lengths has to be over.
+        Ok(at.map(|at| at + TimeDelta::microseconds(1)))
+    }
+
     /// Looks up attempts in doubt. No transaction is open while the provider is asked.
     pub async fn reconcile(
         &self,
@@ -60,9 +74,13 @@ impl Engine {
     ) -> Result<ReconcileReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let mut doubtful =
-            attempt::overdue(&mut tx, now - IN_DOUBT_AFTER, now - LOOK_AGAIN_AFTER, limit).await?;
-        doubtful.extend(attempt::silent(&mut tx, now - SILENT_AFTER, limit).await?);
+        let than = Overdue {
+            sent_before: now - IN_DOUBT_AFTER,
+            unsure_checked_before: now - LOOK_AGAIN_AFTER,
+            placed_before: now - SILENT_AFTER,
+            placed_checked_before: now - LISTEN_AGAIN_AFTER,
+        };
+        let doubtful = attempt::overdue(&mut tx, provider.name(), than, limit).await?;
         tx.rollback().await?;
         let mut report = ReconcileReport { looked_up: doubtful.len(), ..ReconcileReport::default() };
         let mut results = Vec::with_capacity(doubtful.len());
@@ -71,25 +89,35 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            self.record_look_ups(provider, results, &mut report).await?;
+            let (ends, missing) = self.record_look_ups(provider, results, &mut report).await?;
+            self.record_ends(provider, ends, missing, &mut report).await?;
         }
         Ok(report)
     }
 
+    /// Answers the ends that the look-ups brought, and the facts that are not waited for any longer.
     async fn record_look_ups(
         &self,
         provider: &dyn Provider,
         results: Vec<(Attempt, LookUpResult)>,
         report: &mut ReconcileReport,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>), EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let mut ids: Vec<_> = results.iter().map(|(attempt, _)| attempt.id).collect();
-        ids.sort_unstable();
+        let speed = self.time.speed(&mut tx).await?;
+        let ids: Vec<_> = results.iter().map(|(attempt, _)| attempt.id).collect();
         let fresh = attempt::by_ids(&mut tx, &ids).await?;
         let enrollments: Vec<_> = fresh.iter().filter_map(|attempt| attempt.enrollment_id).collect();
         let walks = walk::by_ids(&mut tx, &enrollments).await?;
-        let mut changes = Changes::default();
+        let mut resolving = Resolving {
+            engine: self,
+            provider,
+            now,
+            speed,
+            changes: Changes::default(),
+            ends: Vec::new(),
+            report,
+        };
         let mut checked = Vec::new();
         let mut placed = Vec::new();
         for (seen, result) in &results {
@@ -106,68 +134,141 @@ impl Engine {
             checked.push(attempt.id);
             if attempt.state == AttemptState::Placed {
                 placed.push(attempt);
-                continue;
             }
-            self.resolve(provider, &mut changes, attempt, walk, result, now, report);
+            resolving.resolve(attempt, walk, result);
         }
+        let Resolving { changes, ends, .. } = resolving;
         attempt::checked(&mut tx, &checked, now).await?;
+        placed.retain(|attempt| ends.iter().all(|end| end.attempt_id != attempt.id));
         let missing = missing_facts(&mut tx, &placed, now).await?;
         self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
-        report.given_up = missing.len();
-        // By the way of all facts, so that a late report after all is nothing special.
-        self.record(provider.name(), missing).await?;
-        Ok(())
+        Ok((ends, missing))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one attempt with everything known about it")]
-    fn resolve(
+    /// Ends are facts like those of callbacks. A crash before this leaves calls that are silent, and looked up again.
+    async fn record_ends(
         &self,
         provider: &dyn Provider,
-        changes: &mut Changes,
-        attempt: &Attempt,
-        walk: &Walk,
-        result: &LookUpResult,
-        now: Instant,
+        ends: Vec<LookedUpEnd>,
+        mut facts: Vec<ReportedFact>,
         report: &mut ReconcileReport,
-    ) {
-        let capabilities = provider.capabilities();
-        let intent_at = attempt.intent_at.unwrap_or(now);
-        let conclusive = now - intent_at >= capabilities.conclusive_after;
+    ) -> Result<(), EngineError> {
+        let follows_flow = provider.capabilities().follows_flow;
+        for LookedUpEnd { attempt_id, call_id, end } in ends {
+            let conversation = self.conversation_fact(attempt_id).await?;
+            let end = match end {
+                Known::At(end) => end,
+                Known::Forgotten { at } => {
+                    let status =
+                        if conversation.is_some() { EndStatus::Completed } else { EndStatus::Failed };
+                    FoundEnd { at, status, talk_s: 0 }
+                }
+            };
+            // What was said turn by turn is all in our own hands; a provider that follows the flow reports it in its own time.
+            let over = end.status == EndStatus::Completed && !follows_flow;
+            let unsaid = || over.then(|| ReportedFact::nothing_said(attempt_id, end.at));
+            facts.extend(conversation.or_else(unsaid));
+            facts.push(ReportedFact {
+                attempt_id,
+                provider_call_id: Some(call_id),
+                // As in the provider's own report, which may still come: then it is the same fact.
+                key: "ended".to_owned(),
+                at: end.at,
+                fact: Fact::Ended { status: end.status, talk_s: end.talk_s },
+            });
+        }
+        report.ended = self.record(provider.name(), facts).await?.finished;
+        Ok(())
+    }
+}
+
+/// The end of a call, learned by looking it up.
+struct LookedUpEnd {
+    attempt_id: AttemptId,
+    call_id: String,
+    end: Known,
+}
+
+enum Known {
+    At(FoundEnd),
+    /// The provider accepted the call and no longer knows it: whatever it was, it is over.
+    Forgotten {
+        at: Instant,
+    },
+}
+
+/// A round of look-ups being written down.
+struct Resolving<'a> {
+    engine: &'a Engine,
+    provider: &'a dyn Provider,
+    now: Instant,
+    speed: f64,
+    changes: Changes,
+    ends: Vec<LookedUpEnd>,
+    report: &'a mut ReconcileReport,
+}
+
+impl Resolving<'_> {
+    fn resolve(&mut self, attempt: &Attempt, walk: &Walk, result: &LookUpResult) {
         match result {
-            LookUpResult::Found { provider_call_id } => {
-                report.found += 1;
-                mark_placed(self, changes, attempt, walk, provider.name(), provider_call_id, intent_at, now);
+            LookUpResult::Found { provider_call_id, end } => {
+                self.report.found += 1;
+                if attempt.state != AttemptState::Placed {
+                    self.found(attempt, walk, provider_call_id);
+                }
+                if let Some(end) = end {
+                    self.ended(attempt, provider_call_id, Known::At(*end));
+                }
             }
-            LookUpResult::Absent if conclusive && capabilities.look_up => {
-                report.not_placed += 1;
-                self.write_off(changes, attempt, walk, AttemptState::NotPlaced, now);
-            }
-            LookUpResult::Absent if conclusive => {
-                report.unknown_final += 1;
-                self.write_off(changes, attempt, walk, AttemptState::UnknownFinal, now);
-            }
-            LookUpResult::Absent | LookUpResult::Failed { .. } => {}
+            LookUpResult::Absent => self.absent(attempt, walk),
+            LookUpResult::Failed { .. } => {}
         }
     }
 
+    fn found(&mut self, attempt: &Attempt, walk: &Walk, call_id: &str) {
+        let placed_at = attempt.intent_at.unwrap_or(self.now);
+        let (engine, name, now) = (self.engine, self.provider.name(), self.now);
+        mark_placed(engine, &mut self.changes, attempt, walk, name, call_id, placed_at, now);
+    }
+
+    fn absent(&mut self, attempt: &Attempt, walk: &Walk) {
+        let capabilities = self.provider.capabilities();
+        if attempt.state == AttemptState::Placed {
+            if let (true, Some(call_id)) = (capabilities.look_up, &attempt.provider_call_id) {
+                self.ended(attempt, call_id, Known::Forgotten { at: self.now });
+            }
+            return;
+        }
+        let on_its_way = TimeDelta::milliseconds((ARRIVES_WITHIN_S * 1e3 * self.speed.max(1.0)) as i64);
+        let age = self.now - attempt.intent_at.unwrap_or(self.now);
+        if age < capabilities.conclusive_after.max(on_its_way) {
+            return;
+        }
+        if capabilities.look_up {
+            self.report.not_placed += 1;
+            self.write_off(attempt, walk, AttemptState::NotPlaced);
+        } else {
+            self.report.unknown_final += 1;
+            self.write_off(attempt, walk, AttemptState::UnknownFinal);
+        }
+    }
+
+    fn ended(&mut self, attempt: &Attempt, call_id: &str, end: Known) {
+        self.ends.push(LookedUpEnd { attempt_id: attempt.id, call_id: call_id.to_owned(), end });
+    }
+
     /// Proven not placed: tried again soon as a new attempt. Never to be known: the next one waits as if it had rung.
-    fn write_off(
-        &self,
-        changes: &mut Changes,
-        attempt: &Attempt,
-        walk: &Walk,
-        state: AttemptState,
-        now: Instant,
-    ) {
-        changes.step(attempt, state, now);
+    fn write_off(&mut self, attempt: &Attempt, walk: &Walk, state: AttemptState) {
+        let now = self.now;
+        self.changes.step(attempt, state, now);
         let kind =
             if state == AttemptState::NotPlaced { "attempt.not_placed" } else { "attempt.unknown_final" };
         let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt});
-        changes.event(self, walk, kind, now, data).attempt_id = Some(attempt.id);
+        self.changes.event(self.engine, walk, kind, now, data).attempt_id = Some(attempt.id);
         if walk.enrollment.state != EnrollmentState::Ended {
             let again = if state == AttemptState::NotPlaced { now } else { now + AFTER_UNKNOWN };
-            wait_at(changes, walk, &next_visit(walk), Some(again), None, now);
+            wait_at(&mut self.changes, walk, &next_visit(walk), Some(again), None, now);
         }
     }
 }
@@ -185,17 +286,19 @@ async fn missing_facts(
     }
     let missing = placed.iter().filter_map(|attempt| {
         let state = CallState::of(known.get(&attempt.id).into_iter().flatten());
-        let (key, fact) = match state.ended_at {
+        match state.ended_at {
             Some(ended_at) if now - ended_at >= UNSAID_AFTER => {
-                ("unsaid", Fact::Conversation { conversation: Box::default() })
+                Some(ReportedFact::nothing_said(attempt.id, now))
             }
-            None if now - attempt.intent_at.unwrap_or(now) >= GIVE_UP_AFTER => {
-                ("given-up", Fact::Ended { status: EndStatus::Failed, talk_s: 0 })
-            }
-            _ => return None,
-        };
-        let provider_call_id = attempt.provider_call_id.clone();
-        Some(ReportedFact { attempt_id: attempt.id, provider_call_id, key: key.to_owned(), at: now, fact })
+            None if now - attempt.intent_at.unwrap_or(now) >= GIVE_UP_AFTER => Some(ReportedFact {
+                attempt_id: attempt.id,
+                provider_call_id: attempt.provider_call_id.clone(),
+                key: "given-up".to_owned(),
+                at: now,
+                fact: Fact::Ended { status: EndStatus::Failed, talk_s: 0 },
+            }),
+            _ => None,
+        }
     });
     Ok(missing.collect())
 }

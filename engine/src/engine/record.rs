@@ -36,6 +36,15 @@ pub struct ReportedFact {
     pub fact: Fact,
 }
 
+impl ReportedFact {
+    /// Nothing (more) is known of what was said in a call, and nobody waits for it: a call that was picked up has an outcome
+    /// only together with its conversation. A fuller report later on still counts.
+    pub fn nothing_said(attempt_id: AttemptId, at: Instant) -> Self {
+        let fact = Fact::Conversation { conversation: Box::default() };
+        Self { attempt_id, provider_call_id: None, key: "unsaid".to_owned(), at, fact }
+    }
+}
+
 /// What a batch of facts did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordReport {

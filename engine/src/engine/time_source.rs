@@ -21,6 +21,14 @@ impl TimeSource {
             Self::Manual(clock) => Ok(clock.now()),
         }
     }
+
+    /// How many of its seconds pass in a second of the wall: 1, unless a shared virtual clock runs faster or slower.
+    pub async fn speed(&self, tx: &mut Tx) -> Result<f64, StoreError> {
+        match self {
+            Self::Database => Ok(clock::virtual_clock(tx).await?.map_or(1.0, |clock| clock.rate)),
+            Self::Manual(_) => Ok(1.0),
+        }
+    }
 }
 
 /// A clock that stands still until it is moved, and never goes back.

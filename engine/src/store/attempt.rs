@@ -124,19 +124,19 @@ static OF_LEAD: Sql =
 static PLANNED_OF_LEADS: Sql = Sql::new(attempt!(
     "FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 WHERE a.state = 'planned' ORDER BY a.id {lock_a}"
 ));
+// The list of states stands as in the partial index, word for word: SQLite uses the index only then.
 static OVERDUE: Sql = Sql::new(attempt!(
-    "FROM attempts a WHERE a.state IN ('dialing', 'unknown') AND a.send_by < $1 AND coalesce(a.checked_at, 0) < $2
-     ORDER BY a.send_by LIMIT $3 {skip_a}"
-));
-
-static SILENT: Sql = Sql::new(attempt!(
-    "FROM attempts a WHERE a.state = 'placed' AND a.checked_at < $1 ORDER BY a.checked_at LIMIT $2 {skip_a}"
+    "FROM attempts a
+     WHERE a.state IN ('dialing', 'placed', 'unknown') AND a.provider = $1
+       AND ((a.state <> 'placed' AND a.send_by < $2 AND coalesce(a.checked_at, 0) < $3)
+         OR (a.state = 'placed' AND a.intent_at < $4 AND coalesce(a.checked_at, 0) < $5))
+     ORDER BY a.send_by LIMIT $6 {skip_a}"
 ));
 
 static NEXT_LOOK_UP: Sql = Sql::new(
-    "SELECT min(CASE WHEN a.state = 'placed' THEN a.checked_at + $3
-                     ELSE {greatest}(a.send_by + $1, coalesce(a.checked_at, 0) + $2) END)
-     FROM attempts a WHERE a.state IN ('dialing', 'placed', 'unknown')",
+    "SELECT min(CASE WHEN a.state = 'placed' THEN {greatest}(a.intent_at + $4, coalesce(a.checked_at, 0) + $5)
+                     ELSE {greatest}(a.send_by + $2, coalesce(a.checked_at, 0) + $3) END)
+     FROM attempts a WHERE a.state IN ('dialing', 'placed', 'unknown') AND a.provider = $1",
 );
 
 const PULL_FORWARD: &str =
@@ -349,47 +349,66 @@ pub async fn of_lead(tx: &mut Tx, lead: LeadId, limit: u32) -> Result<Vec<Attemp
     rows.into_iter().map(Attempt::try_from).collect()
 }
 
-/// Attempts whose answer is overdue since before `sent_before` and that were not looked at since `checked_before`.
+/// Which attempts are overdue; each instant excludes itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Overdue {
+    /// Without an answer of the provider: to be asked for by then,
+    pub sent_before: Instant,
+    /// and not looked at since.
+    pub unsure_checked_before: Instant,
+    /// Accepted and without an end: the intent is older,
+    pub placed_before: Instant,
+    /// and not looked at since.
+    pub placed_checked_before: Instant,
+}
+
+/// Attempts of this provider that nobody has reported on for too long.
 pub async fn overdue(
     tx: &mut Tx,
-    sent_before: Instant,
-    checked_before: Instant,
+    provider: &str,
+    than: Overdue,
     limit: u32,
 ) -> Result<Vec<Attempt>, StoreError> {
     let sql = OVERDUE.on(tx.dialect());
     let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(micros(sent_before))
-        .bind(micros(checked_before))
+        .bind(provider.to_owned())
+        .bind(micros(than.sent_before))
+        .bind(micros(than.unsure_checked_before))
+        .bind(micros(than.placed_before))
+        .bind(micros(than.placed_checked_before))
         .bind(i64::from(limit))
         .fetch_all(conn)
         .await)?;
     rows.into_iter().map(Attempt::try_from).collect()
 }
 
-/// Placed attempts of which nothing was heard, and which were not looked at, since before `checked_before`.
-pub async fn silent(tx: &mut Tx, checked_before: Instant, limit: u32) -> Result<Vec<Attempt>, StoreError> {
-    let sql = SILENT.on(tx.dialect());
-    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(micros(checked_before))
-        .bind(i64::from(limit))
-        .fetch_all(conn)
-        .await)?;
-    rows.into_iter().map(Attempt::try_from).collect()
+/// After how long a look-up is worth while: see [`Overdue`].
+#[derive(Debug, Clone, Copy)]
+pub struct LookUpAfter {
+    /// Without an answer since it was to be asked for,
+    pub unsure: TimeDelta,
+    /// and since the last look.
+    pub unsure_again: TimeDelta,
+    /// Accepted and without an end since the intent,
+    pub placed: TimeDelta,
+    /// and since the last look.
+    pub placed_again: TimeDelta,
 }
 
-/// The instant up to which no attempt will be [`overdue`] or [`silent`], if looked at after these lengths.
+/// The instant after which some attempt of this provider will be [`overdue`].
 pub async fn next_look_up(
     tx: &mut Tx,
-    in_doubt_after: TimeDelta,
-    again_after: TimeDelta,
-    silent_after: TimeDelta,
+    provider: &str,
+    after: LookUpAfter,
 ) -> Result<Option<Instant>, StoreError> {
     let sql = NEXT_LOOK_UP.on(tx.dialect());
     let in_micros = |length: TimeDelta| length.num_microseconds().unwrap_or(i64::MAX);
     let at: Option<i64> = on_db!(tx, |conn| sqlx::query_scalar(sql)
-        .bind(in_micros(in_doubt_after))
-        .bind(in_micros(again_after))
-        .bind(in_micros(silent_after))
+        .bind(provider.to_owned())
+        .bind(in_micros(after.unsure))
+        .bind(in_micros(after.unsure_again))
+        .bind(in_micros(after.placed))
+        .bind(in_micros(after.placed_again))
         .fetch_one(conn)
         .await)?;
     Ok(at.map(instant_from_micros))

@@ -22,7 +22,7 @@ on_both! {
         let last = world.engine.converse(attempt, Some(Input::Pressed('2'))).await?;
         assert!(last.expect.is_none());
         let mut facts = vec![ended(attempt, noon() + TimeDelta::seconds(20), EndStatus::Completed, 20)];
-        facts.push(world.engine.conversation_fact(attempt).await?);
+        facts.extend(world.engine.conversation_fact(attempt).await?);
         world.record(facts).await?;
         assert_eq!(world.walk(lead).await?.result.as_deref(), Some("not_interested"));
     }
@@ -36,7 +36,7 @@ on_both! {
         assert_eq!(world.stored_lead(lead).await?.status, LeadStatus::OptedOut);
         assert_eq!(world.walk(lead).await?.result.as_deref(), Some("opted_out"));
         let mut facts = vec![ended(attempt, noon() + TimeDelta::seconds(20), EndStatus::Completed, 20)];
-        facts.push(world.engine.conversation_fact(attempt).await?);
+        facts.extend(world.engine.conversation_fact(attempt).await?);
         world.record(facts).await?;
         assert_eq!(world.last(lead).await?.outcome.as_deref(), Some("opted_out"));
         assert_eq!(world.count(lead, "OPTOUT_REQUESTED").await?, 1);

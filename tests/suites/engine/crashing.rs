@@ -21,7 +21,8 @@ impl World {
         for _ in 0..50 {
             self.dial(provider).await?;
             self.reconcile(provider).await?;
-            let Some(next) = self.engine.next_wake().await? else { break };
+            let waits = [self.engine.next_wake().await?, self.engine.next_look_up(provider).await?];
+            let Some(next) = waits.into_iter().flatten().min() else { break };
             if next > noon() + TimeDelta::minutes(10) {
                 break;
             }

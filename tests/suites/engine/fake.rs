@@ -132,7 +132,7 @@ impl Provider for Fake {
             state.looked_up.push(query.attempt_id);
             let known = state.accepted.contains(&query.attempt_id);
             state.found.pop_front().unwrap_or(if known {
-                LookUpResult::Found { provider_call_id: Self::call_id(query.attempt_id) }
+                LookUpResult::Found { provider_call_id: Self::call_id(query.attempt_id), end: None }
             } else {
                 LookUpResult::Absent
             })

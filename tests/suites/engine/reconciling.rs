@@ -16,7 +16,7 @@ on_both! {
     async fn a_call_that_is_found_goes_on_as_if_the_answer_had_come(db) {
         let world = World::open(db).await?;
         let (lead, _) = world.welcomed(ALICE).await?;
-        let found = LookUpResult::Found { provider_call_id: "call-9".to_owned() };
+        let found = LookUpResult::Found { provider_call_id: "call-9".to_owned(), end: None };
         let provider = Fake::default().answering(in_doubt()).finding(found);
         world.dial(&provider).await?;
         world.pass(TimeDelta::seconds(20));
@@ -88,7 +88,7 @@ on_both! {
         world.dial(&provider).await?;
         // Nothing else is due: only the look-ups move things on.
         for _ in 0..20 {
-            let Some(next) = world.engine.next_wake().await? else { break };
+            let Some(next) = world.engine.next_look_up(&provider).await? else { break };
             world.clock.advance_to(next);
             world.reconcile(&provider).await?;
             if world.states(lead).await? == ["not_placed"] {

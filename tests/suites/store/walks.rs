@@ -13,6 +13,16 @@ use chrono::TimeDelta;
 use crate::given::{ALICE, BOB, Walking, after, id, now, planned, walking};
 use crate::on_both;
 
+/// Overdue by the same instant in every respect.
+fn than(before: Instant) -> attempt::Overdue {
+    attempt::Overdue {
+        sent_before: before,
+        unsure_checked_before: before,
+        placed_before: before,
+        placed_checked_before: before,
+    }
+}
+
 async fn claimed(tx: &mut Tx, walking: &Walking, number: &str) -> anyhow::Result<AttemptId> {
     let planned = planned(tx, walking, number).await?;
     let taken = attempt::claim(tx, &[(planned.to_string(), 0)], "me", "simulated", now(), after(1)).await?;
@@ -146,9 +156,15 @@ on_both! {
         attempt::defer(&mut tx, &[(waiting.to_string(), micros(after(90)))], now()).await?;
         assert_eq!(attempt::next_planned(&mut tx).await?, Some(after(90)));
         assert_eq!(attempt::planned_of_leads(&mut tx, &[one.lead_id, other.lead_id]).await?.len(), 1);
-        let overdue = attempt::overdue(&mut tx, after(30), now(), 10).await?;
+        let overdue = attempt::overdue(&mut tx, "simulated", than(after(30)), 10).await?;
         assert_eq!(overdue.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [dialing]);
-        assert!(attempt::overdue(&mut tx, after(1), now(), 10).await?.is_empty());
+        assert!(attempt::overdue(&mut tx, "simulated", than(after(1)), 10).await?.is_empty());
+        assert!(attempt::overdue(&mut tx, "another", than(after(30)), 10).await?.is_empty());
+        let row = attempt::by_ids(&mut tx, &[dialing]).await?.pop().context("the attempt")?;
+        attempt::step(&mut tx, &[attempt::Step::of(&row, AttemptState::Placed, now())], now()).await?;
+        assert!(attempt::overdue(&mut tx, "simulated", than(after(0)), 10).await?.is_empty());
+        let silent = attempt::overdue(&mut tx, "simulated", than(after(30)), 10).await?;
+        assert_eq!(silent.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [dialing]);
     }
 
     async fn a_pause_or_an_opt_out_after_the_claim_blocks_sending(db) {

@@ -36,7 +36,8 @@ pub async fn receive(
     let mut facts: Vec<ReportedFact> = fact(&callback).into_iter().collect();
     if matches!(callback.event, CallbackEvent::Ended { status: EndStatus::Completed, .. }) {
         // With the end in one transaction: the outcome of the call is the conversation's.
-        facts.push(engine.conversation_fact(attempt).await?);
+        let said = engine.conversation_fact(attempt).await?;
+        facts.push(said.unwrap_or_else(|| ReportedFact::nothing_said(attempt, callback.at)));
     }
     let report = engine.record(HttpCarrier::NAME, facts).await?;
     let input = match callback.event {

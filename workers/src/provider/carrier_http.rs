@@ -180,7 +180,7 @@ impl Provider for HttpCarrier {
         Box::pin(async move {
             match self.calls_of(query).await {
                 Ok(found) => found.calls.into_iter().next().map_or(LookUpResult::Absent, |call| {
-                    LookUpResult::Found { provider_call_id: call.call_id }
+                    LookUpResult::Found { end: call.end(), provider_call_id: call.call_id }
                 }),
                 Err(error) => LookUpResult::Failed { reason: error.to_string() },
             }

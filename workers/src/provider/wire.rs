@@ -6,7 +6,7 @@ use callwright_engine::flow::interpreter::{Expect, Input, Prompt, Turn};
 use callwright_engine::flow::session::Ended;
 use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::provider::PlaceRequest;
+use callwright_engine::provider::{FoundEnd, PlaceRequest};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /calls`.
@@ -80,6 +80,18 @@ pub struct FoundCall {
     pub asked_at: Instant,
     /// `None` while the call goes on.
     pub status: Option<EndStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Instant>,
+    /// Seconds from answer to hang-up.
+    #[serde(default)]
+    pub talk_s: u32,
+}
+
+impl FoundCall {
+    /// How it ended, if it has.
+    pub fn end(&self) -> Option<FoundEnd> {
+        Some(FoundEnd { at: self.ended_at?, status: self.status?, talk_s: i64::from(self.talk_s) })
+    }
 }
 
 /// What the carrier posts to the callback URL, signed.

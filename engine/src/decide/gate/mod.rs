@@ -154,13 +154,15 @@ fn permit(look: &Look<'_>, reports: &[GateReport]) -> Option<Permit> {
         Answer::Pass { until } => until,
         _ => None,
     });
-    let expires_at = ends.map(|end| end - GUARD).fold(now + Permit::LIFETIME, Instant::min);
+    let content_until = ends.map(|end| end - GUARD).min();
+    let life_ends = now + Permit::LIFETIME;
     Some(Permit {
         lead_id: look.snapshot.lead.id,
         enrollment_id: look.snapshot.enrollment_id,
         number: *number,
         issued_at: now,
-        expires_at,
+        expires_at: content_until.map_or(life_ends, |until| until.min(life_ends)),
+        content_until,
         record: consent::is_granted(look.snapshot, Purpose::Recording, now),
     })
 }

@@ -252,7 +252,8 @@ impl SimulatedCarrier {
         for fact in state.lost.remove(&attempt).unwrap_or_default() {
             state.queue.push(fact.at.max(now), fact);
         }
-        LookUpResult::Found { provider_call_id }
+        // Its end comes as a fact like any other: nothing is ever given up inside one process.
+        LookUpResult::Found { provider_call_id, end: None }
     }
 }
 

@@ -96,8 +96,7 @@ pub struct CarrierServer {
 
 /// Serves until `stop`. Calls in progress end with the process: their books say so at the next start.
 pub async fn serve(listener: TcpListener, options: ServerOptions, stop: CancellationToken) -> io::Result<()> {
-    let server = CarrierServer::open(options).await?;
-    axum::serve(listener, server.router()).with_graceful_shutdown(stop.cancelled_owned()).await
+    CarrierServer::open(options).await?.serve(listener, stop).await
 }
 
 impl CarrierServer {
@@ -114,6 +113,11 @@ impl CarrierServer {
             drop_call(&carrier, entry).await?;
         }
         Ok(Self { carrier, token: options.token.map(Arc::from), hang: options.hang })
+    }
+
+    /// Serves until `stop`.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        axum::serve(listener, self.router()).with_graceful_shutdown(stop.cancelled_owned()).await
     }
 
     pub fn set_clock(&self, setting: ClockSetting) {
@@ -170,11 +174,17 @@ fn problem(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
 }
 
-/// The whole batch shares one HTTP answer, so it shares what goes wrong with that answer: the first call's fault decides.
 async fn place(State(server): State<CarrierServer>, Json(batch): Json<CallBatch>) -> Response {
     if batch.calls.is_empty() || batch.calls.len() > BATCH {
         return problem(StatusCode::BAD_REQUEST, "`calls` must hold 1 to 1000 calls");
     }
+    // In a task of its own: a handler is dropped when its caller dies, and a call in the books must still ring.
+    let placed = tokio::spawn(async move { place_batch(&server, batch).await });
+    placed.await.unwrap_or_else(|error| problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
+}
+
+/// The whole batch shares one HTTP answer, so it shares what goes wrong with that answer: the first call's fault decides.
+async fn place_batch(server: &CarrierServer, batch: CallBatch) -> Response {
     let carrier = &server.carrier;
     let now = carrier.clock.now();
     let asked: Vec<Asked> = batch.calls.iter().map(asked).collect();
@@ -264,6 +274,8 @@ async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUp
         call_id: entry.call_id,
         asked_at: entry.asked_at,
         status: entry.end.map(|end| end.status),
+        ended_at: entry.end.map(|end| end.at),
+        talk_s: entry.end.map_or(0, |end| end.talk_s),
     };
     Json(FoundCalls { calls: carrier.calls_of(query.attempt).into_iter().map(found).collect() })
 }
