@@ -1,4 +1,4 @@
-//! The HTTP face: thin handlers over the engine. Every route stands in [`router`]; rules live in the engine.
+//! The HTTP face: thin handlers over the engine. Every route stands in [`mod@router`]; rules live in the engine.
 
 pub mod auth;
 pub mod callbacks;

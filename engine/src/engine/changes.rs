@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
-use crate::decide::verdict::{Decision, Verdict};
+use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::attempt::AttemptState;
 use crate::domain::enrollment::Hold;
 use crate::domain::event::Event;
@@ -130,7 +130,7 @@ impl Changes {
             gate,
             reason: reason.as_str(),
             until,
-            reports: serde_json::to_string(&decision.reports).unwrap_or_else(|_| "[]".to_owned()),
+            reports: reports(decision),
         });
     }
 
@@ -162,4 +162,13 @@ fn unchanged(walk: &Walk, now: Instant) -> enrollment::Change {
         result: None,
         ended_at: None,
     }
+}
+
+/// Every gate's report: those that merely passed by name, the others in full.
+fn reports(decision: &Decision) -> String {
+    let passed =
+        |report: &&GateReport| matches!(report.answer, Answer::Pass { .. }) && report.facts.is_empty();
+    let (content, telling): (Vec<_>, Vec<_>) = decision.reports.iter().partition(passed);
+    let names: Vec<&str> = content.iter().map(|report| report.gate.as_str()).collect();
+    json!({"passed": names, "reports": telling}).to_string()
 }

@@ -59,6 +59,12 @@ impl Books {
         Ok(sqlx::query_scalar(sql).fetch_one(&mut self.0).await?)
     }
 
+    /// Attempts whose intent is on disk and whose answer is not: what a crash leaves in doubt.
+    pub async fn in_doubt(&mut self) -> anyhow::Result<i64> {
+        let sql = "SELECT count(*) FROM attempts WHERE state = 'dialing'";
+        Ok(sqlx::query_scalar(sql).fetch_one(&mut self.0).await?)
+    }
+
     /// Attempts that were asked for and have no end yet.
     pub async fn under_way(&mut self) -> anyhow::Result<i64> {
         let sql = "SELECT count(*) FROM attempts WHERE state IN ('dialing', 'placed', 'unknown')";

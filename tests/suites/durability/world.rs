@@ -47,7 +47,7 @@ pub struct World {
 impl World {
     /// The folder with its definitions; nothing runs yet.
     pub fn new() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().disable_cleanup(true).tempdir()?; // DEBUG
+        let folder = tempfile::tempdir()?;
         for (name, text) in FILES {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap_or(folder.path()))?;
@@ -72,7 +72,8 @@ impl World {
         for campaign in ["chase", "twice"] {
             self.create_campaign(campaign)?;
         }
-        self.key = self.cli(&["key", "create", "crm"])?.trim().to_owned();
+        let key = self.cli(&["key", "create", "crm"])?;
+        key.trim().clone_into(&mut self.key);
         self.cli(&["import", "leads.csv"])?;
         Ok(())
     }

@@ -1,14 +1,12 @@
 //! A fresh database per test, the tests' jobs and instants, and short ways to ask and tell the store.
 
-use std::env;
-
 use callwright_engine::clock::Instant;
 use callwright_engine::id::{IdSource, JobId};
 use callwright_engine::store::jobs::{self, Claim, Claimed, Finish, NewJob, Outcome, Written, admin};
-use callwright_engine::store::{Db, Durability, Tx};
+use callwright_engine::store::{Db, Tx};
+use callwright_tests::Backend;
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
-use sqlx::Connection as _;
 
 pub const KIND: &str = "probe";
 pub const ME: &str = "worker-1/probe/0";
@@ -18,7 +16,7 @@ pub const LEASE: TimeDelta = TimeDelta::seconds(30);
 pub struct TestDb {
     pub db: Db,
     pub ids: IdSource,
-    _folder: Option<tempfile::TempDir>,
+    _place: callwright_tests::TestDb,
 }
 
 /// Runs each test on SQLite and, when a server is known, on PostgreSQL.
@@ -43,30 +41,16 @@ pub(crate) use on_both;
 
 impl TestDb {
     pub async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("queue.db").display());
-        let db = Db::connect(&url, Durability::Off).await.unwrap();
-        db.migrate().await.unwrap();
-        Self { db, ids: IdSource::seeded(1), _folder: Some(folder) }
+        Self::on(Backend::Sqlite).await.expect("SQLite is always there")
     }
 
     pub async fn postgres() -> Option<Self> {
-        let Ok(server) = env::var("CALLWRIGHT_TEST_POSTGRES_URL") else {
-            assert!(
-                env::var("CALLWRIGHT_REQUIRE_POSTGRES").is_err(),
-                "no PostgreSQL: set CALLWRIGHT_TEST_POSTGRES_URL"
-            );
-            eprintln!("skipped: no PostgreSQL (CALLWRIGHT_TEST_POSTGRES_URL is not set)");
-            return None;
-        };
-        let name = format!("queue_{}", uuid::Uuid::new_v4().simple());
-        let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
-        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        sqlx::query(create).execute(&mut admin).await.unwrap();
-        let mut url: reqwest::Url = server.parse().unwrap();
-        url.set_path(&name);
-        let db = Db::open(url.as_str()).await.unwrap();
-        Some(Self { db, ids: IdSource::seeded(1), _folder: None })
+        Self::on(Backend::Postgres).await
+    }
+
+    async fn on(backend: Backend) -> Option<Self> {
+        let place = callwright_tests::TestDb::open(backend).await.unwrap()?;
+        Some(Self { db: place.db.clone(), ids: IdSource::seeded(1), _place: place })
     }
 
     /// A job due at `run_at` whose payload says `n`.

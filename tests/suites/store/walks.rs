@@ -1,7 +1,7 @@
 //! The engine's own rows: enrollments, attempts, calls, facts, decisions and tasks.
 
 use anyhow::Context as _;
-use callwright_engine::clock::micros;
+use callwright_engine::clock::{Instant, micros};
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{AnsweredBy, Fact, StoredFact};
 use callwright_engine::id::{AttemptId, EnrollmentId};

@@ -1,7 +1,7 @@
 //! The worker side of the jobs table: apalis runs handlers, and everything that must not fail is ours.
 //!
 //! apalis gives Monitor, tower layers, tracing and a graceful stop; it does *not* retry, acknowledge, keep leases or store
-//! state for us. Claims, leases, outcomes and reaping live in tasks of our own ([`engine`]), apart from the loop that apalis
+//! state for us. Claims, leases, outcomes and reaping live in tasks of our own (`engine`), apart from the loop that apalis
 //! runs all handlers in, because a slow handler there must not cost anybody a lease. Only `backend`, `ack` and `workers`
 //! name apalis; the rest would serve a loop of our own as well.
 //!

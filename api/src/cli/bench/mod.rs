@@ -26,8 +26,10 @@ pub struct BenchArgs {
     /// Rows per run.
     #[arg(long, default_value_t = 10_000)]
     leads: u64,
+    /// Runs per figure; the median is shown.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
