@@ -102,7 +102,9 @@ impl CallState {
         state
     }
 
-    /// Outcome and disposition once the call has ended; `None` while it goes on.
+    /// Outcome and disposition once the call has ended and, if somebody picked up, what was said is known; `None` before.
+    ///
+    /// The two are reported apart and may come in either order: the outcome must not depend on which was first (I5).
     pub fn outcome(&self) -> Option<(Outcome, String)> {
         let end = self.end?;
         let plain = |outcome: Outcome| Some((outcome, outcome.as_str().to_owned()));
@@ -110,12 +112,9 @@ impl CallState {
             EndStatus::NoAnswer => plain(Outcome::NoAnswer),
             EndStatus::Busy => plain(Outcome::Busy),
             EndStatus::Failed | EndStatus::Canceled => plain(Outcome::Failed),
-            EndStatus::Completed => match (&self.conversation, self.answered_by) {
-                (Some(conversation), _) => {
-                    Some((conversation.outcome(), conversation.disposition().to_owned()))
-                }
-                (None, Some(AnsweredBy::Machine)) => plain(Outcome::Voicemail),
-                (None, _) => plain(Outcome::Answered),
+            EndStatus::Completed => match (self.conversation.as_ref()?, self.answered_by) {
+                (talk, Some(AnsweredBy::Machine)) if talk.ended.is_none() => plain(Outcome::Voicemail),
+                (talk, _) => Some((talk.outcome(), talk.disposition().to_owned())),
             },
         }
     }

@@ -156,7 +156,7 @@ impl Engine {
     }
 }
 
-/// Puts an enrollment to wait at a position.
+/// Puts an enrollment to wait at a position. A held one stays held and waits there when it is resumed.
 pub(super) fn wait_at(
     changes: &mut Changes,
     walk: &Walk,
@@ -166,8 +166,10 @@ pub(super) fn wait_at(
     now: Instant,
 ) {
     let row = changes.enrollment(walk, now);
-    row.state = EnrollmentState::Waiting.as_str();
-    row.hold = None;
+    if walk.enrollment.state != EnrollmentState::Held {
+        row.state = EnrollmentState::Waiting.as_str();
+        row.hold = None;
+    }
     row.step.clone_from(&position.step);
     row.visit = i64::from(position.visit);
     row.attempt = i64::from(position.attempt);

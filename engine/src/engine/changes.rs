@@ -8,6 +8,7 @@ use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
 use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::attempt::AttemptState;
+use crate::domain::enrollment::Hold;
 use crate::domain::event::Event;
 use crate::id::{AttemptId, DecisionId, EnrollmentId, EventId, LeadId};
 use crate::store::attempt::Attempt;
@@ -146,7 +147,7 @@ fn unchanged(walk: &Walk, now: Instant) -> enrollment::Change {
     enrollment::Change {
         id: enrollment.id.to_string(),
         state: enrollment.state.as_str(),
-        hold: None,
+        hold: walk.hold.as_deref().and_then(|hold| hold.parse::<Hold>().ok()).map(Hold::as_str),
         step: position.step.clone(),
         visit: i64::from(position.visit),
         attempt: i64::from(position.attempt),

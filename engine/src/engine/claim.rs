@@ -16,6 +16,7 @@ use crate::decide::advance;
 use crate::decide::pacing;
 use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
+use crate::domain::enrollment::EnrollmentState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
 use crate::provider::{PlaceRequest, Provider};
@@ -162,7 +163,21 @@ impl<'a> Claiming<'a> {
         attempt: Attempt,
         walk: &Walk,
     ) -> Result<(), EngineError> {
-        let version = self.engine.version(tx, &walk.enrollment.version).await?;
+        if walk.enrollment.state != EnrollmentState::Open {
+            self.turned_away += 1;
+            let step = self.changes.step(&attempt, AttemptState::Cancelled, self.now);
+            step.detail = Some(format!("the enrollment is {}", walk.enrollment.state));
+            return Ok(());
+        }
+        let version = match self.engine.usable_version(tx, walk).await? {
+            Ok(version) => version,
+            Err(problem) => {
+                self.turned_away += 1;
+                self.changes.step(&attempt, AttemptState::Cancelled, self.now).detail = Some(problem.clone());
+                self.engine.quarantine(&mut self.changes, walk, &problem, self.now);
+                return Ok(());
+            }
+        };
         if self.engine.safeguards.number_lock
             && (self.taken.contains(&attempt.number) || self.taken.contains(&walk.lead.id.to_string()))
         {

@@ -72,11 +72,10 @@ impl Engine {
 
     /// Holds an enrollment until it is resumed. A call in progress finishes; a planned one is taken back.
     pub async fn pause(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
-        self.by_hand(id, "enrollment.paused", |engine, changes, walk, now| {
+        self.by_hand(id, "enrollment.paused", |_, changes, walk, _, now| {
             let row = changes.enrollment(walk, now);
             row.state = EnrollmentState::Held.as_str();
             row.hold = Some(Hold::Paused.as_str());
-            let _ = engine;
             Ok(())
         })
         .await
@@ -84,7 +83,7 @@ impl Engine {
 
     /// Lets a held enrollment go on; what came due meanwhile is judged by the present (ENG-10).
     pub async fn resume(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
-        self.by_hand(id, "enrollment.resumed", |_, changes, walk, now| {
+        self.by_hand(id, "enrollment.resumed", |_, changes, walk, in_call, now| {
             if walk.enrollment.state != EnrollmentState::Held {
                 return Err(EngineError::Conflict {
                     code: "not-held",
@@ -92,14 +91,17 @@ impl Engine {
                 });
             }
             let due = walk.enrollment.due_at.map_or(now, |due| due.max(now));
-            wait_at(
-                changes,
-                walk,
-                &super::place::next_visit(walk),
-                Some(due),
-                walk.enrollment.wait_event.clone(),
-                now,
-            );
+            if in_call {
+                let row = changes.enrollment(walk, now);
+                row.state = EnrollmentState::Open.as_str();
+                row.hold = None;
+                return Ok(());
+            }
+            let wait_event = walk.enrollment.wait_event.clone();
+            wait_at(changes, walk, &super::place::next_visit(walk), Some(due), wait_event, now);
+            let row = changes.enrollment(walk, now);
+            row.state = EnrollmentState::Waiting.as_str();
+            row.hold = None;
             Ok(())
         })
         .await
@@ -110,6 +112,10 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let walk = live(&mut tx, id).await?;
+        if is_in_call(&mut tx, &walk).await? {
+            let message = "a call of this step is under way; its outcome decides what follows".to_owned();
+            return Err(EngineError::Conflict { code: "call-in-progress", message });
+        }
         let mut changes = Changes::default();
         take_back_planned(&mut tx, &mut changes, &walk, "skipped by hand", now).await?;
         let version = self.version(&mut tx, &walk.enrollment.version).await?;
@@ -132,7 +138,7 @@ impl Engine {
         reason: &str,
     ) -> Result<EnrollmentView, EngineError> {
         let reason = reason.to_owned();
-        self.by_hand(id, "enrollment.ended_by_hand", move |engine, changes, walk, now| {
+        self.by_hand(id, "enrollment.ended_by_hand", move |engine, changes, walk, _, now| {
             engine.end(changes, walk, &reason, now);
             Ok(())
         })
@@ -150,23 +156,26 @@ impl Engine {
         campaign::set_status(&mut tx, id, status, now).await?;
         if status == CampaignStatus::Active {
             enrollment::pull_forward(&mut tx, id, now).await?;
+            attempt::pull_forward(&mut tx, id, now).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
+    /// The fourth argument of `change`: a call is under way.
     async fn by_hand(
         &self,
         id: EnrollmentId,
         event: &str,
-        change: impl FnOnce(&Self, &mut Changes, &Walk, Instant) -> Result<(), EngineError>,
+        change: impl FnOnce(&Self, &mut Changes, &Walk, bool, Instant) -> Result<(), EngineError>,
     ) -> Result<EnrollmentView, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let walk = live(&mut tx, id).await?;
         let mut changes = Changes::default();
         take_back_planned(&mut tx, &mut changes, &walk, event, now).await?;
-        change(self, &mut changes, &walk, now)?;
+        let in_call = is_in_call(&mut tx, &walk).await?;
+        change(self, &mut changes, &walk, in_call, now)?;
         changes.event(self, &walk, event, now, json!({}));
         changes.flush(&mut tx, now).await?;
         let view = EnrollmentView::from(&one(&mut tx, id).await?);
@@ -188,8 +197,17 @@ async fn live(tx: &mut Tx, id: EnrollmentId) -> Result<Walk, EngineError> {
     Ok(walk)
 }
 
+/// Is a call of this enrollment asked for, in progress or in doubt?
+async fn is_in_call(tx: &mut Tx, walk: &Walk) -> Result<bool, EngineError> {
+    /// A live attempt is never far from the lead's newest.
+    const NEWEST: u32 = 50;
+    let attempts = attempt::of_lead(tx, walk.lead.id, NEWEST).await?;
+    let own = |found: &&attempt::Attempt| found.enrollment_id == Some(walk.enrollment.id);
+    Ok(attempts.iter().filter(own).any(|found| found.state.is_live()))
+}
+
 /// Cancels the enrollment's planned attempt, if it has one. A dial under way is not touched.
-async fn take_back_planned(
+pub(super) async fn take_back_planned(
     tx: &mut Tx,
     changes: &mut Changes,
     walk: &Walk,

@@ -44,6 +44,7 @@ impl Engine {
                     source: "call".to_owned(),
                     attempt_id: Some(attempt_id),
                     at: now,
+                    event: None,
                 }),
                 _ => None,
             });
@@ -52,7 +53,7 @@ impl Engine {
         Ok(turn)
     }
 
-    /// The conversation so far as a fact, to record together with the end of a turn-by-turn call.
+    /// The conversation so far as a fact, to record together with the end of a turn-by-turn call. `None`: not a turn was taken.
     pub async fn conversation_fact(
         &self,
         attempt_id: AttemptId,

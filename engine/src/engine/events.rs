@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::apply::FollowUps;
 use super::batch::distinct;
 use super::changes::Changes;
+use super::control::take_back_planned;
 use super::opt_out::OptOut;
 use super::{Engine, EngineError, context};
 use crate::clock::{Instant, micros};
@@ -80,6 +81,7 @@ impl Engine {
                     source: text(&new.data, "source").unwrap_or("api").to_owned(),
                     attempt_id: None,
                     at,
+                    event: Some((event_id, new.dedupe.clone())),
                 }),
                 _ => {}
             }
@@ -123,7 +125,13 @@ impl Engine {
         }
         let campaigns = self.campaigns_of(tx, walks).await?;
         for walk in walks {
-            let version = self.version(tx, &walk.enrollment.version).await?;
+            let version = match self.usable_version(tx, walk).await? {
+                Ok(version) => version,
+                Err(problem) => {
+                    self.quarantine(changes, walk, &problem, now);
+                    continue;
+                }
+            };
             let state = self.walk_state(walk)?;
             let mut reaction = None;
             for event in happened.iter().filter(|event| event.lead_id == walk.lead.id) {
@@ -142,6 +150,10 @@ impl Engine {
                         break;
                     }
                 }
+            }
+            if reaction.is_some() {
+                // The cadence goes elsewhere: a call that was only planned must not go out any more.
+                take_back_planned(tx, changes, walk, "overtaken by an event", now).await?;
             }
             if let Some(moved) = reaction.or_else(|| own.remove(&walk.enrollment.id)) {
                 self.apply_move(changes, walk, moved, now, follow_ups)?;
@@ -166,13 +178,17 @@ impl Engine {
         calls: Vec<(LeadId, Option<CampaignId>, Instant)>,
         now: Instant,
     ) -> Result<(), EngineError> {
-        let rows: Vec<_> = calls
-            .into_iter()
-            .filter_map(|(lead, campaign, at)| {
-                let id = self.ids.next::<crate::id::AttemptId>(now);
-                Some((id.to_string(), lead.to_string(), campaign?.to_string(), micros(at)))
-            })
-            .collect();
+        let mut rows = Vec::with_capacity(calls.len());
+        for (lead, campaign, at) in calls {
+            let campaign = match campaign {
+                Some(campaign) => Some(campaign),
+                None => walk::all_of_lead(tx, lead).await?.pop().map(|walk| walk.enrollment.campaign_id),
+            };
+            // A lead that no campaign knows has no cadence whose caps could count the call.
+            let Some(campaign) = campaign else { continue };
+            let id = self.ids.next::<crate::id::AttemptId>(now);
+            rows.push((id.to_string(), lead.to_string(), campaign.to_string(), micros(at)));
+        }
         Ok(attempt::insert_outside(tx, &rows).await?)
     }
 }

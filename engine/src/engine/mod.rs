@@ -107,7 +107,7 @@ impl Engine {
         Ok(now)
     }
 
-    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits.
+    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way.
     pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let enrollment = crate::store::enrollment::next_due(&mut tx).await?;

@@ -23,6 +23,8 @@ pub(super) struct OptOut {
     /// The call in which it was said.
     pub attempt_id: Option<AttemptId>,
     pub at: Instant,
+    /// Id and sender's key of the event that says so, when it came as one.
+    pub event: Option<(EventId, Option<String>)>,
 }
 
 impl Engine {
@@ -31,8 +33,8 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (reason, source) = (reason.to_owned(), source.to_owned());
-        self.opt_out_in(&mut tx, vec![OptOut { lead_id, reason, source, attempt_id: None, at: now }], now)
-            .await?;
+        let opt_out = OptOut { lead_id, reason, source, attempt_id: None, at: now, event: None };
+        self.opt_out_in(&mut tx, vec![opt_out], now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -94,8 +96,9 @@ impl Engine {
     }
 
     fn opt_out_event(&self, opt_out: &OptOut, now: Instant) -> Event {
+        let (id, dedupe) = opt_out.event.clone().unwrap_or_else(|| (self.ids.next::<EventId>(now), None));
         Event {
-            id: self.ids.next::<EventId>(now),
+            id,
             kind: kinds::OPTOUT_REQUESTED.to_owned(),
             lead_id: Some(opt_out.lead_id),
             enrollment_id: None,
@@ -104,7 +107,7 @@ impl Engine {
             at: opt_out.at,
             version: None,
             data: json!({"reason": opt_out.reason, "source": opt_out.source}),
-            dedupe: None,
+            dedupe,
         }
     }
 }

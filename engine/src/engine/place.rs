@@ -12,7 +12,7 @@ use super::{Engine, EngineError, state};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
 use crate::domain::attempt::AttemptState;
-use crate::domain::enrollment::Position;
+use crate::domain::enrollment::{EnrollmentState, Position};
 use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::id::{AttemptId, CallId, EnrollmentId};
@@ -176,6 +176,9 @@ impl Answer<'_> {
         step.disposition = Some("refused".to_owned());
         step.detail = Some(reason.to_owned());
         self.event(changes, "attempt.refused", reason);
+        if self.walk.enrollment.state == EnrollmentState::Ended {
+            return Ok(());
+        }
         let state = self.engine.walk_state(self.walk)?;
         let moved = advance::after_call(cadence, &state, Outcome::Failed, "refused", None, self.now)
             .map_err(|fault| state::fault(self.walk, &fault))?;

@@ -47,7 +47,14 @@ impl Engine {
         let mut changes = Changes::default();
         let mut follow_ups = FollowUps::new();
         for walk in &walks {
-            let version = self.version(&mut tx, &walk.enrollment.version).await?;
+            let version = match self.usable_version(&mut tx, walk).await? {
+                Ok(version) => version,
+                Err(problem) => {
+                    self.quarantine(&mut changes, walk, &problem, now);
+                    report.quarantined += 1;
+                    continue;
+                }
+            };
             let mut planning = Planning { engine: self, batch: &batch, walk, version: &version, now };
             if let Err(problem) = planning.decide(&mut changes, &mut follow_ups, &mut report) {
                 changes.enrollments.remove(&walk.enrollment.id);

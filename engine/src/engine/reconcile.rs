@@ -1,6 +1,8 @@
 //! Reconciling: attempts whose answer was lost are looked up at the provider, never asked for again (ENG-2, I14); and so are
 //! accepted calls whose end was never reported, so that a callback lost for good leaves nobody waiting (ENG-1, I4).
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -11,13 +13,14 @@ use super::record::ReportedFact;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::domain::attempt::AttemptState;
-use crate::domain::call::{EndStatus, Fact};
+use crate::domain::call::{CallState, EndStatus, Fact, StoredFact};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::AttemptId;
 use crate::phone::number::PhoneNumber;
 use crate::provider::{FoundEnd, LookUp, LookUpResult, Provider};
-use crate::store::attempt::{self, Attempt, Overdue};
+use crate::store::attempt::{self, Attempt, LookUpAfter, Overdue};
 use crate::store::walk::{self, Walk};
+use crate::store::{Tx, call};
 
 /// An intent without an answer is in doubt after this long: its process may have died before or after asking.
 const IN_DOUBT_AFTER: TimeDelta = TimeDelta::seconds(10);
@@ -31,6 +34,10 @@ const LISTEN_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(2);
 const ARRIVES_WITHIN_S: f64 = 10.0;
 /// After an attempt that can never be resolved, its enrollment waits this long: the call may have happened.
 const AFTER_UNKNOWN: TimeDelta = TimeDelta::hours(4);
+/// What was said is waited for this long after the end of a call.
+const UNSAID_AFTER: TimeDelta = TimeDelta::hours(1);
+/// A call whose end nobody reported is taken for failed after this long. No call lasts half as long.
+const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(6);
 
 /// What a round of look-ups did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,11 +46,26 @@ pub struct ReconcileReport {
     pub found: usize,
     pub not_placed: usize,
     pub unknown_final: usize,
-    /// Calls whose end was learned here.
+    /// Calls whose end was learned here, or is not waited for any longer.
     pub ended: usize,
 }
 
 impl Engine {
+    /// When the first call of this provider will be worth a look-up, if none is heard of before. `None`: there is no doubt.
+    pub async fn next_look_up(&self, provider: &dyn Provider) -> Result<Option<Instant>, EngineError> {
+        let after = LookUpAfter {
+            unsure: IN_DOUBT_AFTER,
+            unsure_again: LOOK_AGAIN_AFTER,
+            placed: SILENT_AFTER,
+            placed_again: LISTEN_AGAIN_AFTER,
+        };
+        let mut tx = self.db.begin_read().await?;
+        let at = attempt::next_look_up(&mut tx, provider.name(), after).await?;
+        tx.rollback().await?;
+        // Each of the lengths has to be over.
+        Ok(at.map(|at| at + TimeDelta::microseconds(1)))
+    }
+
     /// Looks up attempts in doubt. No transaction is open while the provider is asked.
     pub async fn reconcile(
         &self,
@@ -67,19 +89,19 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            let ends = self.record_look_ups(provider, results, &mut report).await?;
-            self.record_ends(provider, ends, &mut report).await?;
+            let (ends, missing) = self.record_look_ups(provider, results, &mut report).await?;
+            self.record_ends(provider, ends, missing, &mut report).await?;
         }
         Ok(report)
     }
 
-    /// Answers the ends that the look-ups brought.
+    /// Answers the ends that the look-ups brought, and the facts that are not waited for any longer.
     async fn record_look_ups(
         &self,
         provider: &dyn Provider,
         results: Vec<(Attempt, LookUpResult)>,
         report: &mut ReconcileReport,
-    ) -> Result<Vec<LookedUpEnd>, EngineError> {
+    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>), EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let speed = self.time.speed(&mut tx).await?;
@@ -97,6 +119,7 @@ impl Engine {
             report,
         };
         let mut checked = Vec::new();
+        let mut placed = Vec::new();
         for (seen, result) in &results {
             // A callback may have resolved it while we asked: then there is nothing left to say.
             let Some(attempt) =
@@ -109,13 +132,18 @@ impl Engine {
                 continue;
             };
             checked.push(attempt.id);
+            if attempt.state == AttemptState::Placed {
+                placed.push(attempt);
+            }
             resolving.resolve(attempt, walk, result);
         }
         let Resolving { changes, ends, .. } = resolving;
         attempt::checked(&mut tx, &checked, now).await?;
+        placed.retain(|attempt| ends.iter().all(|end| end.attempt_id != attempt.id));
+        let missing = missing_facts(&mut tx, &placed, now).await?;
         self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
-        Ok(ends)
+        Ok((ends, missing))
     }
 
     /// Ends are facts like those of callbacks. A crash before this leaves calls that are silent, and looked up again.
@@ -123,9 +151,10 @@ impl Engine {
         &self,
         provider: &dyn Provider,
         ends: Vec<LookedUpEnd>,
+        mut facts: Vec<ReportedFact>,
         report: &mut ReconcileReport,
     ) -> Result<(), EngineError> {
-        let mut facts = Vec::new();
+        let follows_flow = provider.capabilities().follows_flow;
         for LookedUpEnd { attempt_id, call_id, end } in ends {
             let conversation = self.conversation_fact(attempt_id).await?;
             let end = match end {
@@ -136,7 +165,10 @@ impl Engine {
                     FoundEnd { at, status, talk_s: 0 }
                 }
             };
-            facts.extend(conversation);
+            // What was said turn by turn is all in our own hands; a provider that follows the flow reports it in its own time.
+            let over = end.status == EndStatus::Completed && !follows_flow;
+            let unsaid = || over.then(|| ReportedFact::nothing_said(attempt_id, end.at));
+            facts.extend(conversation.or_else(unsaid));
             facts.push(ReportedFact {
                 attempt_id,
                 provider_call_id: Some(call_id),
@@ -234,11 +266,41 @@ impl Resolving<'_> {
             if state == AttemptState::NotPlaced { "attempt.not_placed" } else { "attempt.unknown_final" };
         let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt});
         self.changes.event(self.engine, walk, kind, now, data).attempt_id = Some(attempt.id);
-        if walk.enrollment.state == EnrollmentState::Open {
+        if walk.enrollment.state != EnrollmentState::Ended {
             let again = if state == AttemptState::NotPlaced { now } else { now + AFTER_UNKNOWN };
             wait_at(&mut self.changes, walk, &next_visit(walk), Some(again), None, now);
         }
     }
+}
+
+/// The facts without which these placed calls would stay open for good, once waiting for the true ones is over.
+async fn missing_facts(
+    tx: &mut Tx,
+    placed: &[&Attempt],
+    now: Instant,
+) -> Result<Vec<ReportedFact>, EngineError> {
+    let ids: Vec<_> = placed.iter().map(|attempt| attempt.id).collect();
+    let mut known: HashMap<AttemptId, Vec<StoredFact>> = HashMap::new();
+    for (id, fact) in call::facts(tx, &ids).await? {
+        known.entry(id).or_default().push(fact);
+    }
+    let missing = placed.iter().filter_map(|attempt| {
+        let state = CallState::of(known.get(&attempt.id).into_iter().flatten());
+        match state.ended_at {
+            Some(ended_at) if now - ended_at >= UNSAID_AFTER => {
+                Some(ReportedFact::nothing_said(attempt.id, now))
+            }
+            None if now - attempt.intent_at.unwrap_or(now) >= GIVE_UP_AFTER => Some(ReportedFact {
+                attempt_id: attempt.id,
+                provider_call_id: attempt.provider_call_id.clone(),
+                key: "given-up".to_owned(),
+                at: now,
+                fact: Fact::Ended { status: EndStatus::Failed, talk_s: 0 },
+            }),
+            _ => None,
+        }
+    });
+    Ok(missing.collect())
 }
 
 async fn look_up(provider: &dyn Provider, attempt: &Attempt) -> LookUpResult {

@@ -36,6 +36,15 @@ pub struct ReportedFact {
     pub fact: Fact,
 }
 
+impl ReportedFact {
+    /// Nothing (more) is known of what was said in a call, and nobody waits for it: a call that was picked up has an outcome
+    /// only together with its conversation. A fuller report later on still counts.
+    pub fn nothing_said(attempt_id: AttemptId, at: Instant) -> Self {
+        let fact = Fact::Conversation { conversation: Box::default() };
+        Self { attempt_id, provider_call_id: None, key: "unsaid".to_owned(), at, fact }
+    }
+}
+
 /// What a batch of facts did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordReport {
@@ -97,10 +106,16 @@ impl Engine {
         let mut moves = BTreeMap::new();
         for (enrollment, outcome) in outcomes {
             let Some(walk) = index.get(&enrollment).map(|i| &walks[*i]) else { continue };
-            if walk.enrollment.state != EnrollmentState::Open {
+            if !matches!(walk.enrollment.state, EnrollmentState::Open | EnrollmentState::Held) {
                 continue;
             }
-            let version = self.version(&mut tx, &walk.enrollment.version).await?;
+            let version = match self.usable_version(&mut tx, walk).await? {
+                Ok(version) => version,
+                Err(problem) => {
+                    self.quarantine(&mut changes, walk, &problem, now);
+                    continue;
+                }
+            };
             let state = self.walk_state(walk)?;
             match advance::after_call(
                 &version.bundle.cadence,
@@ -212,7 +227,8 @@ impl<'a> Recording<'a> {
                 }
                 return;
             }
-            AttemptState::Finished | AttemptState::UnknownFinal | AttemptState::Planned => return,
+            AttemptState::Finished => return self.late(&attempt, walk, state),
+            AttemptState::UnknownFinal | AttemptState::Planned => return,
         }
         let outcome = state.outcome();
         self.call_row(&attempt, state, outcome.as_ref());
@@ -220,6 +236,28 @@ impl<'a> Recording<'a> {
             report.finished += 1;
             self.finish(&attempt, walk, state, outcome, disposition);
         }
+    }
+
+    /// News of a call that has been settled: the call's row follows its facts, and a stop is a stop whenever it is heard of.
+    fn late(&mut self, attempt: &Attempt, walk: &Walk, state: &CallState) {
+        self.call_row(attempt, state, state.outcome().as_ref());
+        let effects = state.conversation.as_ref().map(|talk| talk.effects.as_slice()).unwrap_or_default();
+        for effect in effects {
+            if let (Effect::OptOut { reason }, false) = (effect, walk.lead.do_not_call) {
+                self.opt_out(attempt, walk, reason, state.ended_at.unwrap_or(self.now));
+            }
+        }
+    }
+
+    fn opt_out(&mut self, attempt: &Attempt, walk: &Walk, reason: &str, at: Instant) {
+        self.opt_outs.push(OptOut {
+            lead_id: walk.lead.id,
+            reason: reason.to_owned(),
+            source: "call".to_owned(),
+            attempt_id: Some(attempt.id),
+            at,
+            event: None,
+        });
     }
 
     fn call_row(&mut self, attempt: &Attempt, state: &CallState, outcome: Option<&(Outcome, String)>) {
@@ -273,13 +311,7 @@ impl<'a> Recording<'a> {
                 Effect::Consent { purpose, granted, wording } => {
                     self.consent(attempt, walk, purpose, *granted, wording, ended_at);
                 }
-                Effect::OptOut { reason } => self.opt_outs.push(OptOut {
-                    lead_id: walk.lead.id,
-                    reason: reason.clone(),
-                    source: "call".to_owned(),
-                    attempt_id: Some(attempt.id),
-                    at: ended_at,
-                }),
+                Effect::OptOut { reason } => self.opt_out(attempt, walk, reason, ended_at),
                 Effect::WrongNumber => {
                     self.changes.lead(walk.lead.id).phone_invalid = Some("wrong-number".to_owned());
                     self.event(attempt, walk, kinds::WRONG_NUMBER, ended_at, json!({}));
@@ -292,7 +324,11 @@ impl<'a> Recording<'a> {
                 Effect::Webhook { .. } | Effect::Transfer { .. } | Effect::Recording { .. } => {}
             }
         }
-        self.outcomes.push((walk.enrollment.id, Ended { outcome, disposition, call_back }));
+        // People may have moved the enrollment on meanwhile; then this call no longer decides where it goes.
+        let position = &walk.enrollment.position;
+        if position.step == attempt.step && position.visit == attempt.visit {
+            self.outcomes.push((walk.enrollment.id, Ended { outcome, disposition, call_back }));
+        }
     }
 
     fn outcome_event(

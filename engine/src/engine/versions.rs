@@ -7,6 +7,7 @@ use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::definitions::library::Bundle;
 use crate::definitions::model::cadence::CadenceHours;
+use crate::store::walk::Walk;
 use crate::store::{Tx, definition};
 
 /// One version, with what every decision of it needs ready at hand.
@@ -56,6 +57,21 @@ impl Engine {
             }
         })?;
         Ok(self.versions.put(Version::new(Arc::new(bundle))))
+    }
+
+    /// The version an enrollment is pinned to, or why it cannot be used: a fault of this enrollment, not of its batch (I9).
+    pub(super) async fn usable_version(
+        &self,
+        tx: &mut Tx,
+        walk: &Walk,
+    ) -> Result<Result<Arc<Version>, String>, EngineError> {
+        match self.version(tx, &walk.enrollment.version).await {
+            Ok(version) => Ok(Ok(version)),
+            Err(problem @ (EngineError::Version { .. } | EngineError::Missing { .. })) => {
+                Ok(Err(problem.to_string()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The newest version of a cadence, published if it was not yet.

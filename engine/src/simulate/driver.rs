@@ -53,7 +53,8 @@ pub async fn run(
         let now = clock.now();
         seen.now = now;
         progress(seen);
-        let waits = [engine.next_wake().await?, carrier.next_at(), again_at];
+        let look_up = engine.next_look_up(carrier).await?;
+        let waits = [engine.next_wake().await?, carrier.next_at(), look_up, again_at];
         let Some(next) = waits.into_iter().flatten().min() else {
             return Ok(Ran { from, to: now, finished: true, ticks });
         };

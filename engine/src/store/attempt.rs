@@ -1,5 +1,6 @@
 //! Attempts: planned, claimed with a fence, and moved by compare-and-set only. The row is the truth about a dial.
 
+use chrono::TimeDelta;
 use sqlx::FromRow;
 
 use super::bulk::bulk_row;
@@ -132,6 +133,15 @@ static OVERDUE: Sql = Sql::new(attempt!(
      ORDER BY a.send_by LIMIT $6 {skip_a}"
 ));
 
+static NEXT_LOOK_UP: Sql = Sql::new(
+    "SELECT min(CASE WHEN a.state = 'placed' THEN {greatest}(a.intent_at + $4, coalesce(a.checked_at, 0) + $5)
+                     ELSE {greatest}(a.send_by + $2, coalesce(a.checked_at, 0) + $3) END)
+     FROM attempts a WHERE a.state IN ('dialing', 'placed', 'unknown') AND a.provider = $1",
+);
+
+const PULL_FORWARD: &str =
+    "UPDATE attempts SET due_at = $1 WHERE campaign_id = $2 AND state = 'planned' AND due_at > $1";
+
 static CLAIM: Sql = Sql::new(
     "UPDATE attempts SET state = 'dialing', fence = fence + 1, owner = $2, intent_at = $3, send_by = $4, provider = $5
      FROM {each} WHERE attempts.id = e.value->>0 AND attempts.state = 'planned' AND attempts.fence = CAST(e.value->>1 AS BIGINT)
@@ -159,10 +169,12 @@ static INTENTS: Sql = Sql::new(
     "SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
      JOIN attempts a ON a.number = e.value->>0 AND a.intent_at > $2
      WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
+       AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')
      UNION
      SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
      JOIN attempts a ON a.lead_id = e.value->>1 AND a.intent_at > $2
-     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')",
+     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
+       AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')",
 );
 
 static LIVE_NUMBERS: Sql = Sql::new(
@@ -368,6 +380,48 @@ pub async fn overdue(
         .fetch_all(conn)
         .await)?;
     rows.into_iter().map(Attempt::try_from).collect()
+}
+
+/// After how long a look-up is worth while: see [`Overdue`].
+#[derive(Debug, Clone, Copy)]
+pub struct LookUpAfter {
+    /// Without an answer since it was to be asked for,
+    pub unsure: TimeDelta,
+    /// and since the last look.
+    pub unsure_again: TimeDelta,
+    /// Accepted and without an end since the intent,
+    pub placed: TimeDelta,
+    /// and since the last look.
+    pub placed_again: TimeDelta,
+}
+
+/// The instant after which some attempt of this provider will be [`overdue`].
+pub async fn next_look_up(
+    tx: &mut Tx,
+    provider: &str,
+    after: LookUpAfter,
+) -> Result<Option<Instant>, StoreError> {
+    let sql = NEXT_LOOK_UP.on(tx.dialect());
+    let in_micros = |length: TimeDelta| length.num_microseconds().unwrap_or(i64::MAX);
+    let at: Option<i64> = on_db!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(provider.to_owned())
+        .bind(in_micros(after.unsure))
+        .bind(in_micros(after.unsure_again))
+        .bind(in_micros(after.placed))
+        .bind(in_micros(after.placed_again))
+        .fetch_one(conn)
+        .await)?;
+    Ok(at.map(instant_from_micros))
+}
+
+/// Lets a campaign's planned attempts be looked at now; the claim asks every gate again.
+pub async fn pull_forward(tx: &mut Tx, campaign: CampaignId, now: Instant) -> Result<u64, StoreError> {
+    Ok(on_db!(tx, |conn| sqlx::query(PULL_FORWARD)
+        .bind(micros(now))
+        .bind(campaign.to_string())
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 /// Commits intents: planned → dialing under a new fence. Answers the ids that were really taken.

@@ -11,29 +11,4 @@ mod suppressions;
 mod upserts;
 mod walks;
 
-/// Declares tests that run on SQLite always and on PostgreSQL where there is one. `$db` is a fresh database.
-macro_rules! on_both {
-    ($($(#[$meta:meta])* async fn $name:ident($db:ident) $body:block)+) => {$(
-        $(#[$meta])*
-        mod $name {
-            use super::*;
-
-            async fn on(backend: callwright_tests::Backend) -> anyhow::Result<()> {
-                let Some($db) = callwright_tests::TestDb::open(backend).await? else { return Ok(()) };
-                $body
-                Ok(())
-            }
-
-            #[tokio::test]
-            async fn sqlite() -> anyhow::Result<()> {
-                on(callwright_tests::Backend::Sqlite).await
-            }
-
-            #[tokio::test]
-            async fn postgres() -> anyhow::Result<()> {
-                on(callwright_tests::Backend::Postgres).await
-            }
-        }
-    )+};
-}
-pub(crate) use on_both;
+use callwright_tests::on_both;

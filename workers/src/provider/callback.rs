@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use callwright_engine::clock::Instant;
-use callwright_engine::domain::call::Fact;
+use callwright_engine::domain::call::{EndStatus, Fact};
 use callwright_engine::engine::{Engine, EngineError, ReportedFact};
 use serde_json::{Value, json};
 
@@ -34,9 +34,10 @@ pub async fn receive(
     let callback = read(secret, chrono::Utc::now(), headers, body)?;
     let attempt = callback.attempt_id;
     let mut facts: Vec<ReportedFact> = fact(&callback).into_iter().collect();
-    if matches!(callback.event, CallbackEvent::Ended { .. }) {
+    if matches!(callback.event, CallbackEvent::Ended { status: EndStatus::Completed, .. }) {
         // With the end in one transaction: the outcome of the call is the conversation's.
-        facts.extend(engine.conversation_fact(attempt).await?);
+        let said = engine.conversation_fact(attempt).await?;
+        facts.push(said.unwrap_or_else(|| ReportedFact::nothing_said(attempt, callback.at)));
     }
     let report = engine.record(HttpCarrier::NAME, facts).await?;
     let input = match callback.event {
@@ -84,8 +85,6 @@ pub fn fact(callback: &Callback) -> Option<ReportedFact> {
 
 #[cfg(test)]
 mod tests {
-    use callwright_engine::domain::call::EndStatus;
-
     use super::*;
 
     const SECRET: &[u8] = b"secret";

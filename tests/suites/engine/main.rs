@@ -1,0 +1,23 @@
+//! The engine's verbs on both databases, with a clock moved by hand, small definitions and a provider that does what the
+//! test says. After every verb the world checks that each enrollment is waiting, open, held or ended, and nothing between (I4).
+
+mod claiming;
+mod conversations;
+mod crashing;
+mod enrolling;
+mod events;
+mod explaining;
+mod facts;
+mod fake;
+mod given;
+mod opting_out;
+mod orders;
+mod pausing;
+mod placing;
+mod planning;
+mod reconciling;
+mod recording;
+mod sound;
+mod versions;
+
+use callwright_tests::on_both;
