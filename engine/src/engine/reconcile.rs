@@ -38,6 +38,8 @@ const AFTER_UNKNOWN: TimeDelta = TimeDelta::hours(4);
 const UNSAID_AFTER: TimeDelta = TimeDelta::hours(1);
 /// A call whose end nobody reported is taken for failed after this long. No call lasts half as long.
 const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(6);
+/// Key of the end that a call is given in this way.
+const GIVEN_UP: &str = "given-up";
 
 /// What a round of look-ups did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,8 +141,10 @@ impl Engine {
         }
         let Resolving { changes, ends, .. } = resolving;
         attempt::checked(&mut tx, &checked, now).await?;
-        placed.retain(|attempt| ends.iter().all(|end| end.attempt_id != attempt.id));
-        let missing = missing_facts(&mut tx, &placed, now).await?;
+        let mut missing = missing_facts(&mut tx, &placed, now).await?;
+        // An end that was found, or that the provider's forgetting proves, is better than one that is given up.
+        missing
+            .retain(|fact| fact.key != GIVEN_UP || ends.iter().all(|end| end.attempt_id != fact.attempt_id));
         self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
         Ok((ends, missing))
@@ -293,7 +297,7 @@ async fn missing_facts(
             None if now - attempt.intent_at.unwrap_or(now) >= GIVE_UP_AFTER => Some(ReportedFact {
                 attempt_id: attempt.id,
                 provider_call_id: attempt.provider_call_id.clone(),
-                key: "given-up".to_owned(),
+                key: GIVEN_UP.to_owned(),
                 at: now,
                 fact: Fact::Ended { status: EndStatus::Failed, talk_s: 0 },
             }),

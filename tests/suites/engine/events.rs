@@ -11,7 +11,7 @@ use crate::fake::Fake;
 use crate::given::{ALICE, World, at, library, noon};
 use crate::on_both;
 
-const LISTENING: &str = r#"
+const LISTENING: &str = r"
 cadence: listening
 title: Waits for an answer
 steps:
@@ -21,7 +21,7 @@ steps:
     end: heard
   - id: silent
     end: silent
-"#;
+";
 
 fn posted(lead: LeadId, kind: &str, dedupe: &str) -> NewEvent {
     NewEvent {

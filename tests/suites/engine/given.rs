@@ -36,7 +36,7 @@ const SCRIPT: &str = include_str!("definitions/hello.script.yaml");
 const COMMON: &str = include_str!("../../../flows/scripts/common.yaml");
 
 /// Calls with retries, then ends.
-pub const WELCOME: &str = r#"
+pub const WELCOME: &str = r"
 cadence: welcome
 title: One call with retries
 enter: { again_after: 30 days }
@@ -51,7 +51,7 @@ steps:
       declined: { end: not_interested }
   - id: done
     end: completed
-"#;
+";
 
 /// A Wednesday, noon in Washington.
 pub fn noon() -> Instant {
@@ -59,7 +59,7 @@ pub fn noon() -> Instant {
 }
 
 pub fn at(text: &str) -> Instant {
-    text.parse().unwrap()
+    text.parse().expect("an instant")
 }
 
 /// The hello flow and `welcome`, which most tests use.

@@ -11,7 +11,7 @@ use crate::fake::Fake;
 use crate::given::{ALICE, BOB, WELCOME, World, at, library, noon};
 use crate::on_both;
 
-const PATIENT: &str = r#"
+const PATIENT: &str = r"
 cadence: patient
 title: A wait, then the end
 steps:
@@ -19,10 +19,10 @@ steps:
     wait: 2 hours
   - id: done
     end: rested
-"#;
+";
 
 /// Its `update` step is right only if the lead's custom field holds a lead status.
-const FAULTY: &str = r#"
+const FAULTY: &str = r"
 cadence: faulty
 title: Copies a custom field into the status
 steps:
@@ -30,7 +30,7 @@ steps:
     update: { status: lead.custom.plan }
   - id: done
     end: copied
-"#;
+";
 
 async fn suppress(world: &World, number: &str) -> anyhow::Result<()> {
     let entry = Suppression {

@@ -241,6 +241,7 @@ fn lone(clock: Clock) -> u16 {
 
 /// Settles the halves of the day of a range: the reading that is shortest and, if nothing is said, in waking hours.
 fn resolve(start: Clock, end: Clock) -> Range {
+    let is_full = matches!(start, Clock::Full(_));
     let start = match (start, end) {
         // `9:00-17:00`: one 24-hour time makes the other one too. Twelve is kept as 0.
         (Clock::Bare(start), Clock::Full(_)) if start < 60 => start + NOON,
@@ -250,6 +251,8 @@ fn resolve(start: Clock, end: Clock) -> Range {
         (Clock::Exact(start) | Clock::Full(start) | Clock::Bare(start), _) => start,
     };
     let end = match end {
+        // After a 24-hour time, twelve is noon: `00:00-12:01`.
+        Clock::Bare(end) if is_full && end < 60 => end + NOON,
         Clock::Bare(end) if end <= start && end + NOON > start => end + NOON,
         Clock::Exact(end) | Clock::Full(end) | Clock::Bare(end) => end,
     };

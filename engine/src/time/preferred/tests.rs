@@ -51,6 +51,7 @@ fn parse(text: &str) -> Result<PreferredTime, PreferredTimeError> {
 #[case("12-2", "daily 12:00-14:00")]
 #[case("12pm-12am", "daily 12:00-24:00")]
 #[case("8a-6p", "daily 08:00-18:00")]
+#[case("00:00-12:01", "daily 00:00-12:01")]
 #[case("0900-1730", "daily 09:00-17:30")]
 #[case("9.30am to 5.45pm", "daily 09:30-17:45")]
 #[case("Tue/Thu 13:00-15:00", "tue,thu 13:00-15:00")]
