@@ -165,7 +165,7 @@ CREATE TABLE enrollments (
 CREATE INDEX enrollments_due ON enrollments (due_at) WHERE state = 'waiting';
 CREATE UNIQUE INDEX enrollments_live ON enrollments (lead_id, cadence, entry_key) WHERE state <> 'ended';
 CREATE INDEX enrollments_lead ON enrollments (lead_id, cadence, started_at);
-CREATE INDEX enrollments_campaign ON enrollments (campaign_id, state);
+CREATE INDEX enrollments_campaign ON enrollments (campaign_id);
 
 CREATE TABLE attempts (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
@@ -203,7 +203,7 @@ CREATE INDEX attempts_planned ON attempts (campaign_id, priority, due_at) WHERE 
 CREATE UNIQUE INDEX attempts_number_live ON attempts (number) WHERE state IN ('dialing', 'placed', 'unknown');
 CREATE INDEX attempts_live ON attempts (campaign_id, state) WHERE state IN ('dialing', 'placed', 'unknown');
 CREATE INDEX attempts_number_intent ON attempts (number, intent_at) WHERE intent_at IS NOT NULL;
-CREATE INDEX attempts_lead_intent ON attempts (lead_id, intent_at) WHERE intent_at IS NOT NULL;
+CREATE INDEX attempts_lead ON attempts (lead_id, intent_at);
 CREATE INDEX attempts_campaign_intent ON attempts (campaign_id, intent_at) WHERE intent_at IS NOT NULL;
 
 CREATE TABLE calls (

@@ -79,10 +79,10 @@ impl Batch {
         for counted in attempt::intents(tx, &pairs, now - CAPS_HORIZON).await? {
             let intent = Intent { at: counted.at, campaign_id: counted.campaign_id };
             batch.intents_by_lead.entry(counted.lead_id).or_default().push(intent);
+            if counted.live && engine.safeguards.number_lock {
+                batch.live.insert(counted.number.clone());
+            }
             batch.intents_by_number.entry(counted.number).or_default().push((counted.lead_id, intent));
-        }
-        if engine.safeguards.number_lock {
-            batch.live = attempt::live_numbers(tx, &numbers).await?.into_iter().collect();
         }
         Ok(batch)
     }

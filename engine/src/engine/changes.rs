@@ -161,6 +161,7 @@ fn unchanged(walk: &Walk, now: Instant) -> enrollment::Change {
         checked_at: micros(now),
         result: None,
         ended_at: None,
+        was: enrollment.state.as_str(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::decide::advance;
 use crate::decide::pacing;
 use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
+use crate::domain::campaign::Campaign;
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
@@ -87,7 +88,9 @@ impl Engine {
         }
         let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
         let candidates = attempt::candidates(tx, &ids, now, limit).await?;
-        let load = attempt::campaign_load(tx, &ids, now - pacing::LOOK_BACK).await?;
+        let rated = |campaign: &&Campaign| campaign.pacing.calls_per_second.is_some();
+        let rated: Vec<CampaignId> = campaigns.iter().filter(rated).map(|campaign| campaign.id).collect();
+        let load = attempt::campaign_load(tx, &ids, &rated, now - pacing::LOOK_BACK).await?;
         let days: Vec<_> =
             campaigns.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
         let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();

@@ -1,9 +1,12 @@
 //! People's hands on enrollments and campaigns: pause, resume, skip, end.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
+use super::batch::distinct;
 use super::changes::Changes;
 use super::{Engine, EngineError, state};
 use crate::clock::Instant;
@@ -117,7 +120,7 @@ impl Engine {
             return Err(EngineError::Conflict { code: "call-in-progress", message });
         }
         let mut changes = Changes::default();
-        take_back_planned(&mut tx, &mut changes, &walk, "skipped by hand", now).await?;
+        take_back_planned(&mut tx, &mut changes, &[&walk], "skipped by hand", now).await?;
         let version = self.version(&mut tx, &walk.enrollment.version).await?;
         let moved = advance::after_step(&version.bundle.cadence, &walk.enrollment.position, now)
             .map_err(|fault| state::fault(&walk, &fault))?;
@@ -173,7 +176,7 @@ impl Engine {
         let now = self.time.now(&mut tx).await?;
         let walk = live(&mut tx, id).await?;
         let mut changes = Changes::default();
-        take_back_planned(&mut tx, &mut changes, &walk, event, now).await?;
+        take_back_planned(&mut tx, &mut changes, &[&walk], event, now).await?;
         let in_call = is_in_call(&mut tx, &walk).await?;
         change(self, &mut changes, &walk, in_call, now)?;
         changes.event(self, &walk, event, now, json!({}));
@@ -206,16 +209,21 @@ async fn is_in_call(tx: &mut Tx, walk: &Walk) -> Result<bool, EngineError> {
     Ok(attempts.iter().filter(own).any(|found| found.state.is_live()))
 }
 
-/// Cancels the enrollment's planned attempt, if it has one. A dial under way is not touched.
+/// Cancels the planned attempts of these enrollments. Dials under way are not touched.
 pub(super) async fn take_back_planned(
     tx: &mut Tx,
     changes: &mut Changes,
-    walk: &Walk,
+    walks: &[&Walk],
     why: &str,
     now: Instant,
 ) -> Result<(), EngineError> {
-    for planned in attempt::planned_of_leads(tx, &[walk.lead.id]).await? {
-        if planned.enrollment_id == Some(walk.enrollment.id) {
+    if walks.is_empty() {
+        return Ok(());
+    }
+    let leads = distinct(walks.iter().map(|walk| walk.lead.id));
+    let own: HashSet<EnrollmentId> = walks.iter().map(|walk| walk.enrollment.id).collect();
+    for planned in attempt::planned_of_leads(tx, &leads).await? {
+        if planned.enrollment_id.is_some_and(|id| own.contains(&id)) {
             changes.step(&planned, AttemptState::Cancelled, now).detail = Some(why.to_owned());
         }
     }

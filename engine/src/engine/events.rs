@@ -124,6 +124,11 @@ impl Engine {
             change_lead(changes, event);
         }
         let campaigns = self.campaigns_of(tx, walks).await?;
+        let mut by_lead: HashMap<LeadId, Vec<&Happened>> = HashMap::new();
+        for event in happened {
+            by_lead.entry(event.lead_id).or_default().push(event);
+        }
+        let mut overtaken = Vec::new();
         for walk in walks {
             let version = match self.usable_version(tx, walk).await? {
                 Ok(version) => version,
@@ -134,7 +139,7 @@ impl Engine {
             };
             let state = self.walk_state(walk)?;
             let mut reaction = None;
-            for event in happened.iter().filter(|event| event.lead_id == walk.lead.id) {
+            for event in by_lead.get(&walk.lead.id).into_iter().flatten() {
                 let variables = || {
                     let plain = context::variables(walk, campaigns.get(&walk.enrollment.campaign_id));
                     context::with_event(plain, &event.kind, &event.data)
@@ -152,14 +157,14 @@ impl Engine {
                 }
             }
             if reaction.is_some() {
-                // The cadence goes elsewhere: a call that was only planned must not go out any more.
-                take_back_planned(tx, changes, walk, "overtaken by an event", now).await?;
+                overtaken.push(walk);
             }
             if let Some(moved) = reaction.or_else(|| own.remove(&walk.enrollment.id)) {
                 self.apply_move(changes, walk, moved, now, follow_ups)?;
             }
         }
-        Ok(())
+        // These cadences go elsewhere: calls that were only planned must not go out any more.
+        take_back_planned(tx, changes, &overtaken, "overtaken by an event", now).await
     }
 
     async fn campaigns_of(

@@ -15,6 +15,13 @@ impl Histogram {
         self.0[(hour % 24) as usize] += 1;
     }
 
+    /// Counts what another one has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+
     pub fn counts(&self) -> &[u64; 24] {
         &self.0
     }

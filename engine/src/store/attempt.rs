@@ -1,11 +1,14 @@
 //! Attempts: planned, claimed with a fence, and moved by compare-and-set only. The row is the truth about a dial.
 
+use std::borrow::Cow;
+
 use chrono::TimeDelta;
-use sqlx::FromRow;
+use serde::Deserialize;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
+use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::attempt::AttemptState;
 use crate::domain::priority::Priority;
@@ -55,19 +58,21 @@ pub struct Attempt {
     pub detail: Option<String>,
 }
 
-#[derive(FromRow)]
-struct AttemptRow {
-    id: String,
-    enrollment_id: Option<String>,
-    lead_id: String,
-    campaign_id: String,
+/// In the order of [`attempt!`].
+#[derive(Deserialize)]
+struct AttemptRow<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    enrollment_id: Option<Cow<'a, str>>,
+    lead_id: Cow<'a, str>,
+    campaign_id: Cow<'a, str>,
     number: String,
     flow: String,
     version: String,
     step: String,
     visit: i64,
     attempt: i64,
-    state: String,
+    state: Cow<'a, str>,
     due_at: i64,
     valid_until: Option<i64>,
     fence: i64,
@@ -79,9 +84,9 @@ struct AttemptRow {
 
 macro_rules! attempt {
     ($rest:literal) => {
-        concat!(
-            "SELECT a.id, a.enrollment_id, a.lead_id, a.campaign_id, a.number, a.flow, a.version, a.step, a.visit, a.attempt, a.state,
-                    a.due_at, a.valid_until, a.fence, a.intent_at, a.provider_call_id, a.outcome, a.detail ",
+        packed!(
+            "a.id, a.enrollment_id, a.lead_id, a.campaign_id, a.number, a.flow, a.version, a.step, a.visit, a.attempt, a.state,
+             a.due_at, a.valid_until, a.fence, a.intent_at, a.provider_call_id, a.outcome, a.detail",
             $rest
         )
     };
@@ -114,8 +119,9 @@ static CANDIDATES: Sql = Sql::new(
      FROM {each}",
 );
 
+// `|| ''`: found by id, never through the index of planned ones, which PostgreSQL takes for small before it has counted.
 static LOCK_PLANNED: Sql = Sql::new(attempt!(
-    "FROM {each} JOIN attempts a ON a.id = e.value->>0 WHERE a.state = 'planned' {skip_a}"
+    "FROM {each} JOIN attempts a ON a.id = e.value->>0 WHERE a.state || '' = 'planned' {skip_a}"
 ));
 static BY_IDS: Sql =
     Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id {lock_a}"));
@@ -144,13 +150,14 @@ const PULL_FORWARD: &str =
 
 static CLAIM: Sql = Sql::new(
     "UPDATE attempts SET state = 'dialing', fence = fence + 1, owner = $2, intent_at = $3, send_by = $4, provider = $5
-     FROM {each} WHERE attempts.id = e.value->>0 AND attempts.state = 'planned' AND attempts.fence = CAST(e.value->>1 AS BIGINT)
+     FROM {each}
+     WHERE attempts.id = e.value->>0 AND attempts.state || '' = 'planned' AND attempts.fence = CAST(e.value->>1 AS BIGINT)
      RETURNING attempts.id",
 );
 
 static DEFER: Sql = Sql::new(
     "UPDATE attempts SET due_at = CAST(e.value->>1 AS BIGINT), checked_at = $2
-     FROM {each} WHERE attempts.id = e.value->>0 AND attempts.state = 'planned'",
+     FROM {each} WHERE attempts.id = e.value->>0 AND attempts.state || '' = 'planned'",
 );
 
 static MOVE: Sql = Sql::new(
@@ -158,29 +165,27 @@ static MOVE: Sql = Sql::new(
             outcome = coalesce(e.value->>5, outcome), disposition = coalesce(e.value->>6, disposition),
             detail = coalesce(e.value->>7, detail), finished_at = CAST(e.value->>8 AS BIGINT), checked_at = $2
      FROM {each}
-     WHERE attempts.id = e.value->>0 AND attempts.state = e.value->>1 AND attempts.fence = CAST(e.value->>2 AS BIGINT)
-     RETURNING attempts.id",
+     WHERE attempts.id = e.value->>0 AND attempts.state = e.value->>1 AND attempts.fence = CAST(e.value->>2 AS BIGINT)",
 );
 
 static CHECKED: Sql =
     Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
 
-static INTENTS: Sql = Sql::new(
-    "SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
-     JOIN attempts a ON a.number = e.value->>0 AND a.intent_at > $2
-     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
-       AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')
-     UNION
-     SELECT a.lead_id, a.number, a.campaign_id, a.intent_at FROM {each}
-     JOIN attempts a ON a.lead_id = e.value->>1 AND a.intent_at > $2
-     WHERE a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
-       AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')",
-);
-
-static LIVE_NUMBERS: Sql = Sql::new(
-    "SELECT a.number FROM {each} JOIN attempts a ON a.number = e.value->>0
-     WHERE a.state IN ('dialing', 'placed', 'unknown')",
-);
+// Refused calls and those never asked for do not count. One that is under way is told however old it is.
+macro_rules! intents {
+    ($from:literal) => {
+        packed!(
+            "a.lead_id, a.number, a.campaign_id, a.intent_at, a.state",
+            $from,
+            " WHERE a.intent_at IS NOT NULL AND (a.intent_at > $2 OR a.state IN ('dialing', 'placed', 'unknown'))
+                AND a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
+                AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')"
+        )
+    };
+}
+static INTENTS_OF_NUMBERS: Sql = Sql::new(intents!("FROM {each} JOIN attempts a ON a.number = e.value->>0"));
+static INTENTS_OF_LEADS: Sql =
+    Sql::new(intents!("FROM {each} JOIN attempts a ON a.lead_id = e.value->>1 AND a.number <> e.value->>0"));
 
 static LOAD: Sql = Sql::new(
     "SELECT e.value->>0 AS campaign_id,
@@ -211,7 +216,7 @@ pub struct CampaignLoad {
     pub campaign_id: CampaignId,
     pub live: u32,
     pub last_intent: Option<Instant>,
-    /// Intents newer than the asked instant, unordered.
+    /// Intents newer than the asked instant, unordered, if asked for.
     pub recent: Vec<Instant>,
 }
 
@@ -222,6 +227,8 @@ pub struct CountedIntent {
     pub number: String,
     pub campaign_id: CampaignId,
     pub at: Instant,
+    /// Live or unknown: the number is taken.
+    pub live: bool,
 }
 
 bulk_row! {
@@ -334,19 +341,23 @@ pub async fn planned_of_leads(tx: &mut Tx, leads: &[LeadId]) -> Result<Vec<Attem
 
 async fn fetch(tx: &mut Tx, sql: &Sql, keys: String) -> Result<Vec<Attempt>, StoreError> {
     let sql = sql.on(tx.dialect());
-    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    rows.into_iter().map(Attempt::try_from).collect()
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    read(&text)
+}
+
+fn read(text: &str) -> Result<Vec<Attempt>, StoreError> {
+    packed::rows::<AttemptRow<'_>>("attempts", text)?.into_iter().map(Attempt::try_from).collect()
 }
 
 /// The latest attempts of a lead, newest first.
 pub async fn of_lead(tx: &mut Tx, lead: LeadId, limit: u32) -> Result<Vec<Attempt>, StoreError> {
     let sql = OF_LEAD.on(tx.dialect());
-    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql)
         .bind(lead.to_string())
         .bind(i64::from(limit))
-        .fetch_all(conn)
+        .fetch_one(conn)
         .await)?;
-    rows.into_iter().map(Attempt::try_from).collect()
+    read(&text)
 }
 
 /// Which attempts are overdue; each instant excludes itself.
@@ -370,16 +381,16 @@ pub async fn overdue(
     limit: u32,
 ) -> Result<Vec<Attempt>, StoreError> {
     let sql = OVERDUE.on(tx.dialect());
-    let rows: Vec<AttemptRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql)
         .bind(provider.to_owned())
         .bind(micros(than.sent_before))
         .bind(micros(than.unsure_checked_before))
         .bind(micros(than.placed_before))
         .bind(micros(than.placed_checked_before))
         .bind(i64::from(limit))
-        .fetch_all(conn)
+        .fetch_one(conn)
         .await)?;
-    rows.into_iter().map(Attempt::try_from).collect()
+    read(&text)
 }
 
 /// After how long a look-up is worth while: see [`Overdue`].
@@ -460,16 +471,18 @@ pub async fn defer(tx: &mut Tx, rows: &[(String, i64)], now: Instant) -> Result<
     Ok(())
 }
 
-/// Moves attempts by compare-and-set; answers those that moved. A stale fence or state moves nothing (I8).
-pub async fn step(tx: &mut Tx, steps: &[Step], now: Instant) -> Result<Vec<AttemptId>, StoreError> {
+/// Moves attempts by compare-and-set; answers how many moved. A stale fence or state moves nothing (I8).
+pub async fn step(tx: &mut Tx, steps: &[Step], now: Instant) -> Result<u64, StoreError> {
     if steps.is_empty() {
-        return Ok(Vec::new());
+        return Ok(0);
     }
-    let sql = MOVE.on(tx.dialect());
-    let bulk = super::bulk(steps)?;
-    let ids: Vec<String> =
-        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(bulk).bind(micros(now)).fetch_all(conn).await)?;
-    ids.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("attempts", "id", id, e))).collect()
+    let (sql, bulk) = (MOVE.on(tx.dialect()), super::bulk(steps)?);
+    Ok(on_db!(tx, |conn| sqlx::query(sql)
+        .bind(bulk)
+        .bind(micros(now))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 /// Notes that these attempts were looked at, whatever came of it.
@@ -480,50 +493,66 @@ pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(),
     Ok(())
 }
 
-/// Intents after `since` that count in caps, of these `(number, lead)` pairs; by number and by lead, each once.
+/// Intents after `since` that count in caps, and everything under way, of these `(number, lead)` pairs; by number and by
+/// lead, each once.
 pub async fn intents(
     tx: &mut Tx,
     pairs: &[(&str, String)],
     since: Instant,
 ) -> Result<Vec<CountedIntent>, StoreError> {
-    let sql = INTENTS.on(tx.dialect());
-    let bulk = super::bulk(pairs)?;
-    let rows: Vec<(String, String, String, i64)> =
-        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).bind(micros(since)).fetch_all(conn).await)?;
-    rows.into_iter()
-        .map(|(lead, number, campaign, at)| {
-            let bad = |column, problem: &dyn std::fmt::Display| {
-                StoreError::bad_row("attempts", column, &lead, problem)
-            };
+    let mut numbers: Vec<[&str; 1]> = pairs.iter().map(|(number, _)| [*number]).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut found = fetch_intents(tx, &INTENTS_OF_NUMBERS, super::bulk(&numbers)?, since).await?;
+    // Of the leads at numbers they had before.
+    found.extend(fetch_intents(tx, &INTENTS_OF_LEADS, super::bulk(pairs)?, since).await?);
+    found.sort_unstable_by(|a, b| (a.lead_id, a.at, &a.number).cmp(&(b.lead_id, b.at, &b.number)));
+    found.dedup_by(|a, b| (a.lead_id, a.at, &a.number) == (b.lead_id, b.at, &b.number));
+    Ok(found)
+}
+
+async fn fetch_intents(
+    tx: &mut Tx,
+    sql: &Sql,
+    keys: String,
+    since: Instant,
+) -> Result<Vec<CountedIntent>, StoreError> {
+    let sql = sql.on(tx.dialect());
+    let text: String =
+        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).bind(micros(since)).fetch_one(conn).await)?;
+    let rows: Vec<(LeadId, String, CampaignId, i64, Cow<'_, str>)> = packed::rows("attempts", &text)?;
+    let counted =
+        |(lead_id, number, campaign_id, at, state): (LeadId, String, CampaignId, i64, Cow<'_, str>)| {
+            let state: AttemptState =
+                state.parse().map_err(|e| StoreError::bad_row("attempts", "state", lead_id, e))?;
             Ok(CountedIntent {
-                lead_id: lead.parse().map_err(|e| bad("lead_id", &e))?,
-                campaign_id: campaign.parse().map_err(|e| bad("campaign_id", &e))?,
-                at: instant_from_micros(at),
+                lead_id,
                 number,
+                campaign_id,
+                at: instant_from_micros(at),
+                live: state.is_live(),
             })
-        })
-        .collect()
+        };
+    rows.into_iter().map(counted).collect()
 }
 
-/// Which of these numbers have a live or unknown attempt.
-pub async fn live_numbers(tx: &mut Tx, numbers: &[&str]) -> Result<Vec<String>, StoreError> {
-    let sql = LIVE_NUMBERS.on(tx.dialect());
-    let keys = super::keys(numbers);
-    Ok(on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_all(conn).await)?)
-}
-
-/// What these campaigns have under way, with their intents after `since`.
+/// What these campaigns have under way; for those in `rated` with their intents after `since`.
 pub async fn campaign_load(
     tx: &mut Tx,
     campaigns: &[CampaignId],
+    rated: &[CampaignId],
     since: Instant,
 ) -> Result<Vec<CampaignLoad>, StoreError> {
     let keys = super::keys(campaigns);
     let (load, recent) = (LOAD.on(tx.dialect()), RECENT.on(tx.dialect()));
     let rows: Vec<(String, i64, Option<i64>)> =
-        on_db!(tx, |conn| sqlx::query_as(load).bind(keys.clone()).fetch_all(conn).await)?;
-    let recent: Vec<(String, i64)> =
-        on_db!(tx, |conn| sqlx::query_as(recent).bind(keys).bind(micros(since)).fetch_all(conn).await)?;
+        on_db!(tx, |conn| sqlx::query_as(load).bind(keys).fetch_all(conn).await)?;
+    let recent: Vec<(String, i64)> = if rated.is_empty() {
+        Vec::new()
+    } else {
+        let keys = super::keys(rated);
+        on_db!(tx, |conn| sqlx::query_as(recent).bind(keys).bind(micros(since)).fetch_all(conn).await)?
+    };
     rows.into_iter()
         .map(|(campaign, live, last)| {
             let recent =
@@ -546,10 +575,10 @@ pub async fn next_planned(tx: &mut Tx) -> Result<Option<Instant>, StoreError> {
     Ok(at.map(instant_from_micros))
 }
 
-impl TryFrom<AttemptRow> for Attempt {
+impl TryFrom<AttemptRow<'_>> for Attempt {
     type Error = StoreError;
 
-    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
+    fn try_from(row: AttemptRow<'_>) -> Result<Self, StoreError> {
         let bad = |column, problem: &dyn std::fmt::Display| {
             StoreError::bad_row("attempts", column, &row.id, problem)
         };

@@ -1,10 +1,11 @@
 //! Calls as providers report them, and the facts they are made of. Facts are stored once; the state follows from the set.
 
-use sqlx::FromRow;
+use serde::Deserialize;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
+use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::call::{Fact, StoredFact};
 use crate::id::AttemptId;
@@ -71,8 +72,10 @@ static ADD_FACTS: Sql = Sql::new(
      FROM {each} WHERE true ON CONFLICT (attempt_id, key) DO NOTHING RETURNING attempt_id",
 );
 
-static FACTS: Sql =
-    Sql::new("SELECT c.attempt_id, c.at, c.fact FROM {each} JOIN callbacks c ON c.attempt_id = e.value->>0");
+static FACTS: Sql = Sql::new(packed!(
+    "c.attempt_id, c.at, c.fact",
+    "FROM {each} JOIN callbacks c ON c.attempt_id = e.value->>0"
+));
 
 static SESSION: &str = "SELECT session FROM calls WHERE attempt_id = $1";
 static SAVE_SESSION: &str = "UPDATE calls SET session = $2 WHERE attempt_id = $1";
@@ -112,7 +115,7 @@ pub async fn add_facts(tx: &mut Tx, rows: &[FactRow], now: Instant) -> Result<Ve
     Ok(ids)
 }
 
-#[derive(FromRow)]
+#[derive(Deserialize)]
 struct FactOut {
     attempt_id: String,
     at: i64,
@@ -123,8 +126,9 @@ struct FactOut {
 pub async fn facts(tx: &mut Tx, attempts: &[AttemptId]) -> Result<Vec<(AttemptId, StoredFact)>, StoreError> {
     let sql = FACTS.on(tx.dialect());
     let keys = super::keys(attempts);
-    let rows: Vec<FactOut> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    rows.into_iter()
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    packed::rows::<FactOut>("callbacks", &text)?
+        .into_iter()
         .map(|row| {
             let bad = |column, problem: &dyn std::fmt::Display| {
                 StoreError::bad_row("callbacks", column, &row.attempt_id, problem)

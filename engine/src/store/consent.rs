@@ -1,10 +1,11 @@
 //! The consent ledger: entries are added and revoked, never edited or deleted (GATE-3).
 
-use sqlx::FromRow;
+use serde::Deserialize;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
+use super::packed::{self, packed};
 use super::{lead_change, number_lock};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::consent::{Consent, Purpose};
@@ -24,7 +25,7 @@ bulk_row! {
     }
 }
 
-#[derive(Debug, FromRow)]
+#[derive(Debug, Deserialize)]
 struct ConsentRow {
     id: String,
     lead_id: String,
@@ -43,10 +44,10 @@ static ADD: Sql = Sql::new(
             e.value->>6, e.value->>7, e.value->>8
      FROM {each} WHERE true",
 );
-static OF_LEADS: Sql = Sql::new(
-    "SELECT c.id, c.lead_id, c.purpose, c.form, c.granted_at, c.revoked_at, c.wording, c.evidence, c.source
-     FROM {each} JOIN consents c ON c.lead_id = e.value->>0 ORDER BY c.lead_id, c.granted_at, c.id",
-);
+static OF_LEADS: Sql = Sql::new(packed!(
+    "c.id, c.lead_id, c.purpose, c.form, c.granted_at, c.revoked_at, c.wording, c.evidence, c.source",
+    "FROM consents c WHERE c.lead_id {any} ORDER BY c.lead_id, c.granted_at, c.id"
+));
 const OWNER: &str = "SELECT lead_id FROM consents WHERE id = $1 AND revoked_at IS NULL";
 const REVOKE: &str = "UPDATE consents SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
 const REVOKE_PURPOSE: &str =
@@ -114,8 +115,8 @@ pub async fn of_leads(tx: &mut Tx, leads: &[LeadId]) -> Result<Vec<Consent>, Sto
         return Ok(Vec::new());
     }
     let (sql, keys) = (OF_LEADS.on(tx.dialect()), super::keys(leads));
-    let rows: Vec<ConsentRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    rows.into_iter().map(Consent::try_from).collect()
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    packed::rows::<ConsentRow>("consents", &text)?.into_iter().map(Consent::try_from).collect()
 }
 
 async fn lock(tx: &mut Tx, lead: &str) -> Result<(), StoreError> {

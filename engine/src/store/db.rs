@@ -88,13 +88,20 @@ impl Db {
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
-            .journal_mode(if in_memory { SqliteJournalMode::Memory } else { SqliteJournalMode::Wal })
+            .journal_mode(match (in_memory, durability) {
+                (false, _) => SqliteJournalMode::Wal,
+                (true, Durability::Full) => SqliteJournalMode::Memory,
+                // Nothing is ever taken back: a failed write is the end of a simulation.
+                (true, Durability::Off) => SqliteJournalMode::Off,
+            })
             .synchronous(match durability {
                 Durability::Full => SqliteSynchronous::Full,
                 Durability::Off => SqliteSynchronous::Off,
             })
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
+            // 64 MB: a page that many batches change is written to the file once, not once per batch.
+            .pragma("wal_autocheckpoint", "16000")
             // Rows cross from SQLite's thread in a bounded channel; a batch should fit without the two waiting for each other.
             .row_buffer_size(4_096)
             .statement_cache_capacity(256);
@@ -115,7 +122,10 @@ impl Db {
     }
 
     async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256);
+        // Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
+        // follow, and a plan made for an empty one (scan it, hash it) takes seconds once it is full.
+        let look_ups = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256).options(look_ups);
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
@@ -203,8 +213,9 @@ impl Tx {
 
 /// A statement for both databases. Tokens:
 /// `{each}`, `{each2}`, `{each3}`: the rows of the JSON array bound as `$1`, `$2`, `$3`, named `e`, `e2`, `e3` (column `value`);
+/// `{any}`: is among the first values of those rows, in a way that no planner can turn round;
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
-/// `{array}`: the aggregate that makes a JSON array; `{greatest}`: the larger of several values.
+/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see [`super::packed`]; `{greatest}`: the larger of several values.
 #[derive(Debug)]
 pub struct Sql {
     text: &'static str,
@@ -223,21 +234,27 @@ impl Sql {
             Dialect::Sqlite => &self.sqlite,
             Dialect::Postgres => &self.postgres,
         };
-        slot.get_or_init(|| {
-            let mut text = self.text.to_owned();
-            for (token, sqlite, postgres) in TOKENS {
-                text = text.replace(token, if dialect == Dialect::Sqlite { sqlite } else { postgres });
-            }
-            Box::leak(text.into_boxed_str())
-        })
+        slot.get_or_init(|| Box::leak(render(self.text, dialect).into_boxed_str()))
     }
+}
+
+/// The text with its tokens filled in, for statements that are put together at run time.
+pub(super) fn render(text: &str, dialect: Dialect) -> String {
+    TOKENS.iter().fold(text.to_owned(), |text, (token, sqlite, postgres)| {
+        text.replace(token, if dialect == Dialect::Sqlite { sqlite } else { postgres })
+    })
 }
 
 // `jsonb_each` hands rows out parsed: with `json_each` every `e.value->>n` would parse the row's text anew.
 const TOKENS: &[(&str, &str, &str)] = &[
-    ("{each}", "jsonb_each($1) AS e", "json_array_elements(CAST($1 AS json)) AS e"),
-    ("{each2}", "jsonb_each($2) AS e2", "json_array_elements(CAST($2 AS json)) AS e2"),
-    ("{each3}", "jsonb_each($3) AS e3", "json_array_elements(CAST($3 AS json)) AS e3"),
+    ("{each}", "jsonb_each($1) AS e", "jsonb_array_elements(CAST($1 AS jsonb)) AS e"),
+    ("{each2}", "jsonb_each($2) AS e2", "jsonb_array_elements(CAST($2 AS jsonb)) AS e2"),
+    ("{each3}", "jsonb_each($3) AS e3", "jsonb_array_elements(CAST($3 AS jsonb)) AS e3"),
+    (
+        "{any}",
+        "IN (SELECT e.value->>0 FROM jsonb_each($1) AS e)",
+        "= ANY (ARRAY(SELECT e.value->>0 FROM jsonb_array_elements(CAST($1 AS jsonb)) AS e))",
+    ),
     ("{skip}", "", "FOR UPDATE SKIP LOCKED"),
     ("{lock}", "", "FOR UPDATE"),
     ("{skip_n}", "", "FOR UPDATE OF n SKIP LOCKED"),
@@ -246,5 +263,11 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ("{lock_l}", "", "FOR UPDATE OF l"),
     ("{skip_a}", "", "FOR UPDATE OF a SKIP LOCKED"),
     ("{array}", "json_group_array", "json_agg"),
+    ("{pack}", "json_array", "json_build_array"),
+    (
+        "{collect}",
+        "'[' || coalesce(group_concat(r, ','), '') || ']'",
+        "'[' || coalesce(string_agg(CAST(r AS text), ','), '') || ']'",
+    ),
     ("{greatest}", "max", "greatest"),
 ];

@@ -45,6 +45,8 @@ bulk_row! {
         checked_at: i64,
         result: Option<String>,
         ended_at: Option<i64>,
+        /// State it was in when it was read.
+        was: &'static str,
     }
 }
 
@@ -59,18 +61,30 @@ static INSERT: Sql = Sql::new(
      RETURNING id",
 );
 
-static CHANGE: Sql = Sql::new(
-    "UPDATE enrollments SET
-        state = e.value->>1, hold = e.value->>2, step = e.value->>3,
-        visit = CAST(e.value->>4 AS BIGINT), attempt = CAST(e.value->>5 AS BIGINT),
-        due_since = CAST(e.value->>6 AS BIGINT), promised = CAST(e.value->>7 AS BIGINT),
-        due_at = CAST(e.value->>8 AS BIGINT), wait_event = e.value->>9, placed = CAST(e.value->>10 AS BIGINT),
-        decided_at = CASE WHEN verdict IS NOT DISTINCT FROM e.value->>11 AND reason IS NOT DISTINCT FROM e.value->>12
-                          THEN decided_at ELSE CAST(e.value->>13 AS BIGINT) END,
-        verdict = e.value->>11, reason = e.value->>12, checked_at = CAST(e.value->>13 AS BIGINT),
-        result = e.value->>14, ended_at = CAST(e.value->>15 AS BIGINT)
-     FROM {each} WHERE enrollments.id = e.value->>0 AND enrollments.state <> 'ended'",
-);
+macro_rules! change {
+    ($more:literal, $which:literal) => {
+        concat!(
+            "UPDATE enrollments SET ",
+            $more,
+            "hold = e.value->>2, step = e.value->>3,
+             visit = CAST(e.value->>4 AS BIGINT), attempt = CAST(e.value->>5 AS BIGINT),
+             due_since = CAST(e.value->>6 AS BIGINT), promised = CAST(e.value->>7 AS BIGINT),
+             due_at = CAST(e.value->>8 AS BIGINT), wait_event = e.value->>9, placed = CAST(e.value->>10 AS BIGINT),
+             decided_at = CASE WHEN verdict IS NOT DISTINCT FROM e.value->>11 AND reason IS NOT DISTINCT FROM e.value->>12
+                               THEN decided_at ELSE CAST(e.value->>13 AS BIGINT) END,
+             verdict = e.value->>11, reason = e.value->>12, checked_at = CAST(e.value->>13 AS BIGINT)
+             FROM {each} WHERE enrollments.id = e.value->>0 AND ",
+            $which
+        )
+    };
+}
+
+static CHANGE: Sql = Sql::new(change!(
+    "state = e.value->>1, result = e.value->>14, ended_at = CAST(e.value->>15 AS BIGINT), ",
+    "enrollments.state <> 'ended'"
+));
+// Most changes leave the state alone: every index that depends on it then stays as it is.
+static MOVE_ON: Sql = Sql::new(change!("", "enrollments.state = e.value->>1"));
 
 static NEXT_DUE: &str = "SELECT min(due_at) FROM enrollments WHERE state = 'waiting'";
 
@@ -113,9 +127,20 @@ pub async fn insert_many(tx: &mut Tx, rows: &[NewRow]) -> Result<Vec<EnrollmentI
 
 /// Writes changes; ended enrollments stay as they are. Answers how many rows changed.
 pub async fn change_many(tx: &mut Tx, rows: &[Change]) -> Result<u64, StoreError> {
-    let sql = CHANGE.on(tx.dialect());
-    let bulk = super::bulk(rows)?;
-    Ok(on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|done| done.rows_affected()))?)
+    let (moved, changed): (Vec<&Change>, Vec<&Change>) = rows.iter().partition(|row| row.state == row.was);
+    let mut written = 0;
+    for (sql, rows) in [(&MOVE_ON, moved), (&CHANGE, changed)] {
+        if rows.is_empty() {
+            continue;
+        }
+        let (sql, bulk) = (sql.on(tx.dialect()), super::bulk(&rows)?);
+        written += on_db!(tx, |conn| sqlx::query(sql)
+            .bind(bulk)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))?;
+    }
+    Ok(written)
 }
 
 /// When the next enrollment becomes due.

@@ -1,5 +1,8 @@
-//! The limit that benchmarks compare with: the same work as hand-written set-based SQL with nothing decided, checked or
-//! explained. Its tables are its own (`limit_…`), made and dropped by the benchmark.
+//! The limits that benchmarks compare with: the same work as hand-written set-based SQL with nothing decided, checked or
+//! explained. Steps have tables of their own (`limit_…`), made and dropped by the benchmark; [`calls`] writes the rows of a
+//! finished run once more.
+
+pub mod calls;
 
 use super::db::{Db, Sql, Tx, on_db};
 use super::error::StoreError;
@@ -7,12 +10,9 @@ use super::error::StoreError;
 const TABLES: &[&str] = &[
     "DROP TABLE IF EXISTS limit_walks",
     "DROP TABLE IF EXISTS limit_events",
-    "DROP TABLE IF EXISTS limit_attempts",
     "CREATE TABLE limit_walks (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, step BIGINT NOT NULL, due_at BIGINT)",
     "CREATE INDEX limit_walks_due ON limit_walks (due_at) WHERE state = 'waiting'",
     "CREATE TABLE limit_events (id TEXT NOT NULL PRIMARY KEY, walk_id TEXT NOT NULL, kind TEXT NOT NULL, at BIGINT NOT NULL, data TEXT NOT NULL)",
-    "CREATE TABLE limit_attempts (id TEXT NOT NULL PRIMARY KEY, walk_id TEXT NOT NULL, number TEXT NOT NULL, state TEXT NOT NULL,
-                                  intent_at BIGINT, outcome TEXT)",
 ];
 
 static FILL: Sql = Sql::new(
@@ -29,18 +29,6 @@ static EVENTS: Sql = Sql::new(
     "INSERT INTO limit_events (id, walk_id, kind, at, data)
      SELECT e.value->>0, e.value->>0, 'step.passed', 0, '{\"step\":\"one\"}' FROM {each} WHERE true",
 );
-
-static INTEND: Sql = Sql::new(
-    "INSERT INTO limit_attempts (id, walk_id, number, state, intent_at)
-     SELECT e.value->>0, e.value->>0, e.value->>0, 'dialing', 1 FROM {each} WHERE true",
-);
-
-static SETTLE: Sql = Sql::new(
-    "UPDATE limit_attempts SET state = 'finished', outcome = 'answered' FROM {each} WHERE limit_attempts.id = e.value->>0",
-);
-
-static END: Sql =
-    Sql::new("UPDATE limit_walks SET state = 'ended' FROM {each} WHERE limit_walks.id = e.value->>0");
 
 /// Makes the tables anew with `count` due rows.
 pub async fn prepare(db: &Db, count: u64) -> Result<(), StoreError> {
@@ -73,20 +61,6 @@ pub async fn step(db: &Db, batch: u32, steps: u32, round: &mut u64) -> Result<us
     run(&mut tx, &EVENTS, super::bulk(&events)?).await?;
     tx.commit().await?;
     Ok(ids.len())
-}
-
-/// One batch of calls by hand: the intents in a transaction of their own, then outcome, event and end in another.
-pub async fn call(db: &Db, first: u64, batch: u64) -> Result<(), StoreError> {
-    let ids: Vec<[String; 1]> = (first..first + batch).map(|n| [format!("{n:036}")]).collect();
-    let bulk = super::bulk(&ids)?;
-    let mut tx = db.begin().await?;
-    run(&mut tx, &INTEND, bulk.clone()).await?;
-    tx.commit().await?;
-    let mut tx = db.begin().await?;
-    run(&mut tx, &SETTLE, bulk.clone()).await?;
-    run(&mut tx, &EVENTS, bulk.clone()).await?;
-    run(&mut tx, &END, bulk).await?;
-    tx.commit().await
 }
 
 /// Drops the tables and makes them empty again.

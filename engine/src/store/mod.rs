@@ -8,6 +8,7 @@ pub use db::{Db, Dialect, Durability, Sql, Tx};
 pub use error::StoreError;
 
 mod bulk;
+mod packed;
 
 pub mod api_key;
 pub mod attempt;

@@ -1,10 +1,13 @@
 //! An enrollment together with its lead, as planning, claiming and recording work on it: one query per batch.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde_json::Value;
-use sqlx::FromRow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
+use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::enrollment::{Enrollment, EnrollmentState, Position};
 use crate::domain::lead::LeadStatus;
@@ -53,15 +56,16 @@ pub struct LeadOnFile {
     pub phone_jurisdictions: String,
 }
 
-#[derive(Debug, FromRow)]
-struct WalkRow {
-    id: String,
-    lead_id: String,
-    campaign_id: String,
+/// In the order of [`walk!`].
+#[derive(Debug, Deserialize)]
+struct WalkRow<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    campaign_id: Cow<'a, str>,
     cadence: String,
     entry_key: String,
     version: String,
-    state: String,
+    state: Cow<'a, str>,
     hold: Option<String>,
     step: String,
     visit: i64,
@@ -71,22 +75,22 @@ struct WalkRow {
     due_at: Option<i64>,
     wait_event: Option<String>,
     priority: i64,
-    variables: String,
+    variables: Cow<'a, str>,
     placed: i64,
     verdict: Option<String>,
     reason: Option<String>,
     result: Option<String>,
     started_at: i64,
-    #[sqlx(flatten)]
-    lead: LeadRow,
+    lead: LeadRow<'a>,
 }
 
-#[derive(Debug, FromRow)]
-struct LeadRow {
-    #[sqlx(rename = "lead_key")]
-    id: String,
+/// In the order of [`lead!`].
+#[derive(Debug, Deserialize)]
+struct LeadRow<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
     external_id: Option<String>,
-    status: String,
+    status: Cow<'a, str>,
     language: String,
     zone: Option<String>,
     country: Option<String>,
@@ -108,15 +112,25 @@ struct LeadRow {
     phone_jurisdictions: String,
 }
 
+macro_rules! lead {
+    () => {
+        "l.id, l.external_id, l.status, l.language, l.zone, l.country, l.region, l.preferred, l.do_not_call, l.synthetic, l.score,
+         l.first_name, l.last_name, l.email, l.company, l.segment, l.tags, l.custom, l.phone, l.phone_invalid, l.phone_zones,
+         l.phone_jurisdictions"
+    };
+}
+
 macro_rules! walk {
-    ($($rest:literal),+) => {
-        concat!(
-            "SELECT n.id, n.lead_id, n.campaign_id, n.cadence, n.entry_key, n.version, n.state, n.hold, n.step, n.visit, n.attempt,
-                    n.due_since, n.promised, n.due_at, n.wait_event, n.priority, n.variables, n.placed, n.verdict, n.reason,
-                    n.result, n.started_at, l.id AS lead_key, l.external_id, l.status, l.language, l.zone, l.country, l.region, l.preferred,
-                    l.do_not_call, l.synthetic, l.score, l.first_name, l.last_name, l.email, l.company, l.segment, l.tags, l.custom,
-                    l.phone, l.phone_invalid, l.phone_zones, l.phone_jurisdictions ",
-            $($rest),+
+    ($rest:literal) => {
+        packed!(
+            concat!(
+                "n.id, n.campaign_id, n.cadence, n.entry_key, n.version, n.state, n.hold, n.step, n.visit, n.attempt, n.due_since,
+                 n.promised, n.due_at, n.wait_event, n.priority, n.variables, n.placed, n.verdict, n.reason, n.result, n.started_at,
+                 {pack}(",
+                lead!(),
+                ")"
+            ),
+            $rest
         )
     };
 }
@@ -140,51 +154,50 @@ static ALL_OF_LEAD: Sql = Sql::new(walk!(
 /// Enrollments due at `now`, oldest first, locked for this transaction; rows another worker holds are passed over.
 pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<Vec<Walk>, StoreError> {
     let sql = DUE.on(tx.dialect());
-    let rows: Vec<WalkRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql)
         .bind(micros(now))
         .bind(i64::from(limit))
-        .fetch_all(conn)
+        .fetch_one(conn)
         .await)?;
-    rows.into_iter().map(Walk::try_from).collect()
+    read(&text)
 }
 
 /// The enrollments with these ids, locked.
 pub async fn by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, StoreError> {
     let sql = BY_IDS.on(tx.dialect());
     let keys = super::keys(ids);
-    let rows: Vec<WalkRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    rows.into_iter().map(Walk::try_from).collect()
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    read(&text)
 }
 
 /// Every live enrollment of these leads, locked in id order.
 pub async fn live_of_leads(tx: &mut Tx, leads: &[LeadId]) -> Result<Vec<Walk>, StoreError> {
     let sql = LIVE_OF_LEADS.on(tx.dialect());
     let keys = super::keys(leads);
-    let rows: Vec<WalkRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    rows.into_iter().map(Walk::try_from).collect()
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    read(&text)
 }
 
 /// Every enrollment of a lead, ended ones included, oldest first.
 pub async fn all_of_lead(tx: &mut Tx, lead: LeadId) -> Result<Vec<Walk>, StoreError> {
     let sql = ALL_OF_LEAD.on(tx.dialect());
-    let rows: Vec<WalkRow> =
-        on_db!(tx, |conn| sqlx::query_as(sql).bind(lead.to_string()).fetch_all(conn).await)?;
-    rows.into_iter().map(Walk::try_from).collect()
+    let text: String =
+        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(lead.to_string()).fetch_one(conn).await)?;
+    read(&text)
 }
 
-static LEADS: Sql = Sql::new(
-    "SELECT l.id AS lead_key, l.external_id, l.status, l.language, l.zone, l.country, l.region, l.preferred, l.do_not_call, l.synthetic, l.score,
-            l.first_name, l.last_name, l.email, l.company, l.segment, l.tags, l.custom, l.phone, l.phone_invalid, l.phone_zones,
-            l.phone_jurisdictions
-     FROM {each} JOIN leads l ON l.id = e.value->>0",
-);
+fn read(text: &str) -> Result<Vec<Walk>, StoreError> {
+    packed::rows::<WalkRow<'_>>("enrollments", text)?.into_iter().map(Walk::try_from).collect()
+}
+
+static LEADS: Sql = Sql::new(packed!(lead!(), "FROM {each} JOIN leads l ON l.id = e.value->>0"));
 
 /// Leads as decisions need them, outside any enrollment.
 pub async fn leads(tx: &mut Tx, ids: &[LeadId]) -> Result<Vec<LeadOnFile>, StoreError> {
     let sql = LEADS.on(tx.dialect());
     let keys = super::keys(ids);
-    let rows: Vec<LeadRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    rows.into_iter().map(LeadOnFile::try_from).collect()
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    packed::rows::<LeadRow<'_>>("leads", &text)?.into_iter().map(LeadOnFile::try_from).collect()
 }
 
 static CALLED_ZONES: &str = "SELECT DISTINCT l.phone, l.phone_zones FROM leads l WHERE l.phone IS NOT NULL";
@@ -194,22 +207,22 @@ pub async fn called_zones(tx: &mut Tx) -> Result<Vec<(String, String)>, StoreErr
     Ok(on_db!(tx, |conn| sqlx::query_as(CALLED_ZONES).fetch_all(conn).await)?)
 }
 
-impl TryFrom<WalkRow> for Walk {
+impl TryFrom<WalkRow<'_>> for Walk {
     type Error = StoreError;
 
-    fn try_from(row: WalkRow) -> Result<Self, StoreError> {
+    fn try_from(row: WalkRow<'_>) -> Result<Self, StoreError> {
         let bad = |column, problem: &dyn std::fmt::Display| {
             StoreError::bad_row("enrollments", column, &row.id, problem)
         };
-        let lead_id: LeadId = row.lead_id.parse().map_err(|e| bad("lead_id", &e))?;
         let variables: Value = if row.variables == "{}" {
             Value::Object(serde_json::Map::new())
         } else {
             serde_json::from_str(&row.variables).map_err(|e| bad("variables", &e))?
         };
+        let lead = LeadOnFile::try_from(row.lead)?;
         let enrollment = Enrollment {
             id: row.id.parse().map_err(|e| bad("id", &e))?,
-            lead_id,
+            lead_id: lead.id,
             campaign_id: row.campaign_id.parse().map_err(|e| bad("campaign_id", &e))?,
             state: row.state.parse::<EnrollmentState>().map_err(|e| bad("state", &e))?,
             position: Position {
@@ -228,16 +241,15 @@ impl TryFrom<WalkRow> for Walk {
             wait_event: row.wait_event,
             variables,
         };
-        let lead = LeadOnFile::try_from(row.lead)?;
         let verdict = row.verdict.zip(row.reason);
         Ok(Self { enrollment, lead, verdict, hold: row.hold, result: row.result, entry_key: row.entry_key })
     }
 }
 
-impl TryFrom<LeadRow> for LeadOnFile {
+impl TryFrom<LeadRow<'_>> for LeadOnFile {
     type Error = StoreError;
 
-    fn try_from(row: LeadRow) -> Result<Self, StoreError> {
+    fn try_from(row: LeadRow<'_>) -> Result<Self, StoreError> {
         let bad =
             |column, problem: &dyn std::fmt::Display| StoreError::bad_row("leads", column, &row.id, problem);
         Ok(Self {

@@ -48,6 +48,7 @@ fn change(id: EnrollmentId, state: &'static str) -> enrollment::Change {
         checked_at: micros(now()),
         result: (state == "ended").then(|| "converted".to_owned()),
         ended_at: (state == "ended").then(|| micros(now())),
+        was: "waiting",
     }
 }
 
@@ -116,8 +117,8 @@ on_both! {
         let dialing = attempt::by_ids(&mut tx, &[planned]).await?.pop().context("the attempt")?;
         assert_eq!((dialing.state, dialing.intent_at), (AttemptState::Dialing, Some(now())));
         let placed = attempt::Step::of(&dialing, AttemptState::Placed, after(1));
-        assert_eq!(attempt::step(&mut tx, std::slice::from_ref(&placed), after(1)).await?, [planned]);
-        assert!(attempt::step(&mut tx, &[placed], after(2)).await?.is_empty(), "a stale step moves nothing");
+        assert_eq!(attempt::step(&mut tx, std::slice::from_ref(&placed), after(1)).await?, 1);
+        assert_eq!(attempt::step(&mut tx, &[placed], after(2)).await?, 0, "a stale step moves nothing");
         attempt::checked(&mut tx, &[planned], after(3)).await?;
         assert_eq!(attempt::of_lead(&mut tx, one.lead_id, 5).await?.len(), 1);
     }
@@ -126,7 +127,8 @@ on_both! {
         let mut tx = db.db.begin().await?;
         let (one, other) = (walking(&mut tx, "a", ALICE).await?, walking(&mut tx, "b", ALICE).await?);
         claimed(&mut tx, &one, ALICE).await?;
-        assert_eq!(attempt::live_numbers(&mut tx, &[ALICE, BOB]).await?, [ALICE]);
+        let counted = attempt::intents(&mut tx, &[(ALICE, one.lead_id.to_string())], now()).await?;
+        assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
         let error = attempt::claim(&mut tx, &[(second.to_string(), 0)], "me", "sim", now(), after(1)).await;
         let error = error.err().context("an error")?;
@@ -144,7 +146,7 @@ on_both! {
         at.sort_unstable();
         at.dedup();
         assert_eq!(at, [after(-50), now()]);
-        let load = attempt::campaign_load(&mut tx, &[one.campaign_id], now() - TimeDelta::hours(1)).await?;
+        let load = attempt::campaign_load(&mut tx, &[one.campaign_id], &[one.campaign_id], now() - TimeDelta::hours(1)).await?;
         assert_eq!((load[0].live, load[0].last_intent), (1, Some(now())));
     }
 

@@ -9,7 +9,8 @@ use callwright_engine::domain::campaign::VoiceClass;
 use callwright_engine::id::LeadId;
 use callwright_engine::simulate::driver::Pace;
 use callwright_engine::simulate::population::Population;
-use callwright_engine::store::{Db, limit};
+use callwright_engine::store::Db;
+use callwright_engine::store::limit::calls::Recorded;
 use callwright_workers::provider::simulated::behaviour::{Profile, Seeded};
 use callwright_workers::trial::{Setup, Trial, campaigns, people};
 use chrono::TimeDelta;
@@ -42,15 +43,9 @@ pub async fn sample(db: &Db, library: Library, leads: u64, seed: u64) -> anyhow:
     let engine = watch.elapsed().as_secs_f64();
     ensure!(asked >= leads / 2, "too few calls ({asked}) to measure");
 
-    limit::prepare(db, asked).await?;
+    let written = Recorded::take(db, BATCH as usize).await?;
     let watch = Stopwatch::now();
-    let mut first = 0;
-    while first < asked {
-        let size = u64::from(BATCH).min(asked - first);
-        limit::call(db, first, size).await?;
-        first += size;
-    }
+    written.write(db).await?;
     let by_hand = watch.elapsed().as_secs_f64();
-    limit::clear(db).await?;
     Ok(Sample { figure: asked as f64 / engine, limit: asked as f64 / by_hand })
 }
