@@ -16,7 +16,7 @@ use crate::id::{CampaignId, LeadId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
 use crate::store::walk::{LeadOnFile, Walk};
-use crate::store::{Tx, attempt, campaign, consent, suppression};
+use crate::store::{Tx, campaign, consent, intent, suppression};
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
 
@@ -76,7 +76,7 @@ impl Batch {
             .iter()
             .filter_map(|walk| walk.lead.phone.as_deref().map(|number| (number, walk.lead.id.to_string())))
             .collect();
-        for counted in attempt::intents(tx, &pairs, now - CAPS_HORIZON).await? {
+        for counted in intent::of_pairs(tx, &pairs, now - CAPS_HORIZON).await? {
             let intent = Intent { at: counted.at, campaign_id: counted.campaign_id };
             batch.intents_by_lead.entry(counted.lead_id).or_default().push(intent);
             if counted.live && engine.safeguards.number_lock {

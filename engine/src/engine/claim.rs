@@ -23,7 +23,7 @@ use crate::phone::number::PhoneNumber;
 use crate::provider::{PlaceRequest, Provider};
 use crate::store::attempt::{Attempt, Candidate};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, campaign, number_lock};
+use crate::store::{Tx, attempt, campaign, intent, number_lock};
 
 /// A claimed batch: what to ask the provider, at once.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Engine {
         let candidates = attempt::candidates(tx, &ids, now, limit).await?;
         let rated = |campaign: &&Campaign| campaign.pacing.calls_per_second.is_some();
         let rated: Vec<CampaignId> = campaigns.iter().filter(rated).map(|campaign| campaign.id).collect();
-        let load = attempt::campaign_load(tx, &ids, &rated, now - pacing::LOOK_BACK).await?;
+        let load = intent::campaign_load(tx, &ids, &rated, now - pacing::LOOK_BACK).await?;
         let days: Vec<_> =
             campaigns.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
         let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();

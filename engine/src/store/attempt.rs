@@ -171,32 +171,6 @@ static MOVE: Sql = Sql::new(
 static CHECKED: Sql =
     Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
 
-// Refused calls and those never asked for do not count. One that is under way is told however old it is.
-macro_rules! intents {
-    ($from:literal) => {
-        packed!(
-            "a.lead_id, a.number, a.campaign_id, a.intent_at, a.state",
-            $from,
-            " WHERE a.intent_at IS NOT NULL AND (a.intent_at > $2 OR a.state IN ('dialing', 'placed', 'unknown'))
-                AND a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
-                AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')"
-        )
-    };
-}
-static INTENTS_OF_NUMBERS: Sql = Sql::new(intents!("FROM {each} JOIN attempts a ON a.number = e.value->>0"));
-static INTENTS_OF_LEADS: Sql =
-    Sql::new(intents!("FROM {each} JOIN attempts a ON a.lead_id = e.value->>1 AND a.number <> e.value->>0"));
-
-static LOAD: Sql = Sql::new(
-    "SELECT e.value->>0 AS campaign_id,
-            (SELECT count(*) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.state IN ('dialing', 'placed', 'unknown')) AS live,
-            (SELECT max(a.intent_at) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL) AS last_intent
-     FROM {each}",
-);
-static RECENT: Sql = Sql::new(
-    "SELECT a.campaign_id, a.intent_at FROM {each} JOIN attempts a ON a.campaign_id = e.value->>0 AND a.intent_at > $2",
-);
-
 static NEXT_PLANNED: &str = "SELECT min(a.due_at) FROM attempts a JOIN campaigns c ON c.id = a.campaign_id
      WHERE a.state = 'planned' AND c.status = 'active'";
 
@@ -208,27 +182,6 @@ pub struct Candidate {
     pub priority: Priority,
     pub due_at: Instant,
     pub number: String,
-}
-
-/// What a campaign has under way.
-#[derive(Debug, Clone)]
-pub struct CampaignLoad {
-    pub campaign_id: CampaignId,
-    pub live: u32,
-    pub last_intent: Option<Instant>,
-    /// Intents newer than the asked instant, unordered, if asked for.
-    pub recent: Vec<Instant>,
-}
-
-/// An intent that counts in caps.
-#[derive(Debug, Clone)]
-pub struct CountedIntent {
-    pub lead_id: LeadId,
-    pub number: String,
-    pub campaign_id: CampaignId,
-    pub at: Instant,
-    /// Live or unknown: the number is taken.
-    pub live: bool,
 }
 
 bulk_row! {
@@ -491,82 +444,6 @@ pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(),
     let keys = super::keys(ids);
     on_db!(tx, |conn| sqlx::query(sql).bind(keys).bind(micros(now)).execute(conn).await.map(|_| ()))?;
     Ok(())
-}
-
-/// Intents after `since` that count in caps, and everything under way, of these `(number, lead)` pairs; by number and by
-/// lead, each once.
-pub async fn intents(
-    tx: &mut Tx,
-    pairs: &[(&str, String)],
-    since: Instant,
-) -> Result<Vec<CountedIntent>, StoreError> {
-    let mut numbers: Vec<[&str; 1]> = pairs.iter().map(|(number, _)| [*number]).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let mut found = fetch_intents(tx, &INTENTS_OF_NUMBERS, super::bulk(&numbers)?, since).await?;
-    // Of the leads at numbers they had before.
-    found.extend(fetch_intents(tx, &INTENTS_OF_LEADS, super::bulk(pairs)?, since).await?);
-    found.sort_unstable_by(|a, b| (a.lead_id, a.at, &a.number).cmp(&(b.lead_id, b.at, &b.number)));
-    found.dedup_by(|a, b| (a.lead_id, a.at, &a.number) == (b.lead_id, b.at, &b.number));
-    Ok(found)
-}
-
-async fn fetch_intents(
-    tx: &mut Tx,
-    sql: &Sql,
-    keys: String,
-    since: Instant,
-) -> Result<Vec<CountedIntent>, StoreError> {
-    let sql = sql.on(tx.dialect());
-    let text: String =
-        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).bind(micros(since)).fetch_one(conn).await)?;
-    let rows: Vec<(LeadId, String, CampaignId, i64, Cow<'_, str>)> = packed::rows("attempts", &text)?;
-    let counted =
-        |(lead_id, number, campaign_id, at, state): (LeadId, String, CampaignId, i64, Cow<'_, str>)| {
-            let state: AttemptState =
-                state.parse().map_err(|e| StoreError::bad_row("attempts", "state", lead_id, e))?;
-            Ok(CountedIntent {
-                lead_id,
-                number,
-                campaign_id,
-                at: instant_from_micros(at),
-                live: state.is_live(),
-            })
-        };
-    rows.into_iter().map(counted).collect()
-}
-
-/// What these campaigns have under way; for those in `rated` with their intents after `since`.
-pub async fn campaign_load(
-    tx: &mut Tx,
-    campaigns: &[CampaignId],
-    rated: &[CampaignId],
-    since: Instant,
-) -> Result<Vec<CampaignLoad>, StoreError> {
-    let keys = super::keys(campaigns);
-    let (load, recent) = (LOAD.on(tx.dialect()), RECENT.on(tx.dialect()));
-    let rows: Vec<(String, i64, Option<i64>)> =
-        on_db!(tx, |conn| sqlx::query_as(load).bind(keys).fetch_all(conn).await)?;
-    let recent: Vec<(String, i64)> = if rated.is_empty() {
-        Vec::new()
-    } else {
-        let keys = super::keys(rated);
-        on_db!(tx, |conn| sqlx::query_as(recent).bind(keys).bind(micros(since)).fetch_all(conn).await)?
-    };
-    rows.into_iter()
-        .map(|(campaign, live, last)| {
-            let recent =
-                recent.iter().filter(|(id, _)| *id == campaign).map(|(_, at)| instant_from_micros(*at));
-            Ok(CampaignLoad {
-                recent: recent.collect(),
-                campaign_id: campaign
-                    .parse()
-                    .map_err(|e| StoreError::bad_row("attempts", "campaign_id", &campaign, e))?,
-                live: live as u32,
-                last_intent: last.map(instant_from_micros),
-            })
-        })
-        .collect()
 }
 
 /// When the next planned attempt of an active campaign becomes due.

@@ -124,7 +124,13 @@ impl Db {
     async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
         // Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
         // follow, and a plan made for an empty one (scan it, hash it) takes seconds once it is full.
-        let look_ups = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+        // Whatever must scan all the same looks so dear to PostgreSQL then that it would compile it first.
+        let look_ups = [
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("jit", "off"),
+        ];
         let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256).options(look_ups);
         let pool = PgPoolOptions::new()
             .max_connections(16)

@@ -24,6 +24,7 @@ pub mod event;
 pub mod event_read;
 pub mod idempotency;
 pub mod import;
+pub mod intent;
 pub mod jobs;
 pub mod lead;
 pub mod lead_change;

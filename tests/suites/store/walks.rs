@@ -6,7 +6,7 @@ use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{AnsweredBy, Fact, StoredFact};
 use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::store::{
-    Tx, attempt, call, campaign, decision, enrollment, lead_change, second_look, task, walk,
+    Tx, attempt, call, campaign, decision, enrollment, intent, lead_change, second_look, task, walk,
 };
 use chrono::TimeDelta;
 
@@ -127,7 +127,7 @@ on_both! {
         let mut tx = db.db.begin().await?;
         let (one, other) = (walking(&mut tx, "a", ALICE).await?, walking(&mut tx, "b", ALICE).await?);
         claimed(&mut tx, &one, ALICE).await?;
-        let counted = attempt::intents(&mut tx, &[(ALICE, one.lead_id.to_string())], now()).await?;
+        let counted = intent::of_pairs(&mut tx, &[(ALICE, one.lead_id.to_string())], now()).await?;
         assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
         let error = attempt::claim(&mut tx, &[(second.to_string(), 0)], "me", "sim", now(), after(1)).await;
@@ -141,12 +141,12 @@ on_both! {
         claimed(&mut tx, &one, ALICE).await?;
         let outside = (id::<AttemptId>().to_string(), one.lead_id.to_string(), one.campaign_id.to_string(), micros(after(-50)));
         attempt::insert_outside(&mut tx, &[outside]).await?;
-        let counted = attempt::intents(&mut tx, &[(ALICE, one.lead_id.to_string())], after(-100)).await?;
+        let counted = intent::of_pairs(&mut tx, &[(ALICE, one.lead_id.to_string())], after(-100)).await?;
         let mut at: Vec<_> = counted.iter().map(|intent| intent.at).collect();
         at.sort_unstable();
         at.dedup();
         assert_eq!(at, [after(-50), now()]);
-        let load = attempt::campaign_load(&mut tx, &[one.campaign_id], &[one.campaign_id], now() - TimeDelta::hours(1)).await?;
+        let load = intent::campaign_load(&mut tx, &[one.campaign_id], &[one.campaign_id], now() - TimeDelta::hours(1)).await?;
         assert_eq!((load[0].live, load[0].last_intent), (1, Some(now())));
     }
 
