@@ -221,7 +221,7 @@ impl Tx {
 /// `{each}`, `{each2}`, `{each3}`: the rows of the JSON array bound as `$1`, `$2`, `$3`, named `e`, `e2`, `e3` (column `value`);
 /// `{any}`: is among the first values of those rows, in a way that no planner can turn round;
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
-/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see [`super::packed`]; `{greatest}`: the larger of several values.
+/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values.
 #[derive(Debug)]
 pub struct Sql {
     text: &'static str,
