@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{Postgres, Sqlite, Transaction};
 
@@ -39,11 +40,15 @@ pub enum Dialect {
     Postgres,
 }
 
-/// How hard SQLite tries to keep a commit. `Full` in production; `Off` only for simulations nobody keeps.
+/// How hard SQLite tries to keep a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
+    /// Commits outlive a power cut: production.
     Full,
+    /// Commits outlive the process, not the machine: tests and demos.
     Off,
+    /// Nothing is ever taken back and nobody else looks on: simulations, where a failed write is the end of the run.
+    Scratch,
 }
 
 /// Runs one expression on whichever connection a transaction holds.
@@ -84,20 +89,23 @@ impl Db {
 
     async fn connect_sqlite(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let in_memory = url.contains(":memory:");
+        let alone = durability == Durability::Scratch;
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
-            .journal_mode(match (in_memory, durability) {
-                (false, _) => SqliteJournalMode::Wal,
-                (true, Durability::Full) => SqliteJournalMode::Memory,
-                // Nothing is ever taken back: a failed write is the end of a simulation.
-                (true, Durability::Off) => SqliteJournalMode::Off,
+            .journal_mode(match (durability, in_memory) {
+                (Durability::Scratch, _) => SqliteJournalMode::Off,
+                (_, true) => SqliteJournalMode::Memory,
+                (_, false) => SqliteJournalMode::Wal,
             })
             .synchronous(match durability {
                 Durability::Full => SqliteSynchronous::Full,
-                Durability::Off => SqliteSynchronous::Off,
+                Durability::Off | Durability::Scratch => SqliteSynchronous::Off,
             })
+            .locking_mode(if alone { SqliteLockingMode::Exclusive } else { SqliteLockingMode::Normal })
+            // What is written once and seldom read wants fewer, larger pages.
+            .page_size(if alone { 8_192 } else { 4_096 })
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
             // 64 MB: a page that many batches change is written to the file once, not once per batch.
@@ -113,7 +121,7 @@ impl Db {
             .connect_with(options.clone())
             .await?;
         // Readers would each see their own empty database if it lives in memory.
-        let read = if in_memory {
+        let read = if in_memory || alone {
             write.clone()
         } else {
             SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true))

@@ -142,7 +142,7 @@ struct Place {
 impl Place {
     async fn open(scenario: Scenario, url: &str) -> anyhow::Result<Self> {
         if scenario == Scenario::Simulate {
-            let db = Db::connect("sqlite::memory:", Durability::Off).await?;
+            let db = Db::connect("sqlite::memory:", Durability::Scratch).await?;
             db.migrate().await?;
             return Ok(Self { db, file: None });
         }

@@ -11,7 +11,7 @@ use callwright_engine::domain::new_lead::{NewLead, prepare};
 use callwright_engine::id::LeadId;
 use callwright_engine::simulate::driver::Pace;
 use callwright_engine::simulate::population::Population;
-use callwright_engine::store::{Db, event_read, lead};
+use callwright_engine::store::{event_read, lead};
 use callwright_workers::provider::simulated::behaviour::{Profile, Seeded};
 use callwright_workers::trial::report::Report;
 use callwright_workers::trial::{Setup, Trial, campaigns, people};
@@ -21,11 +21,12 @@ use serde_json::{Value, json};
 use super::super::output::{self, Format};
 use super::SimulateArgs;
 
-pub async fn run(args: &SimulateArgs, db: Db, library: Library) -> anyhow::Result<()> {
+pub async fn run(args: &SimulateArgs, library: Library) -> anyhow::Result<()> {
     let started = std::time::Instant::now();
     let cadence = args.cadence.as_deref().context("name a cadence")?;
     super::cadence_exists(&library, cadence)?;
     let profile = profile(args)?;
+    let db = super::open(args.keep.as_deref()).await?;
     let trial =
         Trial::open(db, library, Setup::at(args.start, args.seed), Seeded { seed: args.seed, profile });
     trial.engine.publish().await?;

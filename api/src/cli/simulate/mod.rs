@@ -61,11 +61,10 @@ pub struct SimulateArgs {
 }
 
 pub async fn run(args: SimulateArgs) -> anyhow::Result<()> {
-    let db = open(args.keep.as_deref()).await?;
     let library = super::definitions::load(args.definitions.as_deref())?;
     match &args.replay {
-        Some(file) => replay::run(&args, file, db, library).await,
-        None => cadence::run(&args, db, library).await,
+        Some(file) => replay::run(&args, file, library).await,
+        None => cadence::run(&args, library).await,
     }
 }
 
@@ -78,7 +77,7 @@ async fn open(keep: Option<&std::path::Path>) -> anyhow::Result<Db> {
         }
         None => "sqlite::memory:".to_owned(),
     };
-    let db = Db::connect(&url, Durability::Off).await?;
+    let db = Db::connect(&url, Durability::Scratch).await?;
     db.migrate().await?;
     Ok(db)
 }

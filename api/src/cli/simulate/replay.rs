@@ -20,6 +20,7 @@ use callwright_workers::trial::{Setup, Trial, campaigns, people};
 use chrono::TimeDelta;
 use indicatif::ProgressBar;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::super::output::{self, Format};
@@ -27,13 +28,13 @@ use super::SimulateArgs;
 
 /// The cadence made for it.
 const CADENCE: &str = "replay";
-/// What happens within five minutes is handled together.
-const RESOLUTION: TimeDelta = TimeDelta::minutes(5);
+/// What happens within a quarter of an hour is handled together.
+const RESOLUTION: TimeDelta = TimeDelta::minutes(15);
 
-/// Simulations that run side by side have this many contacts at least.
-const LEAST_PART: usize = 2_000;
+/// Contacts of one simulation: enough to share a query among many, few enough that its database stays small.
+const PART: usize = 5_000;
 
-pub async fn run(args: &SimulateArgs, file: &Path, db: Db, library: Library) -> anyhow::Result<()> {
+pub async fn run(args: &SimulateArgs, file: &Path, library: Library) -> anyhow::Result<()> {
     let started = std::time::Instant::now();
     let input = File::open(file).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
     let contacts = replay::read(input).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
@@ -42,7 +43,8 @@ pub async fn run(args: &SimulateArgs, file: &Path, db: Db, library: Library) -> 
     let bar =
         super::progress(args.format, contacts.iter().map(|contact| u64::from(contact.attempts)).sum::<u64>());
     let mut parts = JoinSet::new();
-    for (range, db) in shares(args, contacts.len(), db).await? {
+    let lanes = Arc::new(Semaphore::new(lanes()));
+    for range in shares(contacts.len(), args.keep.is_some()) {
         let part = Part {
             contacts: Arc::clone(&contacts),
             range,
@@ -51,7 +53,11 @@ pub async fn run(args: &SimulateArgs, file: &Path, db: Db, library: Library) -> 
             setup: Setup::at(args.start, args.seed),
             until: args.start + TimeDelta::days(i64::from(args.days)),
         };
-        parts.spawn(part.run(db));
+        let (lanes, keep) = (Arc::clone(&lanes), args.keep.clone());
+        parts.spawn(async move {
+            let _lane = lanes.acquire_owned().await?;
+            part.run(super::open(keep.as_deref()).await?).await
+        });
     }
     let mut all = Tally::default();
     while let Some(tally) = parts.join_next().await {
@@ -67,18 +73,17 @@ pub async fn run(args: &SimulateArgs, file: &Path, db: Db, library: Library) -> 
     all.agrees_with(&contacts)
 }
 
-/// Contacts of a recording do not know of each other: the cores share them, in databases of their own, and have something to
-/// do while one of them waits.
-/// A database that is kept has them all.
-async fn shares(args: &SimulateArgs, contacts: usize, db: Db) -> anyhow::Result<Vec<(Range<usize>, Db)>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let count = if args.keep.is_some() { 1 } else { (2 * cores).min(contacts / LEAST_PART).max(1) };
-    let share = contacts.div_ceil(count);
-    let mut shares = vec![(0..share.min(contacts), db)];
-    for part in 1..count {
-        shares.push((part * share..((part + 1) * share).min(contacts), super::open(None).await?));
-    }
-    Ok(shares)
+/// Contacts of a recording do not know of each other: parts of it run in databases of their own. A database that is kept has
+/// them all.
+fn shares(contacts: usize, in_one: bool) -> impl Iterator<Item = Range<usize>> {
+    let parts = if in_one { 1 } else { contacts.div_ceil(PART) };
+    let share = contacts.div_ceil(parts);
+    (0..parts).map(move |part| part * share..((part + 1) * share).min(contacts))
+}
+
+/// Parts that run at the same time: one more than cores, for while one of them waits for its database.
+fn lanes() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) + 1
 }
 
 /// The share of a recording that one simulation replays.
