@@ -11,6 +11,7 @@ use crate::clock::Instant;
 use crate::decide::verdict::Permit;
 use crate::definitions::library::Bundle;
 use crate::domain::call::EndStatus;
+use crate::domain::campaign::Pacing;
 use crate::id::{AttemptId, CampaignId};
 use crate::phone::number::PhoneNumber;
 
@@ -22,6 +23,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     fn name(&self) -> &str;
 
     fn capabilities(&self) -> Capabilities;
+
+    /// How many calls it takes, from all campaigns and workers together.
+    fn limits(&self) -> Pacing {
+        Pacing::default()
+    }
 
     /// Asks for each call exactly once, no retries inside. Answers in the order of `requests`, one each.
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>>;

@@ -110,6 +110,18 @@ struct CreateArgs {
     /// Seconds between two calls; fractions allowed.
     #[arg(long, value_name = "SECONDS")]
     min_interval: Option<f64>,
+    /// Calls in any second at most with one of the numbers shown, whichever campaign shows it.
+    #[arg(long)]
+    caller_calls_per_second: Option<f64>,
+    /// Calls at a time at most with one of the numbers shown.
+    #[arg(long)]
+    caller_max_concurrent: Option<u32>,
+    /// Calls a day (UTC) at most with one of the numbers shown.
+    #[arg(long)]
+    caller_max_per_day: Option<u32>,
+    /// Seconds between two calls with one of the numbers shown; fractions allowed.
+    #[arg(long, value_name = "SECONDS")]
+    caller_min_interval: Option<f64>,
     /// high, medium or low.
     #[arg(long)]
     priority: Option<String>,
@@ -222,6 +234,13 @@ impl CreateArgs {
             json!({
                 "callsPerSecond": self.calls_per_second, "maxConcurrent": self.max_concurrent,
                 "maxPerDay": self.max_per_day, "minIntervalS": self.min_interval,
+            }),
+        );
+        put(
+            "callerLimits",
+            json!({
+                "callsPerSecond": self.caller_calls_per_second, "maxConcurrent": self.caller_max_concurrent,
+                "maxPerDay": self.caller_max_per_day, "minIntervalS": self.caller_min_interval,
             }),
         );
         if let Some(form) = self.consent_form {

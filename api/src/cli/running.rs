@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::engine::Engine;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
@@ -14,6 +15,7 @@ use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::jobs::{self, Outgoing};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
+use callwright_workers::provider::limited::Limited;
 use callwright_workers::provider::simulated::behaviour::{Profile, Seeded};
 use callwright_workers::provider::simulated::faults::Faults;
 use callwright_workers::provider::simulated::in_process::SimulatedCarrier;
@@ -48,6 +50,18 @@ pub struct ProviderArgs {
     /// JSON file of how those callees behave: answer, noAnswer, busy, voicemail, accept, decline, optOut, …
     #[arg(long, value_name = "FILE.json", conflicts_with = "carrier")]
     pub profile: Option<PathBuf>,
+    /// Calls in any second at most that the carrier takes, from all workers together; fractions allowed.
+    #[arg(long, value_name = "NUMBER")]
+    pub carrier_calls_per_second: Option<f64>,
+    /// Calls at a time at most that the carrier takes.
+    #[arg(long, value_name = "NUMBER")]
+    pub carrier_max_concurrent: Option<u32>,
+    /// Calls a day (UTC) at most that the carrier takes.
+    #[arg(long, value_name = "NUMBER")]
+    pub carrier_max_per_day: Option<u32>,
+    /// Seconds between two calls through the carrier; fractions allowed.
+    #[arg(long, value_name = "SECONDS")]
+    pub carrier_min_interval: Option<f64>,
     /// Where text messages and e-mails of cadences are posted, as signed JSON; without it `message` steps are skipped.
     #[arg(long, value_name = "URL", env = "CALLWRIGHT_MESSAGES_URL")]
     pub messages_url: Option<Url>,
@@ -57,6 +71,24 @@ pub struct ProviderArgs {
     /// Key of the signatures on what is posted there.
     #[arg(long, env = "CALLWRIGHT_OUTGOING_SECRET", hide_env_values = true, default_value = "")]
     pub outgoing_secret: String,
+}
+
+impl ProviderArgs {
+    fn limits(&self) -> anyhow::Result<Pacing> {
+        let positive = |flag: &str, value: Option<f64>| {
+            let fine = value.is_none_or(|value| value.is_finite() && value > 0.0);
+            anyhow::ensure!(fine, "{flag} must be above zero; leave it out for no limit");
+            anyhow::Ok(value)
+        };
+        positive("--carrier-max-concurrent", self.carrier_max_concurrent.map(f64::from))?;
+        positive("--carrier-max-per-day", self.carrier_max_per_day.map(f64::from))?;
+        Ok(Pacing {
+            calls_per_second: positive("--carrier-calls-per-second", self.carrier_calls_per_second)?,
+            max_concurrent: self.carrier_max_concurrent,
+            max_per_day: self.carrier_max_per_day,
+            min_interval_s: positive("--carrier-min-interval", self.carrier_min_interval)?,
+        })
+    }
 }
 
 fn named_url(text: &str) -> Result<(String, Url), String> {
@@ -86,6 +118,7 @@ impl Running {
             Some(url) => Arc::new(over_http(args, url.clone(), callback_url)?),
             None => in_process(engine, args, rate, &mut tasks, &cancel).await?,
         };
+        let provider: Arc<dyn Provider> = Arc::new(Limited::new(provider, args.limits()?));
         anyhow::ensure!(
             rate.to_bits() == 1.0_f64.to_bits() || provider.capabilities().simulated,
             "the database holds a virtual clock, which only a simulated carrier may follow"

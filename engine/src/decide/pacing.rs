@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{NaiveTime, TimeDelta};
 
 use crate::clock::Instant;
 use crate::domain::campaign::Pacing;
@@ -27,31 +27,37 @@ pub const AGEING: TimeDelta = TimeDelta::minutes(30);
 /// When a full line is looked at again: calls end without telling us beforehand.
 const RECHECK: TimeDelta = TimeDelta::seconds(1);
 
-/// One campaign with its limits and what it has under way.
-#[derive(Debug, Clone)]
-pub struct Lane {
-    pub campaign: CampaignId,
-    pub limits: Pacing,
+/// What was asked lately of whatever has limits: a campaign, a caller number, the provider.
+#[derive(Debug, Clone, Default)]
+pub struct Load {
     /// Calls dialing, talking or unknown.
     pub live: u32,
     pub last_intent: Option<Instant>,
     /// Intents of the last [`LOOK_BACK`], in any order.
     pub recent: Vec<Instant>,
-    /// Intents today, in the campaign's zone.
+    /// Intents of the day the limit is counted by: a campaign's in its own zone, the others' in UTC.
     pub intents_today: u32,
 }
 
-/// Limits that several campaigns share: a provider's, or a caller number's.
+/// One campaign with its limits and what it has under way.
 #[derive(Debug, Clone)]
-pub struct Shared {
-    /// Campaigns that draw on it; `None`: all.
-    pub campaigns: Option<Vec<CampaignId>>,
+pub struct Lane {
+    pub campaign: CampaignId,
     pub limits: Pacing,
-    pub live: u32,
-    pub last_intent: Option<Instant>,
-    pub recent: Vec<Instant>,
-    /// Intents of the day the limit is counted by.
-    pub intents_today: u32,
+    pub load: Load,
+    /// Numbers it may show, in its own order; none: the provider's own.
+    pub callers: Vec<String>,
+    /// Limits of each of these numbers.
+    pub caller_limits: Pacing,
+}
+
+/// What several campaigns share. Empty: nothing is limited.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    pub provider_limits: Pacing,
+    pub provider: Load,
+    /// By caller number, whichever campaign showed it.
+    pub callers: BTreeMap<String, Load>,
 }
 
 /// A planned attempt that is due.
@@ -64,46 +70,44 @@ pub struct Waiting {
     pub due_at: Instant,
 }
 
+/// One call that may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pick {
+    /// Of the [`Waiting`].
+    pub index: usize,
+    /// Number to show.
+    pub caller: Option<String>,
+}
+
 /// What may be claimed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Picked {
-    /// Indexes of the picked, in the order in which they should be dialed.
-    pub indexes: Vec<usize>,
+    /// In the order in which they should be dialed.
+    pub picks: Vec<Pick>,
     /// When pacing lets the next one go; `None` when pacing held nothing back.
     pub again_at: Option<Instant>,
-}
-
-/// Picks up to `limit` of `waiting` within the limits of their lanes. See [`pick_shared`].
-pub fn pick(lanes: &[Lane], waiting: &[Waiting], limit: usize, now: Instant) -> Picked {
-    pick_shared(lanes, &[], waiting, limit, now)
 }
 
 /// Picks up to `limit` of `waiting` within the limits of their lanes and of everything they share.
 ///
 /// Higher (aged) priority first; within one priority the campaigns take turns, the one that dialed longest ago first;
-/// within a campaign the longest due first. A campaign whose calls per day are used up is let through: its gate puts the
-/// calls off until tomorrow, which takes them out of the queue.
-pub fn pick_shared(
-    lanes: &[Lane],
-    shared: &[Shared],
-    waiting: &[Waiting],
-    limit: usize,
-    now: Instant,
-) -> Picked {
+/// within a campaign the longest due first. A campaign's caller numbers take turns too. A campaign whose calls per day are
+/// used up is let through: its gate puts the calls off until tomorrow, which takes them out of the queue.
+pub fn pick(lanes: &[Lane], shared: &Shared, waiting: &[Waiting], limit: usize, now: Instant) -> Picked {
     let mut desk = Desk::new(lanes, shared, now);
     let mut again_at: Option<Instant> = None;
-    let mut indexes = Vec::new();
+    let mut picks = Vec::new();
     for mut queues in queues(lanes, waiting, now) {
         // One call of each campaign per round.
         while queues.iter().any(|(_, queue)| !queue.is_empty()) {
             for (lane, queue) in &mut queues {
                 let Some(next) = queue.last() else { continue };
-                if indexes.len() >= limit {
-                    return Picked { indexes, again_at };
+                if picks.len() >= limit {
+                    return Picked { picks, again_at };
                 }
                 match desk.take(*lane) {
-                    Ok(()) => {
-                        indexes.push(next.index);
+                    Ok(caller) => {
+                        picks.push(Pick { index: next.index, caller });
                         queue.pop();
                     }
                     Err(free_at) => {
@@ -114,7 +118,7 @@ pub fn pick_shared(
             }
         }
     }
-    Picked { indexes, again_at }
+    Picked { picks, again_at }
 }
 
 /// Waiting calls of one class by lane, the next one last.
@@ -123,7 +127,7 @@ type Queues<'a> = Vec<(usize, Vec<&'a Waiting>)>;
 /// Per class, best first, the queues of the lanes in the order of their turns. Calls without a lane are left out.
 fn queues<'a>(lanes: &[Lane], waiting: &'a [Waiting], now: Instant) -> Vec<Queues<'a>> {
     let mut turns: Vec<usize> = (0..lanes.len()).collect();
-    turns.sort_by_key(|index| (lanes[*index].last_intent, lanes[*index].campaign));
+    turns.sort_by_key(|index| (lanes[*index].load.last_intent, lanes[*index].campaign));
     let lane_of: BTreeMap<CampaignId, usize> =
         lanes.iter().enumerate().map(|(index, lane)| (lane.campaign, index)).collect();
     let mut classes: Vec<Vec<Vec<&Waiting>>> = vec![vec![Vec::new(); lanes.len()]; 3];
@@ -152,51 +156,81 @@ fn aged(call: &Waiting, now: Instant) -> usize {
 
 /// All counters while a batch is being picked.
 struct Desk {
-    counters: Vec<Counter>,
-    /// Per lane: its own counter and the shared ones.
-    draws: Vec<Vec<usize>>,
+    own: Vec<Counter>,
+    provider: Counter,
+    /// Per lane, its caller numbers.
+    callers: Vec<Vec<Caller>>,
     now: Instant,
 }
 
+/// A number as one campaign may use it.
+struct Caller {
+    number: String,
+    counter: Counter,
+    /// Calls in this batch.
+    used: u32,
+}
+
 impl Desk {
-    fn new(lanes: &[Lane], shared: &[Shared], now: Instant) -> Self {
+    fn new(lanes: &[Lane], shared: &Shared, now: Instant) -> Self {
         let own = lanes.iter().map(|lane| {
-            let mut counter = Counter::new(&lane.limits, lane.live, lane.last_intent, &lane.recent, now);
-            counter.left_today = lane
-                .limits
-                .max_per_day
-                .map(|most| most.saturating_sub(lane.intents_today))
-                .filter(|left| *left > 0);
+            let mut counter = Counter::new(&lane.limits, &lane.load, now);
+            // A day that is used up is the gate's to say.
+            counter.left_today = counter.left_today.filter(|left| *left > 0);
+            counter.day_ends = now + RECHECK;
             counter
         });
-        let common = shared.iter().map(|shared| {
-            let mut counter =
-                Counter::new(&shared.limits, shared.live, shared.last_intent, &shared.recent, now);
-            counter.left_today =
-                shared.limits.max_per_day.map(|most| most.saturating_sub(shared.intents_today));
-            counter
+        let unused = Load::default();
+        let callers = lanes.iter().map(|lane| {
+            let caller = |number: &String| Caller {
+                number: number.clone(),
+                counter: Counter::new(
+                    &lane.caller_limits,
+                    shared.callers.get(number).unwrap_or(&unused),
+                    now,
+                ),
+                used: 0,
+            };
+            lane.callers.iter().map(caller).collect()
         });
-        let counters = own.chain(common).collect();
-        let draws = lanes.iter().enumerate().map(|(index, lane)| {
-            let members = shared.iter().enumerate().filter(|(_, shared)| {
-                shared.campaigns.as_ref().is_none_or(|campaigns| campaigns.contains(&lane.campaign))
-            });
-            std::iter::once(index).chain(members.map(|(shared, _)| lanes.len() + shared)).collect()
-        });
-        Self { draws: draws.collect(), counters, now }
+        Self {
+            own: own.collect(),
+            provider: Counter::new(&shared.provider_limits, &shared.provider, now),
+            callers: callers.collect(),
+            now,
+        }
     }
 
-    /// One call of a lane, or when it is worth asking again.
-    fn take(&mut self, lane: usize) -> Result<(), Instant> {
-        let draws = &self.draws[lane];
-        let blocked = draws.iter().filter_map(|index| self.counters[*index].blocked_until(self.now)).max();
+    /// One call of a lane and the number it shows, or when it is worth asking again.
+    fn take(&mut self, lane: usize) -> Result<Option<String>, Instant> {
+        let now = self.now;
+        let blocked = self.own[lane].blocked_until(now).max(self.provider.blocked_until(now));
         if let Some(until) = blocked {
             return Err(until);
         }
-        for index in draws {
-            self.counters[*index].take(self.now);
+        let caller = self.next_caller(lane)?;
+        self.own[lane].take(now);
+        self.provider.take(now);
+        let shown = self.callers.iter_mut().flatten().filter(|other| Some(&other.number) == caller.as_ref());
+        for caller in shown {
+            caller.counter.take(now);
+            caller.used += 1;
         }
-        Ok(())
+        Ok(caller)
+    }
+
+    /// The free number that was used least, longest ago.
+    fn next_caller(&self, lane: usize) -> Result<Option<String>, Instant> {
+        let callers = &self.callers[lane];
+        if callers.is_empty() {
+            return Ok(None);
+        }
+        let free = callers.iter().filter(|caller| caller.counter.blocked_until(self.now).is_none());
+        if let Some(next) = free.min_by_key(|caller| (caller.used, caller.counter.last_intent)) {
+            return Ok(Some(next.number.clone()));
+        }
+        let until = callers.iter().filter_map(|caller| caller.counter.blocked_until(self.now)).min();
+        Err(until.unwrap_or(self.now + RECHECK))
     }
 }
 
@@ -209,11 +243,13 @@ struct Counter {
     last_intent: Option<Instant>,
     free_lines: Option<u32>,
     left_today: Option<u32>,
+    /// When a used-up day is looked at again.
+    day_ends: Instant,
 }
 
 impl Counter {
-    fn new(limits: &Pacing, live: u32, last: Option<Instant>, recent: &[Instant], now: Instant) -> Self {
-        let mut recent: Vec<Instant> = recent.iter().copied().filter(|at| *at + SPAN > now).collect();
+    fn new(limits: &Pacing, load: &Load, now: Instant) -> Self {
+        let mut recent: Vec<Instant> = load.recent.iter().copied().filter(|at| *at + SPAN > now).collect();
         recent.sort_unstable();
         let rate = limits.calls_per_second;
         let slow = rate.filter(|rate| *rate < 1.0).map(|rate| {
@@ -222,11 +258,12 @@ impl Counter {
         });
         Self {
             per_span: rate.filter(|rate| *rate >= 1.0).map(|rate| rate as usize),
-            last_intent: last.max(recent.last().copied()),
+            last_intent: load.last_intent.max(recent.last().copied()),
             recent,
             interval: limits.min_interval().max(slow),
-            free_lines: limits.max_concurrent.map(|most| most.saturating_sub(live)),
-            left_today: None,
+            free_lines: limits.max_concurrent.map(|most| most.saturating_sub(load.live)),
+            left_today: limits.max_per_day.map(|most| most.saturating_sub(load.intents_today)),
+            day_ends: next_day(now),
         }
     }
 
@@ -238,7 +275,7 @@ impl Counter {
         });
         let by_interval = self.interval.zip(self.last_intent).map(|(interval, last)| last + interval);
         let by_lines = self.free_lines.filter(|free| *free == 0).map(|_| now + RECHECK);
-        let by_day = self.left_today.filter(|left| *left == 0).map(|_| now + RECHECK);
+        let by_day = self.left_today.filter(|left| *left == 0).map(|_| self.day_ends);
         [by_rate, by_interval, by_lines, by_day].into_iter().flatten().filter(|until| *until > now).max()
     }
 
@@ -248,6 +285,11 @@ impl Counter {
         self.free_lines = self.free_lines.map(|free| free.saturating_sub(1));
         self.left_today = self.left_today.map(|left| left.saturating_sub(1));
     }
+}
+
+/// The next midnight UTC.
+fn next_day(now: Instant) -> Instant {
+    now.date_naive().succ_opt().map_or(now + RECHECK, |day| day.and_time(NaiveTime::MIN).and_utc())
 }
 
 #[cfg(test)]

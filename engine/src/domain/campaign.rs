@@ -49,6 +49,8 @@ pub struct Campaign {
     pub priority: Priority,
     /// Numbers shown to the called person.
     pub caller_ids: Vec<String>,
+    /// Limits of each of these numbers; calls that other campaigns make with it count too.
+    pub caller_pacing: Pacing,
     pub agent_name: String,
     pub company: String,
     /// Number to which a transfer to `agent` connects.

@@ -9,21 +9,21 @@ use serde_json::json;
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
+use super::pick::Picked;
 use super::place::next_visit;
 use super::{Engine, EngineError, context};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
-use crate::decide::pacing;
 use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
-use crate::domain::campaign::Campaign;
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
 use crate::provider::{PlaceRequest, Provider};
-use crate::store::attempt::{Attempt, Candidate};
+use crate::store::attempt::Attempt;
+use crate::store::pacing_counter::{self, Scope};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, campaign, intent, number_lock};
+use crate::store::{Tx, attempt, campaign, number_lock};
 
 /// A claimed batch: what to ask the provider, at once.
 #[derive(Debug, Default)]
@@ -45,16 +45,16 @@ impl Engine {
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let (picked, again_at) = self.pick(&mut tx, limit, now).await?;
+        let Picked { calls: picked, again_at, limited } = self.pick(&mut tx, limit, provider, now).await?;
         if picked.is_empty() {
             tx.rollback().await?;
             return Ok(Claimed { again_at, ..Claimed::default() });
         }
         if self.safeguards.number_lock {
-            let numbers: Vec<&str> = distinct(picked.iter().map(|candidate| candidate.number.as_str()));
+            let numbers: Vec<&str> = distinct(picked.iter().map(|(candidate, _)| candidate.number.as_str()));
             number_lock::lock_numbers(&mut tx, &numbers).await?;
         }
-        let ids: Vec<AttemptId> = picked.iter().map(|candidate| candidate.id).collect();
+        let ids: Vec<AttemptId> = picked.iter().map(|(candidate, _)| candidate.id).collect();
         let attempts = attempt::lock_planned(&mut tx, &ids).await?;
         let enrollments: Vec<EnrollmentId> =
             attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
@@ -67,59 +67,13 @@ impl Engine {
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
         let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
+        claiming.callers = picked.into_iter().map(|(candidate, caller)| (candidate.id, caller)).collect();
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
             claiming.judge(&mut tx, &batch, attempt, walk).await?;
         }
-        let claimed = claiming.commit(tx, &batch, owner).await?;
+        let claimed = claiming.commit(tx, &batch, &limited, owner).await?;
         Ok(Claimed { again_at, ..claimed })
-    }
-
-    /// Which planned attempts pacing lets go now, fairly between campaigns.
-    async fn pick(
-        &self,
-        tx: &mut Tx,
-        limit: u32,
-        now: Instant,
-    ) -> Result<(Vec<Candidate>, Option<Instant>), EngineError> {
-        let campaigns = campaign::with_planned(tx, now).await?;
-        if campaigns.is_empty() {
-            return Ok((Vec::new(), None));
-        }
-        let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
-        let candidates = attempt::candidates(tx, &ids, now, limit).await?;
-        let rated = |campaign: &&Campaign| campaign.pacing.calls_per_second.is_some();
-        let rated: Vec<CampaignId> = campaigns.iter().filter(rated).map(|campaign| campaign.id).collect();
-        let load = intent::campaign_load(tx, &ids, &rated, now - pacing::LOOK_BACK).await?;
-        let days: Vec<_> =
-            campaigns.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
-        let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
-        let lanes: Vec<pacing::Lane> = campaigns
-            .iter()
-            .map(|campaign| {
-                let load = load.iter().find(|load| load.campaign_id == campaign.id);
-                pacing::Lane {
-                    campaign: campaign.id,
-                    limits: campaign.pacing.clone(),
-                    live: load.map_or(0, |load| load.live),
-                    last_intent: load.and_then(|load| load.last_intent),
-                    recent: load.map(|load| load.recent.clone()).unwrap_or_default(),
-                    intents_today: today.get(&campaign.id).copied().unwrap_or(0),
-                }
-            })
-            .collect();
-        let waiting: Vec<pacing::Waiting> = candidates
-            .iter()
-            .enumerate()
-            .map(|(index, candidate)| pacing::Waiting {
-                index,
-                campaign: candidate.campaign_id,
-                priority: candidate.priority,
-                due_at: candidate.due_at,
-            })
-            .collect();
-        let picked = pacing::pick(&lanes, &waiting, limit as usize, now);
-        Ok((picked.indexes.iter().map(|index| candidates[*index].clone()).collect(), picked.again_at))
     }
 }
 
@@ -132,7 +86,9 @@ struct Claiming<'a> {
     speed: f64,
     changes: Changes,
     follow_ups: FollowUps,
-    intents: Vec<(String, i64)>,
+    /// The number that each attempt is to show.
+    callers: HashMap<AttemptId, Option<String>>,
+    intents: Vec<(String, i64, Option<String>)>,
     requests: Vec<PlaceRequest>,
     put_off: Vec<(String, i64)>,
     /// Numbers and leads that already have an intent in this batch: the snapshot does not know them yet.
@@ -150,6 +106,7 @@ impl<'a> Claiming<'a> {
             speed,
             changes: Changes::default(),
             follow_ups: FollowUps::new(),
+            callers: HashMap::new(),
             intents: Vec::new(),
             requests: Vec::new(),
             put_off: Vec::new(),
@@ -229,18 +186,20 @@ impl<'a> Claiming<'a> {
         self.taken.insert(attempt.number.clone());
         self.taken.insert(walk.lead.id.to_string());
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
-        self.intents.push((attempt.id.to_string(), attempt.fence));
-        let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt, "flowId": attempt.flow});
+        let caller = self.callers.remove(&attempt.id).flatten();
+        let data = json!({
+            "step": attempt.step, "attemptNumber": attempt.attempt, "flowId": attempt.flow, "from": caller,
+        });
         self.changes.event(self.engine, walk, "attempt.dialing", self.now, data).attempt_id =
             Some(attempt.id);
         let campaign = batch.campaign(attempt.campaign_id);
-        let from = campaign.and_then(|campaign| campaign.caller_ids.first());
+        self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone()));
         self.requests.push(PlaceRequest {
             send_by: permit.expires_at(),
             permit,
             attempt_id: attempt.id,
             campaign_id: attempt.campaign_id,
-            from: from.and_then(|number| PhoneNumber::e164_only(number).ok()),
+            from: caller.as_deref().and_then(|number| PhoneNumber::e164_only(number).ok()),
             max_duration_s: bundle.flows.get(&attempt.flow).map_or(300, |flow| flow.max_duration_s),
             flow: attempt.flow,
             bundle: Arc::clone(bundle),
@@ -253,7 +212,13 @@ impl<'a> Claiming<'a> {
         });
     }
 
-    async fn commit(mut self, mut tx: Tx, batch: &Batch, owner: &str) -> Result<Claimed, EngineError> {
+    async fn commit(
+        mut self,
+        mut tx: Tx,
+        batch: &Batch,
+        limited: &[Scope],
+        owner: &str,
+    ) -> Result<Claimed, EngineError> {
         attempt::defer(&mut tx, &self.put_off, self.now).await?;
         let send_by = self.now + Permit::lifetime(self.speed);
         let provider = self.provider.name();
@@ -268,10 +233,27 @@ impl<'a> Claiming<'a> {
             .filter_map(|(id, count)| Some((*id, batch.campaign(*id)?.zone.local(self.now).date, *count)))
             .collect();
         campaign::bump_days(&mut tx, &days).await?;
+        let counts = self.counts(limited, &taken);
+        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), self.now).await?;
         self.engine.finish(&mut tx, std::mem::take(&mut self.changes), self.follow_ups, self.now).await?;
         tx.commit().await?;
         self.requests.retain(|request| taken.contains(&request.attempt_id));
         Ok(Claimed { requests: self.requests, turned_away: self.turned_away, again_at: None })
+    }
+
+    /// Intents of this batch by what has limits.
+    fn counts(&self, limited: &[Scope], taken: &HashSet<AttemptId>) -> Vec<(Scope, u32)> {
+        let requests: Vec<&PlaceRequest> =
+            self.requests.iter().filter(|request| taken.contains(&request.attempt_id)).collect();
+        let count = |scope: &Scope| {
+            let counts = |request: &&&PlaceRequest| match scope {
+                Scope::Campaign(id) => request.campaign_id == *id,
+                Scope::Caller(number) => request.from.is_some_and(|from| from.e164() == *number),
+                Scope::Provider(_) => true,
+            };
+            (scope.clone(), requests.iter().filter(counts).count() as u32)
+        };
+        limited.iter().map(count).filter(|(_, count)| *count > 0).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod opt_out;
 mod outlets;
+mod pick;
 mod place;
 mod plan;
 mod reconcile;

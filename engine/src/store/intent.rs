@@ -35,6 +35,27 @@ static RECENT: Sql = Sql::new(
     "SELECT a.campaign_id, a.intent_at FROM {each} JOIN attempts a ON a.campaign_id = e.value->>0 AND a.intent_at > $2",
 );
 
+// Per campaign, which is how both indexes begin.
+static UNDER_WAY: Sql = Sql::new(
+    "SELECT a.provider, a.caller, a.intent_at, CASE WHEN a.state IN ('dialing', 'placed', 'unknown') THEN 1 ELSE 0 END AS live
+     FROM campaigns c JOIN attempts a ON a.campaign_id = c.id AND a.intent_at > $1
+     UNION ALL
+     SELECT a.provider, a.caller, a.intent_at, 1
+     FROM campaigns c JOIN attempts a ON a.campaign_id = c.id AND a.state IN ('dialing', 'placed', 'unknown')
+     WHERE a.intent_at <= $1",
+);
+
+/// An intent that is recent or under way, as limits that campaigns share count it.
+#[derive(Debug, Clone)]
+pub struct UnderWay {
+    pub provider: Option<String>,
+    /// Number shown.
+    pub caller: Option<String>,
+    pub at: Instant,
+    /// Dialing, talking or unknown.
+    pub live: bool,
+}
+
 /// What a campaign has under way.
 #[derive(Debug, Clone)]
 pub struct CampaignLoad {
@@ -130,4 +151,18 @@ pub async fn campaign_load(
             })
         })
         .collect()
+}
+
+/// Every intent after `since`, and every older one that is still under way.
+pub async fn under_way(tx: &mut Tx, since: Instant) -> Result<Vec<UnderWay>, StoreError> {
+    let sql = UNDER_WAY.on(tx.dialect());
+    let rows: Vec<(Option<String>, Option<String>, i64, i32)> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(micros(since)).fetch_all(conn).await)?;
+    let read = |(provider, caller, at, live)| UnderWay {
+        provider,
+        caller,
+        at: instant_from_micros(at),
+        live: live != 0,
+    };
+    Ok(rows.into_iter().map(read).collect())
 }

@@ -30,6 +30,7 @@ pub mod lead;
 pub mod lead_change;
 pub mod limit;
 pub mod number_lock;
+pub mod pacing_counter;
 pub mod page;
 pub mod second_look;
 pub mod summary;

@@ -19,6 +19,7 @@ const TABLES: &[&str] = &[
     "DELETE FROM consents",
     "DELETE FROM leads",
     "DELETE FROM campaign_days",
+    "DELETE FROM pacing_counters",
     "DELETE FROM campaigns",
     "DELETE FROM suppressions",
     "DELETE FROM carrier_ledger",

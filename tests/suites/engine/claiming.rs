@@ -1,7 +1,7 @@
 //! Claiming: a durable intent, every gate once more, and one live attempt per number.
 
 use callwright_engine::domain::attempt::AttemptState;
-use callwright_engine::domain::campaign::{CampaignStatus, Pacing};
+use callwright_engine::domain::campaign::CampaignStatus;
 use callwright_engine::domain::new_lead::NewLead;
 use callwright_engine::store::{attempt, lead};
 use chrono::TimeDelta;
@@ -104,29 +104,12 @@ on_both! {
         let provider = Fake::default();
         let claimed = world.claim(&provider).await?;
         let mut tx = world.engine.db.begin().await?;
-        let stale = [(planned.id.to_string(), planned.fence)];
+        let stale = [(planned.id.to_string(), planned.fence, None)];
         let now = world.now();
         assert!(attempt::claim(&mut tx, &stale, "late", "fake", now, now).await?.is_empty());
         let late = attempt::Step { fence: planned.fence, ..attempt::Step::of(&world.last(lead).await?, AttemptState::Unknown, now) };
         assert_eq!(attempt::step(&mut tx, &[late], now).await?, 0);
         tx.commit().await?;
         assert_eq!(world.place(&provider, claimed.requests).await?.accepted, 1);
-    }
-
-    async fn pacing_lets_no_more_calls_go_than_the_campaign_allows(db) {
-        let world = World::open(db).await?;
-        let pacing = Pacing { max_concurrent: Some(2), ..Pacing::default() };
-        let campaign = world.campaign("slow", |campaign| campaign.pacing = pacing).await?;
-        for n in 0..5 {
-            let lead = world.lead(&format!("+1202456{:04}", 3000 + n)).await?;
-            let request = callwright_engine::engine::EnrollRequest { campaign_id: campaign, ..world.request(lead, "welcome") };
-            assert!(world.try_enroll(request).await?.is_ok());
-        }
-        let provider = Fake::default();
-        assert_eq!(world.dial(&provider).await?.accepted, 2);
-        assert_eq!(world.dial(&provider).await?.accepted, 0);
-        let ended = no_answer(provider.asked()[0], world.now());
-        world.record(ended).await?;
-        assert_eq!(world.dial(&provider).await?.accepted, 1);
     }
 }

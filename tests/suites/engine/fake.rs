@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
@@ -16,6 +17,7 @@ pub struct Fake {
     look_up: bool,
     /// Database in which to look for the intent while being asked.
     witness: Option<String>,
+    limits: Pacing,
     state: Mutex<State>,
 }
 
@@ -31,7 +33,7 @@ struct State {
 
 impl Default for Fake {
     fn default() -> Self {
-        Self { look_up: true, witness: None, state: Mutex::default() }
+        Self { look_up: true, witness: None, limits: Pacing::default(), state: Mutex::default() }
     }
 }
 
@@ -48,6 +50,11 @@ impl Fake {
     /// Looks at the attempt through a connection of its own while it is asked to place the call.
     pub fn watching(url: &str) -> Self {
         Self { witness: Some(url.to_owned()), ..Self::default() }
+    }
+
+    /// A provider that takes only so many calls.
+    pub fn limited(limits: Pacing) -> Self {
+        Self { limits, ..Self::default() }
     }
 
     /// The next request is answered like this; those behind it as usual.
@@ -117,6 +124,10 @@ impl Provider for Fake {
             follows_flow: true,
             simulated: true,
         }
+    }
+
+    fn limits(&self) -> Pacing {
+        self.limits.clone()
     }
 
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {

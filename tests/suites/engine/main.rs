@@ -12,6 +12,7 @@ mod fake;
 mod given;
 mod opting_out;
 mod orders;
+mod pacing;
 mod pausing;
 mod placing;
 mod planning;

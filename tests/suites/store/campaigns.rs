@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use callwright_engine::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing};
 use callwright_engine::domain::consent::Form;
+use callwright_engine::store::pacing_counter::{self, Counted, Scope};
 use callwright_engine::store::{StoreError, campaign, definition};
 use callwright_engine::time::{HolidayRule, Hours, LocalTime};
 use chrono::NaiveDate;
@@ -30,6 +31,7 @@ fn full() -> anyhow::Result<Campaign> {
             attested_by: "Mia".to_owned(),
             attested_at: now(),
         }),
+        caller_pacing: Pacing { max_per_day: Some(40), ..Pacing::default() },
         agent_number: Some("+12025550101".to_owned()),
         continue_unrecorded: true,
         ..given_campaign("full")?
@@ -93,6 +95,21 @@ on_both! {
         expected.sort_unstable();
         assert_eq!(found, expected);
         assert!(campaign::intents_today(&mut tx, &[(b.id, tuesday)]).await?.is_empty());
+    }
+
+    async fn counters_of_limits_start_again_each_day(db) {
+        let mut tx = db.db.begin().await?;
+        let scopes = [Scope::Caller("+12025550100".to_owned()), Scope::Provider("simulated".to_owned())];
+        let (monday, tuesday) = (date("2026-09-21")?, date("2026-09-22")?);
+        assert_eq!(pacing_counter::lock(&mut tx, &scopes, monday).await?, [Counted::default(); 2]);
+        pacing_counter::bump(&mut tx, &[(scopes[1].clone(), 2)], monday, now()).await?;
+        pacing_counter::bump(&mut tx, &[(scopes[1].clone(), 3)], monday, after(1)).await?;
+        let expected = [Counted::default(), Counted { intents_today: 5, last_intent: Some(after(1)) }];
+        assert_eq!(pacing_counter::lock(&mut tx, &scopes, monday).await?, expected);
+        let later = Counted { intents_today: 0, last_intent: Some(after(1)) };
+        assert_eq!(pacing_counter::lock(&mut tx, &scopes[1..], tuesday).await?, [later]);
+        pacing_counter::bump(&mut tx, &[(scopes[1].clone(), 1)], tuesday, after(2)).await?;
+        assert_eq!(pacing_counter::lock(&mut tx, &scopes[1..], tuesday).await?[0].intents_today, 1);
     }
 
     async fn campaigns_with_due_attempts_are_found(db) {

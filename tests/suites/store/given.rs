@@ -66,6 +66,7 @@ pub fn campaign(key: &str) -> anyhow::Result<Campaign> {
         consent_basis: None,
         priority: Priority::Medium,
         caller_ids: vec!["+12025550100".to_owned()],
+        caller_pacing: Pacing::default(),
         agent_name: "Ava".to_owned(),
         company: "Acme".to_owned(),
         agent_number: None,

@@ -25,7 +25,8 @@ fn than(before: Instant) -> attempt::Overdue {
 
 async fn claimed(tx: &mut Tx, walking: &Walking, number: &str) -> anyhow::Result<AttemptId> {
     let planned = planned(tx, walking, number).await?;
-    let taken = attempt::claim(tx, &[(planned.to_string(), 0)], "me", "simulated", now(), after(1)).await?;
+    let taken =
+        attempt::claim(tx, &[(planned.to_string(), 0, None)], "me", "simulated", now(), after(1)).await?;
     anyhow::ensure!(taken == [planned], "not claimed: {taken:?}");
     Ok(planned)
 }
@@ -110,7 +111,7 @@ on_both! {
         let found = attempt::candidates(&mut tx, &[one.campaign_id], now(), 10).await?;
         assert_eq!(found.iter().map(|found| (found.id, found.number.as_str())).collect::<Vec<_>>(), [(planned, ALICE)]);
         assert_eq!(attempt::lock_planned(&mut tx, &[planned]).await?.len(), 1);
-        let claim = [(planned.to_string(), 0)];
+        let claim = [(planned.to_string(), 0, None)];
         assert_eq!(attempt::claim(&mut tx, &claim, "me", "sim", now(), after(1)).await?, [planned]);
         assert!(attempt::claim(&mut tx, &claim, "you", "sim", now(), after(1)).await?.is_empty());
         assert!(attempt::lock_planned(&mut tx, &[planned]).await?.is_empty());
@@ -130,7 +131,7 @@ on_both! {
         let counted = intent::of_pairs(&mut tx, &[(ALICE, one.lead_id.to_string())], now()).await?;
         assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
-        let error = attempt::claim(&mut tx, &[(second.to_string(), 0)], "me", "sim", now(), after(1)).await;
+        let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None)], "me", "sim", now(), after(1)).await;
         let error = error.err().context("an error")?;
         assert!(error.breaks("attempts_number_live", "attempts.number"), "{error}");
     }

@@ -34,6 +34,7 @@ pub fn consented(
         }),
         priority: Priority::Medium,
         caller_ids: vec!["+12025550100".to_owned()],
+        caller_pacing: Pacing::default(),
         agent_name: "Rachel".to_owned(),
         company: "Callwright Trials".to_owned(),
         agent_number: None,

@@ -52,6 +52,7 @@ pub(super) fn campaign() -> CampaignFacts {
         }),
         priority: Priority::Medium,
         caller_ids: Vec::new(),
+        caller_pacing: Pacing::default(),
         agent_name: "Rachel".to_owned(),
         company: "Acme".to_owned(),
         agent_number: None,

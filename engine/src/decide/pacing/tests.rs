@@ -17,11 +17,27 @@ fn lane(number: u128, limits: Pacing) -> Lane {
     Lane {
         campaign: campaign(number),
         limits,
-        live: 0,
-        last_intent: None,
-        recent: Vec::new(),
-        intents_today: 0,
+        load: Load::default(),
+        callers: Vec::new(),
+        caller_limits: Pacing::default(),
     }
+}
+
+fn asked(seconds_ago: i64, lane: Lane) -> Lane {
+    let last_intent = Some(start() - TimeDelta::seconds(seconds_ago));
+    Lane { load: Load { last_intent, ..lane.load }, ..lane }
+}
+
+fn live(live: u32, lane: Lane) -> Lane {
+    Lane { load: Load { live, ..lane.load }, ..lane }
+}
+
+fn today(intents_today: u32, lane: Lane) -> Lane {
+    Lane { load: Load { intents_today, ..lane.load }, ..lane }
+}
+
+fn indexes(picked: &Picked) -> Vec<usize> {
+    picked.picks.iter().map(|pick| pick.index).collect()
 }
 
 fn calls(number: u128, count: usize, priority: Priority) -> Vec<Waiting> {
@@ -51,23 +67,24 @@ fn run(limits: &Pacing, shared: &Pacing, length: TimeDelta, wakes: &[u32]) -> Ve
         };
         let lanes: Vec<Lane> = (0..2)
             .map(|index| Lane {
-                last_intent: all[index].last().copied(),
-                recent: recent_of(&all[index]),
+                load: Load {
+                    last_intent: all[index].last().copied(),
+                    recent: recent_of(&all[index]),
+                    ..Load::default()
+                },
                 ..lane(index as u128 + 1, limits.clone())
             })
             .collect();
         let everything: Vec<Instant> = all.concat();
-        let provider = Shared {
-            campaigns: None,
-            limits: shared.clone(),
-            live: 0,
+        let provider = Load {
             last_intent: everything.iter().max().copied(),
             recent: recent_of(&everything),
-            intents_today: 0,
+            ..Load::default()
         };
-        let picked = pick_shared(&lanes, &[provider], &waiting, 400, now);
-        for index in &picked.indexes {
-            all[index / 10_000 - 1].push(now);
+        let shared = Shared { provider_limits: shared.clone(), provider, ..Shared::default() };
+        let picked = pick(&lanes, &shared, &waiting, 400, now);
+        for pick in &picked.picks {
+            all[pick.index / 10_000 - 1].push(now);
         }
         let jitter = TimeDelta::milliseconds(i64::from(*delays.next().unwrap_or(&0)));
         now = picked.again_at.unwrap_or(now + TimeDelta::milliseconds(5)).max(now) + jitter;
@@ -120,8 +137,8 @@ proptest! {
             index: 7, campaign: campaign(1), priority: Priority::Low, due_at: start() - TimeDelta::minutes(61 + extra),
         };
         let waiting: Vec<Waiting> = calls(1, 50, Priority::High).into_iter().chain([old]).collect();
-        let picked = pick(&[lane(1, per_second(1.0))], &waiting, 10, start());
-        prop_assert_eq!(picked.indexes, vec![7]);
+        let picked = pick(&[lane(1, per_second(1.0))], &Shared::default(), &waiting, 10, start());
+        prop_assert_eq!(indexes(&picked), vec![7]);
     }
 }
 
@@ -134,65 +151,99 @@ fn higher_priority_goes_first_and_campaigns_take_turns() {
         calls(2, 3, Priority::High)[2..].to_vec(),
     ]
     .concat();
-    let picked = pick(&lanes, &waiting, 5, start());
-    assert_eq!(picked.indexes, [20_002, 10_000, 20_000, 10_001, 20_001]);
+    let picked = pick(&lanes, &Shared::default(), &waiting, 5, start());
+    assert_eq!(indexes(&picked), [20_002, 10_000, 20_000, 10_001, 20_001]);
     assert_eq!(picked.again_at, None);
 }
 
 #[test]
 fn a_small_batch_starts_with_the_campaign_that_dialed_longest_ago() {
-    let recent = Lane { last_intent: Some(start() - TimeDelta::seconds(2)), ..lane(1, Pacing::default()) };
-    let older = Lane { last_intent: Some(start() - TimeDelta::seconds(9)), ..lane(2, Pacing::default()) };
+    let recent = asked(2, lane(1, Pacing::default()));
+    let older = asked(9, lane(2, Pacing::default()));
     let waiting = [calls(1, 1, Priority::Medium), calls(2, 1, Priority::Medium)].concat();
-    assert_eq!(pick(&[recent, older], &waiting, 1, start()).indexes, [20_000]);
+    assert_eq!(indexes(&pick(&[recent, older], &Shared::default(), &waiting, 1, start())), [20_000]);
 }
 
 #[test]
 fn one_full_campaign_does_not_hold_the_other_back() {
-    let full = Lane { live: 3, ..lane(1, Pacing { max_concurrent: Some(3), ..Pacing::default() }) };
+    let full = live(3, lane(1, Pacing { max_concurrent: Some(3), ..Pacing::default() }));
     let waiting = [calls(1, 2, Priority::High), calls(2, 2, Priority::Low)].concat();
-    let picked = pick(&[full, lane(2, Pacing::default())], &waiting, 10, start());
-    assert_eq!(picked.indexes, [20_000, 20_001]);
+    let picked = pick(&[full, lane(2, Pacing::default())], &Shared::default(), &waiting, 10, start());
+    assert_eq!(indexes(&picked), [20_000, 20_001]);
     assert_eq!(picked.again_at, Some(start() + TimeDelta::seconds(1)));
 }
 
 #[test]
 fn concurrency_and_the_day_limit_whole_batches() {
-    let lines = Lane { live: 1, ..lane(1, Pacing { max_concurrent: Some(3), ..Pacing::default() }) };
-    assert_eq!(pick(&[lines], &calls(1, 9, Priority::High), 9, start()).indexes.len(), 2);
-    let day = Lane { intents_today: 7, ..lane(1, Pacing { max_per_day: Some(10), ..Pacing::default() }) };
-    assert_eq!(pick(&[day], &calls(1, 9, Priority::High), 9, start()).indexes.len(), 3);
+    let lines = live(1, lane(1, Pacing { max_concurrent: Some(3), ..Pacing::default() }));
+    assert_eq!(
+        indexes(&pick(&[lines], &Shared::default(), &calls(1, 9, Priority::High), 9, start())).len(),
+        2
+    );
+    let day = today(7, lane(1, Pacing { max_per_day: Some(10), ..Pacing::default() }));
+    assert_eq!(indexes(&pick(&[day], &Shared::default(), &calls(1, 9, Priority::High), 9, start())).len(), 3);
 }
 
 #[test]
 fn a_used_up_day_is_left_to_the_gate() {
-    let day = Lane { intents_today: 10, ..lane(1, Pacing { max_per_day: Some(10), ..Pacing::default() }) };
-    assert_eq!(pick(&[day], &calls(1, 4, Priority::High), 9, start()).indexes.len(), 4);
+    let day = today(10, lane(1, Pacing { max_per_day: Some(10), ..Pacing::default() }));
+    assert_eq!(indexes(&pick(&[day], &Shared::default(), &calls(1, 4, Priority::High), 9, start())).len(), 4);
 }
 
 #[test]
 fn a_rate_below_one_is_an_interval() {
-    let asked = |seconds_ago| {
-        let lane =
-            Lane { last_intent: Some(start() - TimeDelta::seconds(seconds_ago)), ..lane(1, per_second(0.1)) };
-        pick(&[lane], &calls(1, 3, Priority::High), 9, start()).indexes.len()
+    let picked = |seconds_ago| {
+        let lane = asked(seconds_ago, lane(1, per_second(0.1)));
+        indexes(&pick(&[lane], &Shared::default(), &calls(1, 3, Priority::High), 9, start())).len()
     };
-    assert_eq!((asked(9), asked(11)), (0, 1));
+    assert_eq!((picked(9), picked(11)), (0, 1));
+}
+
+/// `(index, number shown)` of what is picked from `lanes` with four calls each waiting.
+fn shown(lanes: &[Lane], shared: &Shared) -> Vec<(usize, Option<String>)> {
+    let waiting: Vec<Waiting> =
+        (1..=lanes.len()).flat_map(|number| calls(number as u128, 4, Priority::High)).collect();
+    let picked = pick(lanes, shared, &waiting, 40, start());
+    picked.picks.into_iter().map(|pick| (pick.index, pick.caller)).collect()
+}
+
+fn from(number: u128, callers: &[&str], caller_limits: Pacing) -> Lane {
+    let callers = callers.iter().map(|caller| (*caller).to_owned()).collect();
+    Lane { callers, caller_limits, ..lane(number, Pacing::default()) }
 }
 
 #[test]
 fn a_caller_number_is_shared_by_its_campaigns_only() {
-    let number = Shared {
-        campaigns: Some(vec![campaign(1), campaign(2)]),
-        limits: per_second(2.0),
-        live: 0,
-        last_intent: None,
-        recent: Vec::new(),
-        intents_today: 0,
+    let lanes = [
+        from(1, &["+12025550100"], per_second(2.0)),
+        from(2, &["+12025550100"], per_second(2.0)),
+        lane(3, Pacing::default()),
+    ];
+    let picked: Vec<usize> = shown(&lanes, &Shared::default()).into_iter().map(|(index, _)| index).collect();
+    assert_eq!(picked, [10_000, 20_000, 30_000, 30_001, 30_002, 30_003]);
+}
+
+#[test]
+fn caller_numbers_take_turns_and_a_full_one_is_passed_over() {
+    let one_line = Pacing { max_concurrent: Some(2), ..Pacing::default() };
+    let lanes = [from(1, &["+12025550100", "+12025550101", "+12025550102"], one_line)];
+    let busy = Load { live: 1, ..Load::default() };
+    let full = Load { live: 2, ..Load::default() };
+    let callers = [("+12025550100".to_owned(), busy), ("+12025550102".to_owned(), full)].into();
+    let picked = shown(&lanes, &Shared { callers, ..Shared::default() });
+    let callers: Vec<&str> = picked.iter().filter_map(|(_, caller)| caller.as_deref()).collect();
+    assert_eq!(callers, ["+12025550100", "+12025550101", "+12025550101"]);
+}
+
+#[test]
+fn a_provider_whose_day_is_used_up_waits_for_the_next_one() {
+    let shared = Shared {
+        provider_limits: Pacing { max_per_day: Some(5), ..Pacing::default() },
+        provider: Load { intents_today: 3, ..Load::default() },
+        ..Shared::default()
     };
-    let lanes = [lane(1, Pacing::default()), lane(2, Pacing::default()), lane(3, Pacing::default())];
-    let waiting =
-        [calls(1, 4, Priority::High), calls(2, 4, Priority::High), calls(3, 4, Priority::High)].concat();
-    let picked = pick_shared(&lanes, &[number], &waiting, 20, start());
-    assert_eq!(picked.indexes, [10_000, 20_000, 30_000, 30_001, 30_002, 30_003]);
+    let lanes = [lane(1, Pacing::default())];
+    let picked = pick(&lanes, &shared, &calls(1, 9, Priority::High), 9, start());
+    assert_eq!(indexes(&picked).len(), 2);
+    assert_eq!(picked.again_at, Some("2026-07-02T00:00:00Z".parse().unwrap()));
 }

@@ -15,7 +15,7 @@ macro_rules! campaign_row {
         concat!(
             "SELECT c.id, c.key, c.name, c.status, c.zone, c.starts_on, c.ends_on, c.schedule, c.pacing, c.voice, c.consent_basis,
                     c.priority, c.caller_ids, c.agent_name, c.company, c.agent_number, c.continue_unrecorded, c.created_at,
-                    c.updated_at ",
+                    c.updated_at, c.caller_pacing ",
             $rest
         )
     };
@@ -43,6 +43,7 @@ pub(super) struct CampaignRow {
     continue_unrecorded: i64,
     created_at: i64,
     updated_at: i64,
+    caller_pacing: String,
 }
 
 bulk_row! {
@@ -66,6 +67,7 @@ bulk_row! {
         continue_unrecorded: i64,
         created_at: i64,
         updated_at: i64,
+        caller_pacing: String,
     }
 }
 
@@ -94,6 +96,8 @@ impl CampaignWrite {
             continue_unrecorded: i64::from(campaign.continue_unrecorded),
             created_at: micros(campaign.created_at),
             updated_at: micros(campaign.updated_at),
+            caller_pacing: serde_json::to_string(&campaign.caller_pacing)
+                .map_err(|e| bad("caller_pacing", e))?,
         })
     }
 }
@@ -120,6 +124,7 @@ impl TryFrom<CampaignRow> for Campaign {
             consent_basis: consent_basis.map_err(|e| bad("consent_basis", &e))?,
             priority: Priority::from_rank(row.priority),
             caller_ids: serde_json::from_str(&row.caller_ids).map_err(|e| bad("caller_ids", &e))?,
+            caller_pacing: serde_json::from_str(&row.caller_pacing).map_err(|e| bad("caller_pacing", &e))?,
             continue_unrecorded: row.continue_unrecorded != 0,
             created_at: instant_from_micros(row.created_at),
             updated_at: instant_from_micros(row.updated_at),

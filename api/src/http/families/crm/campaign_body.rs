@@ -41,6 +41,8 @@ pub struct CampaignBody {
     /// `high`, `medium` or `low`.
     pub priority: &'static str,
     pub caller_ids: Vec<String>,
+    #[schema(value_type = Object)]
+    pub caller_limits: Pacing,
     pub agent_name: String,
     pub company: String,
     /// Where a transfer to `agent` connects.
@@ -66,6 +68,7 @@ impl From<Campaign> for CampaignBody {
             consent_basis: campaign.consent_basis,
             priority: campaign.priority.as_str(),
             caller_ids: campaign.caller_ids,
+            caller_limits: campaign.caller_pacing,
             agent_name: campaign.agent_name,
             company: campaign.company,
             agent_number: campaign.agent_number,
@@ -102,6 +105,9 @@ pub struct CampaignInput {
     pub consent_basis: Option<Option<ConsentBasisInput>>,
     pub priority: Option<String>,
     pub caller_ids: Option<Vec<String>>,
+    /// Like `limits`, for each of `callerIds` by itself; calls that other campaigns make with the number count too.
+    #[schema(value_type = Option<Object>)]
+    pub caller_limits: Option<Pacing>,
     pub agent_name: Option<String>,
     pub company: Option<String>,
     #[serde(deserialize_with = "given")]
@@ -160,6 +166,7 @@ pub fn blank(id: CampaignId, key: &str, now: Instant) -> Result<Campaign, FieldP
         consent_basis: None,
         priority: Priority::Medium,
         caller_ids: Vec::new(),
+        caller_pacing: Pacing::default(),
         agent_name: "Rachel".to_owned(),
         company: key.to_owned(),
         agent_number: None,
@@ -202,8 +209,12 @@ impl CampaignInput {
             &mut wrong,
         );
         if let Some(limits) = self.limits {
-            wrong.extend(wrong_limits(&limits));
+            wrong.extend(wrong_limits("/limits", &limits));
             campaign.pacing = limits;
+        }
+        if let Some(limits) = self.caller_limits {
+            wrong.extend(wrong_limits("/callerLimits", &limits));
+            campaign.caller_pacing = limits;
         }
         for (index, number) in self.caller_ids.iter().flatten().enumerate() {
             wrong.extend(not_e164(&format!("/callerIds/{index}"), number));
@@ -264,11 +275,11 @@ fn not_e164(pointer: &str, number: &str) -> Option<FieldProblem> {
     PhoneNumber::e164_only(number).err().map(|error| FieldProblem::new(pointer, error.to_string()))
 }
 
-fn wrong_limits(limits: &Pacing) -> Vec<FieldProblem> {
+fn wrong_limits(pointer: &str, limits: &Pacing) -> Vec<FieldProblem> {
     let positive = |name: &str, value: Option<f64>| {
         let wrong = value.is_some_and(|value| !value.is_finite() || value <= 0.0);
         wrong.then(|| {
-            FieldProblem::new(format!("/limits/{name}"), "must be above zero; leave it out for no limit")
+            FieldProblem::new(format!("{pointer}/{name}"), "must be above zero; leave it out for no limit")
         })
     };
     [
@@ -302,11 +313,20 @@ mod tests {
     fn every_mistake_is_named_at_once() {
         let wrong = applied(json!({
             "timezone": "Mars/Base", "voice": "robot", "callerIds": ["12"], "limits": {"callsPerSecond": 0},
+            "callerLimits": {"maxConcurrent": 0},
             "startsOn": "2026-05-02", "endsOn": "2026-05-01",
         }))
         .unwrap_err();
         let pointers: Vec<&str> = wrong.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/timezone", "/voice", "/limits/callsPerSecond", "/callerIds/0", "/endsOn"]);
+        let expected = [
+            "/timezone",
+            "/voice",
+            "/limits/callsPerSecond",
+            "/callerLimits/maxConcurrent",
+            "/callerIds/0",
+            "/endsOn",
+        ];
+        assert_eq!(pointers, expected);
     }
 
     #[test]
