@@ -12,8 +12,9 @@ use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
 };
 use callwright_engine::store::clock::{self, VirtualClock};
+use callwright_engine::time::zone::Zone;
 use callwright_workers::dialer::{self, Options};
-use callwright_workers::jobs::{self, Outgoing};
+use callwright_workers::jobs::{self, KeepHouse, Outgoing};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
 use callwright_workers::provider::simulated::behaviour::{Profile, Seeded};
@@ -21,6 +22,7 @@ use callwright_workers::provider::simulated::faults::Faults;
 use callwright_workers::provider::simulated::in_process::SimulatedCarrier;
 use callwright_workers::provider::simulated::{pump, rows};
 use callwright_workers::queue::{self, Hints, QueueConfig, Workers};
+use callwright_workers::schedule::Scheduler;
 use clap::Args;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -124,7 +126,12 @@ impl Running {
             "the database holds a virtual clock, which only a simulated carrier may follow"
         );
         let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
-        tasks.spawn(jobs_of(engine, args, &owner)?.run(cancel.clone(), LONGEST_STOP / 2));
+        let hints = Hints::new();
+        let workers = jobs_of(engine, args, &owner, hints.clone())?;
+        tasks.spawn(workers.run(cancel.clone(), LONGEST_STOP / 2));
+        let scheduler = recurring(engine, hints)?;
+        let stop = cancel.clone();
+        tasks.spawn(async move { scheduler.run(RECURRING_POLL, stop).await });
         let options = Options { rate, ..Options::new(owner) };
         tasks.spawn(dialer::run(Arc::clone(engine), provider, options, bell, cancel.clone()));
         Ok(Self { tasks, cancel })
@@ -154,16 +161,29 @@ impl Running {
 }
 
 /// The workers of everything that is posted elsewhere; they also tell the engine what can be reached.
-fn jobs_of(engine: &Arc<Engine>, args: &ProviderArgs, owner: &str) -> anyhow::Result<Workers> {
+fn jobs_of(engine: &Arc<Engine>, args: &ProviderArgs, owner: &str, hints: Hints) -> anyhow::Result<Workers> {
     let endpoints = args.endpoint.iter().cloned().collect();
     let secret = args.outgoing_secret.clone().into_bytes();
     let outgoing = Arc::new(Outgoing::new(Arc::clone(engine), args.messages_url.clone(), endpoints, secret)?);
     engine.set_outlets(outgoing.outlets());
     let config = QueueConfig { time: engine.time.clone(), ..QueueConfig::new(owner) };
-    let queue = queue::Engine::start(engine.db.clone(), Hints::new(), config);
+    let queue = queue::Engine::start(engine.db.clone(), hints, config);
     Ok(jobs::register(Workers::new(queue), &outgoing))
 }
 
+/// Work that comes round; the table of next runs sees to it that one process does it.
+fn recurring(engine: &Arc<Engine>, hints: Hints) -> anyhow::Result<Scheduler> {
+    Ok(Scheduler {
+        db: engine.db.clone(),
+        hints,
+        ids: Arc::clone(&engine.ids),
+        time: engine.time.clone(),
+        entries: vec![KeepHouse::nightly(Zone::find("UTC")?)?],
+    })
+}
+
+/// How often recurring work is looked for.
+const RECURRING_POLL: Duration = Duration::from_secs(20);
 const LONGEST_STOP: Duration = Duration::from_secs(20);
 /// How often the carrier inside this process writes its books for calls that ended.
 const BOOKS_EVERY: Duration = Duration::from_millis(500);

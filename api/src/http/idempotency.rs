@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use callwright_engine::store::clock;
 use callwright_engine::store::idempotency::{self, Begun};
 use sha2::{Digest, Sha256};
 
@@ -66,7 +67,8 @@ async fn run_once(
 
 async fn begin(app: &App, caller: &Caller, key: &str, hash: &str) -> Answer<Begun> {
     let mut tx = app.engine.db.begin().await?;
-    let now = app.engine.time.now(&mut tx).await?;
+    // By the real clock: callers repeat by it, whatever time the calls are made in.
+    let now = clock::database_now(&mut tx).await?;
     let begun = idempotency::begin(&mut tx, &caller.principal, key, hash, now).await?;
     tx.commit().await?;
     Ok(begun)

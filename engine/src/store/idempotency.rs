@@ -1,11 +1,17 @@
 //! Idempotency keys: the same key and body get the same answer and one effect; another body is refused (I12).
 //!
-//! [`begin`], the effect and [`finish`] belong in one transaction: then a second request waits for the first or sees its
-//! answer, and a crash leaves no trace. Where they cannot, a second request is told that the first is under way.
+//! [`begin`] and [`finish`] are transactions of their own around the effect's: a second request is told that the first is under
+//! way. One that was cut off by a crash is carried out again after [`CUT_OFF_AFTER`]; what it had done by then it finds by its
+//! own keys (an event by its dedupe key, an enrollment by lead, cadence and entry key, a lead by its external id).
+
+use chrono::TimeDelta;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, micros};
+
+/// Longer than any request may take: one that has not answered by then never will.
+pub const CUT_OFF_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// What to do with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +31,14 @@ const BEGIN: &str =
      ON CONFLICT (principal, key) DO NOTHING";
 const FIND: &str =
     "SELECT request_hash, status, response FROM idempotency_keys WHERE principal = $1 AND key = $2";
+const TAKE_OVER: &str = "UPDATE idempotency_keys SET created_at = $3
+     WHERE principal = $1 AND key = $2 AND status IS NULL AND created_at <= $4";
 const FINISH: &str = "UPDATE idempotency_keys SET status = $3, response = $4
      WHERE principal = $1 AND key = $2 AND status IS NULL";
 const ABANDON: &str = "DELETE FROM idempotency_keys WHERE principal = $1 AND key = $2 AND status IS NULL";
 const PRUNE: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
 
-/// Opens a request. `principal` keeps callers' keys apart; `request_hash` covers method, path and body.
+/// Opens a request at `now`, by the database's own clock. `principal` keeps callers' keys apart; `request_hash` covers method, path and body.
 pub async fn begin(
     tx: &mut Tx,
     principal: &str,
@@ -58,10 +66,26 @@ pub async fn begin(
     if hash != request_hash {
         return Ok(Begun::Mismatch);
     }
-    let Some(status) = status else { return Ok(Begun::InProgress) };
+    let Some(status) = status else {
+        let is_ours = take_over(tx, principal, key, now).await?;
+        return Ok(if is_ours { Begun::Fresh } else { Begun::InProgress });
+    };
     let status =
         u16::try_from(status).map_err(|e| StoreError::bad_row("idempotency_keys", "status", key, e))?;
     Ok(Begun::Replay { status, response: response.unwrap_or_default() })
+}
+
+/// Takes over a request that was cut off; `false` while it may still be under way.
+async fn take_over(tx: &mut Tx, principal: &str, key: &str, now: Instant) -> Result<bool, StoreError> {
+    let taken = on_db!(tx, |conn| sqlx::query(TAKE_OVER)
+        .bind(principal)
+        .bind(key)
+        .bind(micros(now))
+        .bind(micros(now - CUT_OFF_AFTER))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(taken > 0)
 }
 
 /// Keeps the answer of a request that [`begin`] called fresh.

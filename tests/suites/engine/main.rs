@@ -10,6 +10,7 @@ mod explaining;
 mod facts;
 mod fake;
 mod given;
+mod housekeeping;
 mod opting_out;
 mod orders;
 mod pacing;

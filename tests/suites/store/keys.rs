@@ -107,6 +107,15 @@ on_both! {
         assert_eq!(idempotency::prune(&mut tx, after(5)).await?, 1);
     }
 
+    async fn a_request_that_was_cut_off_is_carried_out_again(db) {
+        let mut tx = db.db.begin().await?;
+        assert_eq!(idempotency::begin(&mut tx, "k1", "a", "h1", now()).await?, Begun::Fresh);
+        assert_eq!(idempotency::begin(&mut tx, "k1", "a", "h1", after(59)).await?, Begun::InProgress);
+        assert_eq!(idempotency::begin(&mut tx, "k1", "a", "h2", after(60)).await?, Begun::Mismatch);
+        assert_eq!(idempotency::begin(&mut tx, "k1", "a", "h1", after(60)).await?, Begun::Fresh);
+        assert_eq!(idempotency::begin(&mut tx, "k1", "a", "h1", after(61)).await?, Begun::InProgress, "by one of them");
+    }
+
     async fn an_import_goes_on_where_it_stopped(db) {
         let mut tx = db.db.begin().await?;
         let import_id: ImportId = id();

@@ -1,7 +1,8 @@
-//! The jobs that leave the house, one kind per file, and what they share: an HTTP client, addresses and a signing key.
+//! Jobs, one kind per file, and what those that leave the house share: an HTTP client, addresses and a signing key.
 
 mod call_endpoint;
 mod deliver_message;
+pub mod keep_house;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::queue::{JobError, Workers};
 
 pub use call_endpoint::CallEndpoint;
 pub use deliver_message::DeliverMessage;
+pub use keep_house::KeepHouse;
 
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,4 +74,5 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
     workers
         .register::<DeliverMessage, _, _, _>(Arc::clone(outgoing), deliver_message::run)
         .register::<CallEndpoint, _, _, _>(Arc::clone(outgoing), call_endpoint::run)
+        .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
 }
