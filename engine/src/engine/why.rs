@@ -159,7 +159,7 @@ impl Why {
             );
         }
         if !self.decisions.is_empty() {
-            out.push_str("Decisions, newest first:\n");
+            out.push_str("What the gates said about a call, newest first:\n");
         }
         for kept in &self.decisions {
             let until = kept.until.map(|until| format!(" until {}", minute(until))).unwrap_or_default();
