@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::control::EnrollmentView;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
-use crate::decide::verdict::{Answer, GateReport, Verdict};
+use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::LeadId;
 use crate::store::decision::Kept;
@@ -85,11 +85,11 @@ impl Engine {
                 continue;
             }
             let version = self.version(&mut tx, &walk.enrollment.version).await?;
-            let decision = self.judge(&batch.snapshot(self, walk, &version)?, at);
-            let next_permitted_at = match &decision.verdict {
-                Verdict::Proceed(_) => Some(at.max(walk.enrollment.due_at.unwrap_or(at))),
-                Verdict::Defer { until, .. } => Some((*until).max(walk.enrollment.due_at.unwrap_or(*until))),
-                Verdict::Stop { .. } => None,
+            let snapshot = batch.snapshot(self, walk, &version)?;
+            let decision = self.judge(&snapshot, at);
+            let next_permitted_at = match walk.enrollment.due_at.filter(|due| *due > at) {
+                Some(due) => permitted(&self.judge(&snapshot, due)),
+                None => permitted(&decision),
             };
             enrollments.push(WhyEnrollment {
                 enrollment,
@@ -123,6 +123,15 @@ impl Engine {
     }
 }
 
+/// The first instant at which all gates pass.
+fn permitted(decision: &Decision) -> Option<Instant> {
+    match &decision.verdict {
+        Verdict::Proceed(_) => Some(decision.at),
+        Verdict::Defer { until, .. } => Some(*until),
+        Verdict::Stop { .. } => None,
+    }
+}
+
 fn redacted(number: &str) -> String {
     crate::phone::number::PhoneNumber::e164_only(number)
         .map_or_else(|_| "unreadable".to_owned(), |n| n.to_string())
@@ -152,11 +161,12 @@ impl Why {
         for attempt in &self.attempts {
             let when = attempt.dialed_at.map_or_else(|| "not dialed".to_owned(), minute);
             let outcome = attempt.outcome.as_deref().or(attempt.detail.as_deref()).unwrap_or("");
-            let _ = writeln!(
-                out,
-                "  {when}  {} try {}: {} {outcome}",
-                attempt.step, attempt.attempt, attempt.state
-            );
+            let which = if attempt.step.is_empty() {
+                "outside dialer".to_owned()
+            } else {
+                format!("{} try {}", attempt.step, attempt.attempt)
+            };
+            let _ = writeln!(out, "  {when}  {which}: {} {outcome}", attempt.state);
         }
         if !self.decisions.is_empty() {
             out.push_str("What the gates said about a call, newest first:\n");

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use callwright_engine::decide::verdict::{Answer, Gate, Reason};
 use callwright_engine::domain::campaign::CampaignStatus;
+use callwright_engine::engine::EnrollRequest;
 
 use crate::facts::declined;
 use crate::fake::Fake;
@@ -37,6 +38,16 @@ on_both! {
         let verdict = async |instant| anyhow::Ok(world.engine.why(lead, Some(instant)).await?.enrollments[0].verdict_now);
         assert_eq!(verdict(noon()).await?, Some("proceed"));
         assert_eq!(verdict(at("2026-07-15T05:00:00Z")).await?, Some("defer"));
+    }
+
+    async fn a_step_due_in_the_night_is_promised_for_the_morning(db) {
+        let world = World::open(db).await?;
+        let lead = world.lead(ALICE).await?;
+        let tonight = EnrollRequest { start_at: Some(at("2026-07-16T05:00:00Z")), ..world.request(lead, "welcome") };
+        assert!(world.try_enroll(tonight).await?.is_ok());
+        let each = world.engine.why(lead, None).await?.enrollments.remove(0);
+        assert_eq!(each.verdict_now, Some("proceed"));
+        assert_eq!(each.next_permitted_at, Some(at("2026-07-16T13:00:00Z")));
     }
 
     async fn a_paused_campaign_is_the_reason(db) {

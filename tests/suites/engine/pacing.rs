@@ -1,8 +1,12 @@
 //! Pacing: no more calls than campaigns, caller numbers and the provider allow, whichever worker claims them.
 
+use std::time::Duration;
+
+use anyhow::Context as _;
 use callwright_engine::domain::campaign::{Campaign, Pacing};
 use callwright_engine::engine::EnrollRequest;
-use callwright_engine::store::intent;
+use callwright_engine::store::pacing_counter::{self, Scope};
+use callwright_engine::store::{attempt, campaign, intent};
 use chrono::TimeDelta;
 
 use crate::facts::no_answer;
@@ -107,14 +111,27 @@ on_both! {
         assert_eq!(world.dial(&provider).await?.accepted, 2);
     }
 
-    async fn workers_that_claim_at_once_keep_to_one_limit(db) {
+    async fn a_worker_waits_for_another_that_draws_on_the_same_limit(db) {
         let world = World::open(db).await?;
         five_calls(&world, "spring", |campaign| campaign.pacing = at_a_time(2)).await?;
-        five_calls(&world, "autumn", |campaign| campaign.pacing = at_a_time(3)).await?;
         world.plan().await?;
-        let other = world.restarted(99);
-        let (here, there) = (Fake::default(), Fake::default());
-        let (a, b) = tokio::join!(world.claim(&here), other.claim(50, &there, "other"));
-        assert_eq!(a?.requests.len() + b?.requests.len(), 5);
+        let mut tx = world.engine.db.begin().await?;
+        let campaign = campaign::resolve(&mut tx, "spring").await?.context("the campaign")?;
+        pacing_counter::lock(&mut tx, &[Scope::Campaign(campaign)], world.now().date_naive()).await?;
+        tx.commit().await?;
+        // Another worker, between its look at the limit and its commit.
+        let mut theirs = world.engine.db.begin().await?;
+        pacing_counter::lock(&mut theirs, &[Scope::Campaign(campaign)], world.now().date_naive()).await?;
+        let taken: Vec<_> = attempt::candidates(&mut theirs, &[campaign], world.now(), 2).await?;
+        let taken: Vec<_> = taken.iter().map(|found| (found.id.to_string(), 0, None)).collect();
+        attempt::claim(&mut theirs, &taken, "other", "fake", world.now(), world.now()).await?;
+
+        let provider = Fake::default();
+        let mut ours = std::pin::pin!(world.engine.claim(50, &provider, "me"));
+        // Long enough for a claim that does not wait to be done.
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut ours).await;
+        assert!(early.is_err(), "claimed past another worker: {early:?}");
+        theirs.commit().await?;
+        assert_eq!(ours.await?.requests.len(), 0);
     }
 }
