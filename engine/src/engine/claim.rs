@@ -45,7 +45,8 @@ impl Engine {
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let Picked { calls: picked, again_at, limited } = self.pick(&mut tx, limit, provider, now).await?;
+        let Picked { calls: picked, again_at, limited, now } =
+            self.pick(&mut tx, limit, provider, now).await?;
         if picked.is_empty() {
             tx.rollback().await?;
             return Ok(Claimed { again_at, ..Claimed::default() });

@@ -15,7 +15,7 @@ use crate::store::pacing_counter::{self, Counted, Scope};
 use crate::store::{Tx, attempt, campaign, intent};
 
 /// What pacing lets go.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Picked {
     /// With the number that each is to show.
     pub calls: Vec<(Candidate, Option<String>)>,
@@ -23,6 +23,8 @@ pub(super) struct Picked {
     pub again_at: Option<Instant>,
     /// Counters that this transaction holds: intents within their limits are to be counted.
     pub limited: Vec<Scope>,
+    /// The instant of the claim.
+    pub now: Instant,
 }
 
 impl Engine {
@@ -35,10 +37,12 @@ impl Engine {
     ) -> Result<Picked, EngineError> {
         let campaigns = campaign::with_planned(tx, now).await?;
         if campaigns.is_empty() {
-            return Ok(Picked::default());
+            return Ok(Picked { calls: Vec::new(), again_at: None, limited: Vec::new(), now });
         }
         let limited = limited(&campaigns, provider);
         let counted = pacing_counter::lock(tx, &limited, now.date_naive()).await?;
+        // Waiting for another worker's claim takes time, and limits are about when calls really go.
+        let now = if limited.is_empty() { now } else { self.time.now(tx).await? };
         let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
         let candidates = attempt::candidates(tx, &ids, now, limit).await?;
         let lanes = lanes(tx, &campaigns, now).await?;
@@ -57,11 +61,11 @@ impl Engine {
         let again_at = picked.again_at;
         let calls =
             picked.picks.into_iter().map(|pick| (candidates[pick.index].clone(), pick.caller)).collect();
-        Ok(Picked { calls, again_at, limited })
+        Ok(Picked { calls, again_at, limited, now })
     }
 }
 
-/// Everything that has limits, in one order.
+/// Everything whose calls are counted, in one order.
 fn limited(campaigns: &[Campaign], provider: &dyn Provider) -> Vec<Scope> {
     let has_limits = |limits: &Pacing| *limits != Pacing::default();
     let mut scopes = BTreeSet::new();
@@ -69,7 +73,8 @@ fn limited(campaigns: &[Campaign], provider: &dyn Provider) -> Vec<Scope> {
         if has_limits(&campaign.pacing) {
             scopes.insert(Scope::Campaign(campaign.id));
         }
-        if has_limits(&campaign.caller_pacing) {
+        // Several numbers take turns: their counters say which was used longest ago.
+        if has_limits(&campaign.caller_pacing) || campaign.caller_ids.len() > 1 {
             scopes.extend(campaign.caller_ids.iter().cloned().map(Scope::Caller));
         }
     }

@@ -19,7 +19,8 @@ const SET: &str = "INSERT INTO virtual_clock (id, virtual_at, real_at, rate) VAL
      ON CONFLICT (id) DO UPDATE SET virtual_at = excluded.virtual_at, real_at = excluded.real_at, rate = excluded.rate";
 const CLEAR: &str = "DELETE FROM virtual_clock";
 
-/// The present: virtual while a virtual clock is set, else the database's. Read once per transaction.
+/// The present: virtual while a virtual clock is set, else the database's. Read once per transaction, and again after waiting
+/// for a lock.
 pub async fn now(tx: &mut Tx) -> Result<Instant, StoreError> {
     Ok(read_clock(tx).await?.now)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use callwright_engine::domain::campaign::{Campaign, Pacing};
 use callwright_engine::engine::EnrollRequest;
+use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::pacing_counter::{self, Scope};
 use callwright_engine::store::{attempt, campaign, intent};
 use chrono::TimeDelta;
@@ -90,7 +91,23 @@ on_both! {
         assert_eq!(world.dial(&provider).await?.accepted, 4);
     }
 
-    async fn the_numbers_of_a_campaign_take_turns(db) {
+    async fn numbers_take_turns_from_claim_to_claim(db) {
+        let world = World::open(db).await?;
+        five_calls(&world, "spring", |campaign| {
+            campaign.caller_ids = vec![SHOWN.to_owned(), "+12025550101".to_owned()];
+        })
+        .await?;
+        world.plan().await?;
+        let mut shown = Vec::new();
+        for _ in 0..4 {
+            let claimed = world.engine.claim(1, &Fake::default(), "me").await?;
+            shown.extend(claimed.requests.iter().filter_map(|request| request.from).map(PhoneNumber::e164));
+            world.pass(TimeDelta::milliseconds(1));
+        }
+        assert_eq!(shown, [SHOWN, "+12025550101", SHOWN, "+12025550101"]);
+    }
+
+    async fn each_number_of_a_campaign_has_its_own_interval(db) {
         let world = World::open(db).await?;
         five_calls(&world, "spring", |campaign| {
             campaign.caller_ids = vec![SHOWN.to_owned(), "+12025550101".to_owned()];
