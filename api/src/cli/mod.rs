@@ -20,6 +20,7 @@ mod schema;
 mod serve;
 mod session;
 mod simulate;
+mod test;
 mod user;
 mod why;
 mod worker;
@@ -70,6 +71,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
@@ -142,6 +144,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Test(args) => test::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),

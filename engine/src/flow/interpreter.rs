@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub use super::program::Program;
 use super::render;
 use super::session::{Conversation, Effect, Ended, Frame, Line, Session, Waiting};
-pub use super::turn::{Expect, Expected, Input, Prompt, TransferResult, Turn};
+pub use super::turn::{Expect, Expected, Input, Prompt, Taken, TransferResult, Turn};
 use crate::definitions::expression::Expression;
 use crate::definitions::model::flow::{Action, CallBackTime, Flow, FlowStep, StepIndex};
 use crate::domain::outcome::Outcome;
@@ -82,15 +82,22 @@ pub(super) struct Run<'p, 'a> {
     expect: Option<Expect>,
     steps: u32,
     fault: Option<String>,
+    trace: Vec<Taken>,
 }
 
 impl<'p, 'a> Run<'p, 'a> {
     fn new(program: &'p Program<'a>, session: Session) -> Self {
-        Self { program, session, prompts: Vec::new(), expect: None, steps: 0, fault: None }
+        Self { program, session, prompts: Vec::new(), expect: None, steps: 0, fault: None, trace: Vec::new() }
     }
 
     fn turn(self) -> Turn {
-        Turn { prompts: self.prompts, expect: self.expect, session: self.session, fault: self.fault }
+        Turn {
+            prompts: self.prompts,
+            expect: self.expect,
+            session: self.session,
+            fault: self.fault,
+            trace: self.trace,
+        }
     }
 
     /// The flow and step on top of the stack.
@@ -260,6 +267,31 @@ impl<'p, 'a> Run<'p, 'a> {
         self.expect = Some(expect);
     }
 
+    /// Notes how the current step is left; `way` is only made when somebody asks.
+    pub fn took(&mut self, way: impl FnOnce() -> String) {
+        if self.program.traced {
+            self.note(Some(way()));
+        }
+    }
+
+    fn note(&mut self, way: Option<String>) {
+        if let Some(frame) = self.session.stack.last().filter(|_| self.program.traced) {
+            self.trace.push(Taken { flow: frame.flow.clone(), step: frame.step.clone(), way });
+        }
+    }
+
+    /// Goes on by `key` of a step's `then`, or by its default.
+    pub fn go_by(
+        &mut self,
+        then: &std::collections::BTreeMap<String, StepIndex>,
+        otherwise: StepIndex,
+        key: &str,
+    ) -> Result<(), String> {
+        let target = then.get(key).copied();
+        self.took(|| format!("then/{}", if target.is_some() { key } else { "default" }));
+        self.go(target.unwrap_or(otherwise))
+    }
+
     /// Moves the current flow to one of its steps.
     pub fn go(&mut self, target: StepIndex) -> Result<(), String> {
         let Some((flow, _)) = self.current() else { return Err("there is no flow to go on with".to_owned()) };
@@ -270,6 +302,7 @@ impl<'p, 'a> Run<'p, 'a> {
         if let Some(frame) = self.session.stack.last_mut() {
             (frame.step, frame.done) = (step.name.clone(), 0);
         }
+        self.note(None);
         Ok(())
     }
 
@@ -279,6 +312,7 @@ impl<'p, 'a> Run<'p, 'a> {
         self.session.tries = 0;
         self.session.conversation.nodes.push(name.clone());
         self.session.stack.push(Frame { flow: flow.key.clone(), step: name, done: 0 });
+        self.note(None);
     }
 
     fn webhook_answered(&mut self, input: Input) {

@@ -4,6 +4,7 @@
 pub mod cadence;
 pub mod flow;
 pub mod script;
+pub mod test;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
