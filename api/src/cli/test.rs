@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use callwright_engine::definitions::diagnostic::Diagnostic;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::definitions::render;
 use callwright_engine::testing;
@@ -47,7 +48,7 @@ enum Format {
     Github,
 }
 
-pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     if !args.watch {
         return once(args);
     }
@@ -59,7 +60,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
             output::note("waiting for changes; stop with Ctrl-C");
             seen = Some(now);
         }
-        std::thread::sleep(Duration::from_millis(300));
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
 
@@ -89,7 +90,7 @@ fn once(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let (folders, files) = folders_and_files(args);
     let (flows, cadences) = check::folders(&folders)?;
     let (library, problems) = Library::load(&flows, &cadences);
-    let errors: Vec<_> = problems.into_iter().filter(|problem| problem.is_error()).collect();
+    let errors: Vec<_> = problems.into_iter().filter(Diagnostic::is_error).collect();
     let only: Vec<String> =
         files.iter().filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())).collect();
     let is_wanted =
