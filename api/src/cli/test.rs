@@ -1,5 +1,6 @@
 //! `callwright test`: plays the tests of the definitions.
 
+mod mutations;
 mod report;
 
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use super::{check, definitions, output};
 /// Plays the tests beside the definitions (`*.test.yaml`): conversations and cadences, in virtual time, without calling anybody.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright test\n  callwright test my-outreach --min-coverage 100\n  callwright test flows/price-drop.test.yaml --case refund --verbose\n  callwright test --watch\n  callwright test --format github\n\nThe format of a test: callwright schema test\nExit code 1 when a case fails, a definition has errors, or coverage is below the minimum."
+    after_help = "Examples:\n  callwright test\n  callwright test my-outreach --min-coverage 100\n  callwright test flows/price-drop.test.yaml --case refund --verbose\n  callwright test --watch\n  callwright test --mutate --min-score 95\n  callwright test --format github\n\nThe format of a test: callwright schema test\nExit code 1 when a case fails, a definition has errors, or coverage is below the minimum."
 )]
 pub struct TestArgs {
     /// A folder with `flows/` and `cadences/`, or test files; this folder when left out.
@@ -32,6 +33,13 @@ pub struct TestArgs {
     /// Name every case, and every line that no case goes through.
     #[arg(long, short)]
     verbose: bool,
+    /// Take out every line of the flows and cadences, one at a time, and name those whose loss neither `check` nor a test
+    /// notices.
+    #[arg(long, conflicts_with_all = ["watch", "case"])]
+    mutate: bool,
+    /// With --mutate: fail when fewer lines than this many per cent are noticed.
+    #[arg(long, value_name = "PERCENT", requires = "mutate", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_score: Option<u8>,
     /// Run again whenever a file changes, until interrupted.
     #[arg(long)]
     watch: bool,
@@ -49,6 +57,9 @@ enum Format {
 }
 
 pub async fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
+    if args.mutate {
+        return mutations::run(args);
+    }
     if !args.watch {
         return once(args);
     }

@@ -23,7 +23,7 @@ const WEBHOOK_TIMEOUT_S: u32 = 10;
 
 /// A person has answered.
 pub fn start(program: &Program<'_>, language: &str) -> Turn {
-    let mut run = Run::new(program, fresh(language));
+    let mut run = Run::new(program, fresh(program, language));
     match program.flow(program.root) {
         Some(flow) => {
             run.push(flow, flow.start);
@@ -36,7 +36,7 @@ pub fn start(program: &Program<'_>, language: &str) -> Turn {
 
 /// A machine has answered: leaves the flow's message, or nothing.
 pub fn voicemail(program: &Program<'_>, language: &str) -> Turn {
-    let mut run = Run::new(program, fresh(language));
+    let mut run = Run::new(program, fresh(program, language));
     run.voicemail();
     run.turn()
 }
@@ -60,7 +60,12 @@ pub fn resume(program: &Program<'_>, session: Session, input: Input) -> Turn {
     run.turn()
 }
 
-fn fresh(language: &str) -> Session {
+/// A call speaks one language from beginning to end: the wanted one if the called flow's words are written in it, else the
+/// first of its fallbacks. Flows inside it follow, also where their own words know more languages.
+fn fresh(program: &Program<'_>, wanted: &str) -> Session {
+    let words = program.flow(program.root).and_then(|flow| program.script(&flow.script));
+    let spoken = words.and_then(|words| words.language_for(wanted));
+    let language = spoken.map_or(wanted, |(language, _)| language);
     Session {
         stack: Vec::new(),
         language: language.to_owned(),

@@ -8,6 +8,7 @@ pub mod coverage;
 mod expect;
 mod given;
 mod moment;
+pub mod mutate;
 mod suite;
 mod talk;
 mod walk;
