@@ -39,6 +39,8 @@ pub const FILES: &[(&str, &str)] = shipped![
     "flows/scripts/trial-ending.yaml",
     "flows/scripts/trial-nurture.yaml",
     "flows/scripts/upgrade-offer.yaml",
+    "flows/shared/connect.yaml",
+    "flows/shared/recording-consent.yaml",
     "flows/trial-nurture.yaml",
     "flows/upgrade-offer.yaml",
 ];

@@ -176,9 +176,12 @@ fn schemas_accept_every_shipped_file_and_are_valid_themselves() {
     for kind in DefinitionKind::ALL.iter().copied() {
         jsonschema::meta::validate(schema(kind)).unwrap();
         let validator = jsonschema::validator_for(schema(kind)).unwrap();
-        let files = embedded::FILES.iter().filter(|(_, text)| text.contains(&format!("\n{kind}: ")));
-        for (path, text) in files {
-            let value = Source::parse(path, text).unwrap().root.to_json();
+        for (path, text) in embedded::FILES {
+            let source = Source::parse(path, text).unwrap();
+            if source.root.entries()[0].key != kind.as_str() {
+                continue;
+            }
+            let value = source.root.to_json();
             let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
             assert_eq!(errors, Vec::<String>::new(), "{path}");
         }
@@ -267,4 +270,65 @@ mod while_typing {
             render::terminal(&diagnostics, library.sources(), false);
         }
     }
+}
+
+#[test]
+fn texts_include_pieces_of_their_own_language_and_of_the_shared_words() {
+    let files = [
+        (
+            "flows/scripts/common.yaml",
+            "script: common\nlanguages:\n  en: { texts: { hello: 'Hi {{ lead.firstName }}{% include \"comma\" %}', comma: ',' } }\n",
+        ),
+        (
+            "flows/scripts/a.yaml",
+            "script: a\nlanguages:\n  en: { texts: { own: friend, greeting: '{% include \"hello\" %} my {%- include \"own\" -%}!' } }\n",
+        ),
+    ];
+    let (library, diagnostics) = Library::from_files(files);
+    assert_eq!(diagnostics, []);
+    let script = library.script("a").unwrap();
+    let text = script.text("en", "greeting").unwrap();
+    let spoken = text.render(&context::value(&context::sample()), RenderLimits::default()).unwrap();
+    assert_eq!(spoken, "Hi Alice, my friend!");
+}
+
+#[test]
+fn pieces_that_include_each_other_are_refused() {
+    let file = (
+        "flows/scripts/a.yaml",
+        "script: a\nlanguages:\n  en: { texts: { one: '{% include \"two\" %}', two: '{% include \"one\" %}' } }\n",
+    );
+    let (_, diagnostics) = Library::from_files([file]);
+    let codes: BTreeSet<&str> = diagnostics.iter().map(|each| each.code).collect();
+    assert_eq!(codes, BTreeSet::from(["endless-include"]));
+}
+
+#[test]
+fn a_flow_that_runs_one_that_records_needs_consent_first() {
+    let flow = |first: &str| {
+        format!(
+            "flow: a\ntitle: A\nscript: common\nsteps:\n{first}  inner: {{ run: taped, then: {{ done: bye }} }}\n  bye: {{ end: over }}\n"
+        )
+    };
+    let taped = (
+        "flows/taped.yaml",
+        "flow: taped\ntitle: T\nscript: common\nsteps:\n  on: { recording: start, end: done }\n",
+    );
+    let problems = |text: &str| {
+        let (_, problems) = Library::from_files([taped, ("flows/a.yaml", text)]);
+        problems.into_iter().map(|each| each.message).collect::<Vec<_>>()
+    };
+    let asked = flow("  ask: { ask_consent: recording, then: { granted: inner, default: bye } }\n");
+    assert_eq!(problems(&asked), Vec::<String>::new());
+    assert_eq!(
+        problems(&flow("")),
+        ["step `inner` runs flow `taped`, which starts recording, and can be reached without consent"]
+    );
+    let shared = flow("  ask: { run: recording-consent, then: { go_on: inner, no: bye } }\n");
+    let consent =
+        embedded::FILES.iter().copied().find(|(path, _)| path.ends_with("recording-consent.yaml")).unwrap();
+    let (_, problems) = Library::from_files([taped, consent, ("flows/a.yaml", &shared)]);
+    let codes: BTreeSet<&str> = problems.iter().map(|each| each.code).collect();
+    // It also goes on unrecorded where the campaign says so.
+    assert_eq!(codes, BTreeSet::from(["recording-without-consent", "unknown-answer"]));
 }

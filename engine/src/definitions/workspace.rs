@@ -46,15 +46,16 @@ impl Workspace {
     /// Reads files given as (relative path, text).
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut workspace = Self::default();
-        for (path, text) in files {
+        let (shared, others): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(_, text)| holds_shared_words(text));
+        // The shared words first: other scripts include them. Whoever brings none of their own gets ours: opt-out must work
+        // in every flow.
+        let shipped = embedded::FILES.iter().copied().filter(|(_, text)| holds_shared_words(text));
+        for (path, text) in if shared.is_empty() { shipped.collect() } else { shared } {
             workspace.add_text(path, text);
         }
-        // Whoever brings no shared words of their own gets ours: opt-out must work in every flow.
-        if !workspace.is_declared(DefinitionKind::Script, COMMON) {
-            let shipped = embedded::FILES.iter().find(|(path, _)| path.ends_with("/common.yaml"));
-            if let Some((path, text)) = shipped.filter(|(path, _)| workspace.sources.text(path).is_none()) {
-                workspace.add_text(path, text);
-            }
+        for (path, text) in others {
+            workspace.add_text(path, text);
         }
         workspace
     }
@@ -136,8 +137,9 @@ impl Workspace {
                 keep(compiled, &mut self.flows, &key, &source)
             }
             DefinitionKind::Script => {
+                let common = self.scripts.get(COMMON).filter(|_| key != COMMON).map(|file| &file.raw);
                 let compiled = build(value, findings, |raw, findings| {
-                    (compile::script::compile(raw, findings), Vec::new())
+                    (compile::script::compile(raw, common, findings), Vec::new())
                 });
                 keep(compiled, &mut self.scripts, &key, &source)
             }
@@ -161,6 +163,13 @@ impl Workspace {
         self.diagnostics.extend(list);
         self.sources.insert(source);
     }
+}
+
+/// Looked at before anything is parsed, so that the shared words can be read first.
+fn holds_shared_words(text: &str) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with(['#', '-', '%']));
+    let name = first.and_then(|line| line.trim_start_matches('\u{feff}').strip_prefix("script:"));
+    name.is_some_and(|name| name.split('#').next().unwrap_or(name).trim().trim_matches(['"', '\'']) == COMMON)
 }
 
 /// A file is what its first key says; a flow also has a key `script`, so that one only counts where it comes first or alone.

@@ -4,6 +4,7 @@ use super::interpreter::{Expect, Expected, Run};
 use super::session::{Effect, Waiting};
 use crate::definitions::model::flow::{Ask, Ending, Exit, StepIndex, TransferTarget};
 use crate::domain::consent::Purpose;
+use crate::domain::outcome::Outcome;
 
 /// Flows inside flows.
 const DEEPEST: usize = 8;
@@ -91,19 +92,23 @@ impl Run<'_, '_> {
         if let Some(text) = &ending.say {
             self.say(text)?;
         }
-        let outcome = self.current().map(|(flow, _)| flow.outcome_of(&ending.disposition));
-        if self.session.stack.len() <= 1 {
-            self.finish(outcome.unwrap_or(crate::domain::outcome::Outcome::Answered), &ending.disposition);
-            return Ok(());
-        }
-        self.session.stack.pop();
-        let target: Option<StepIndex> = self.current().and_then(|(_, step)| match &step.exit {
-            Exit::SubFlow { then, otherwise, .. } => {
-                Some(*then.get(&ending.disposition).unwrap_or(otherwise))
+        let disposition = &ending.disposition;
+        let mut outcome = self.current().map_or(Outcome::Answered, |(flow, _)| flow.outcome_of(disposition));
+        while self.session.stack.len() > 1 {
+            self.session.stack.pop();
+            let (caller, step) =
+                self.current().ok_or("the step that ran the flow is not in its flow any more")?;
+            let Exit::SubFlow { then, otherwise, .. } = &step.exit else {
+                return Err("the flow that ended was not run by the step below it".to_owned());
+            };
+            if let Some(target) = then.get(disposition).copied().or(*otherwise) {
+                return self.go(target);
             }
-            _ => None,
-        });
-        self.go(target.ok_or("the flow that ended was not run by the step below it")?)
+            // The caller ends in the same way, unless it counts this ending differently.
+            outcome = caller.endings.get(disposition).copied().unwrap_or(outcome);
+        }
+        self.finish(outcome, disposition);
+        Ok(())
     }
 
     /// Recording was refused, and the campaign does not talk to people unrecorded: the flow may say goodbye, not go on.
@@ -113,7 +118,7 @@ impl Run<'_, '_> {
 
     fn end_unrecorded(&mut self) {
         self.say_if_known("goodbye_unrecorded");
-        self.finish(crate::domain::outcome::Outcome::Answered, "recording_refused");
+        self.finish(Outcome::Answered, "recording_refused");
     }
 
     /// Records a consent and goes on by it.

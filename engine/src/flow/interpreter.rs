@@ -302,6 +302,8 @@ impl<'p, 'a> Run<'p, 'a> {
         let Some(flow) = self.program.flow(self.program.root) else {
             return self.fail(format!("there is no flow `{}`", self.program.root));
         };
+        // The message is the called flow's own, also when a flow inside it was running.
+        self.session.stack.truncate(1);
         if self.session.stack.is_empty() {
             self.session.stack.push(Frame { flow: flow.key.clone(), step: String::new(), done: 0 });
         }

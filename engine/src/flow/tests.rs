@@ -75,7 +75,7 @@ fn a_buyer_accepts_the_refund() {
     assert_eq!(ended(&talk), (Outcome::Converted, "accepted"));
     assert_eq!(events(&talk), ["OFFER_ACCEPTED"]);
     assert!(recorded(&talk) && heard(&talk, "Is it okay if I record this for quality purposes?"));
-    assert_eq!(talk.nodes, ["greet", "consent", "record", "offer", "refund"]);
+    assert_eq!(talk.nodes, ["greet", "consent", "ask", "record", "offer", "refund"]);
 }
 
 #[test]
@@ -390,4 +390,21 @@ fn inputs_travel_as_plain_json() {
     ]);
     assert_eq!(json, expected);
     assert_eq!(serde_json::from_value::<Vec<Input>>(json).unwrap(), inputs);
+}
+
+#[test]
+fn endings_that_the_caller_does_not_name_end_the_call_in_the_same_way() {
+    let outer = "flow: test\ntitle: T\nsteps:\n  go: { run: inner, then: { fine: on } }\n  on: { end: went_on }\nendings: { bad: wrong_number }\n";
+    let inner = "flow: inner\ntitle: I\nscript: test\nsteps:\n  ask: { ask: question, keys: { 1: accept, 2: bad }, then: { accept: fine, bad: bad, default: other } }\n  fine: { end: fine }\n  bad: { end: bad }\n  other: { end: other }\n";
+    let files = embedded::FILES.iter().copied().filter(|(path, _)| path.ends_with("common.yaml"));
+    let own = [("flows/test.yaml", outer), ("flows/inner.yaml", inner), ("flows/scripts/test.yaml", WORDS)];
+    let (library, diagnostics) = Library::from_files(files.chain(own));
+    let bundle = library.flow_bundle("test").unwrap_or_else(|| panic!("{diagnostics:#?}"));
+    let ended_by = |key| {
+        let talk = play(&bundle, "test", vec![Input::Pressed(key), Input::Pressed('9'), Input::Pressed('9')]);
+        (talk.outcome(), talk.disposition().to_owned())
+    };
+    assert_eq!(ended_by('1'), (Outcome::Answered, "went_on".to_owned()));
+    assert_eq!(ended_by('2'), (Outcome::WrongNumber, "bad".to_owned()));
+    assert_eq!(ended_by('9'), (Outcome::Answered, "other".to_owned()));
 }

@@ -10,11 +10,15 @@ pub fn flow_targets(exit: &Exit) -> Vec<usize> {
         Exit::Branch { arms, otherwise } => arms.iter().map(|(_, step)| *step).chain([*otherwise]).collect(),
         Exit::Ask(ask) => ask.then.values().copied().chain([ask.otherwise]).collect(),
         Exit::Consent { granted, otherwise, .. } => vec![*granted, *otherwise],
-        Exit::Transfer { then, otherwise, .. } | Exit::SubFlow { then, otherwise, .. } => {
-            then.values().copied().chain([*otherwise]).collect()
-        }
+        Exit::Transfer { then, otherwise, .. } => then.values().copied().chain([*otherwise]).collect(),
+        Exit::SubFlow { then, otherwise, .. } => then.values().copied().chain(*otherwise).collect(),
         Exit::End(_) => Vec::new(),
     }
+}
+
+/// May the flow end here? A flow that is run inside may end the call when none of its steps follows.
+pub const fn may_end(exit: &Exit) -> bool {
+    matches!(exit, Exit::End(_) | Exit::SubFlow { otherwise: None, .. })
 }
 
 pub fn flow_edges(flow: &Flow) -> Vec<Vec<usize>> {

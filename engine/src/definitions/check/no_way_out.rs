@@ -1,14 +1,13 @@
 //! Protects people from conversations and cadences that cannot end: from every step an end must be reachable.
 
 use super::super::diagnostic::{Findings, Place};
-use super::super::model::flow::Exit;
 use super::super::workspace::Workspace;
-use super::graph::{cadence_edges, can_reach, flow_edges, reachable};
+use super::graph::{cadence_edges, can_reach, flow_edges, may_end, reachable};
 use super::{CadenceFile, FlowFile};
 
 pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     let edges = flow_edges(&file.model);
-    let ends: Vec<bool> = file.model.steps.iter().map(|step| matches!(step.exit, Exit::End(_))).collect();
+    let ends: Vec<bool> = file.model.steps.iter().map(|step| may_end(&step.exit)).collect();
     let reached = reachable(&edges, &[file.model.start]);
     let leaves = can_reach(&edges, &ends);
     let trapped = (0..edges.len()).find(|&step| reached[step] && !leaves[step]);

@@ -36,7 +36,9 @@ pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Finding
 /// Dispositions under which calls with this flow may be filed: its own ends, those the engine adds, and those of voicemail.
 pub fn dispositions(workspace: &Workspace, flow: &Flow) -> BTreeSet<String> {
     let mut found: BTreeSet<String> =
-        ["opted_out", "wrong_number", "no_input", "hung_up"].map(str::to_owned).into();
+        ["opted_out", "wrong_number", "no_input", "hung_up", "transferred", "recording_refused"]
+            .map(str::to_owned)
+            .into();
     collect(workspace, flow, &mut found, &mut BTreeSet::new());
     found
 }
@@ -51,9 +53,12 @@ fn collect(workspace: &Workspace, flow: &Flow, found: &mut BTreeSet<String>, see
             Exit::End(ending) => {
                 found.insert(ending.disposition.clone());
             }
-            Exit::SubFlow { flow, .. } => {
+            // What its steps do not go on from ends the call.
+            Exit::SubFlow { flow, then, otherwise: None } => {
                 if let Some(sub) = workspace.flows.get(flow) {
-                    collect(workspace, &sub.model, found, seen);
+                    let mut inside = BTreeSet::new();
+                    collect(workspace, &sub.model, &mut inside, seen);
+                    found.extend(inside.into_iter().filter(|ending| !then.contains_key(ending)));
                 }
             }
             _ => {}

@@ -171,7 +171,8 @@ impl Compiler<'_, '_> {
                 Some(Exit::Transfer { target: transfer_target(raw.transfer.as_deref()?), then, otherwise })
             }
             "run" => {
-                let (then, otherwise) = self.then(pointer, raw, "run")?;
+                let mut then = self.targets(pointer, raw);
+                let otherwise = then.remove("default");
                 Some(Exit::SubFlow { flow: raw.run.clone()?, then, otherwise })
             }
             _ => Some(Exit::End(Ending { say: None, disposition: raw.end.clone()? })),
@@ -277,11 +278,7 @@ impl Compiler<'_, '_> {
         raw: &RawStep,
         exit: &str,
     ) -> Option<(BTreeMap<String, StepIndex>, StepIndex)> {
-        let mut then = BTreeMap::new();
-        for (answer, step) in raw.then.iter().flatten() {
-            let target = self.target(&format!("{pointer}/then/{answer}"), step);
-            then.insert(answer.clone(), target);
-        }
+        let mut then = self.targets(pointer, raw);
         let Some(otherwise) = then.remove("default") else {
             let key = if raw.then.is_some() { "then" } else { exit };
             self.findings
@@ -295,6 +292,16 @@ impl Compiler<'_, '_> {
             return None;
         };
         Some((then, otherwise))
+    }
+
+    /// The steps that `then` names.
+    fn targets(&mut self, pointer: &str, raw: &RawStep) -> BTreeMap<String, StepIndex> {
+        let mut then = BTreeMap::new();
+        for (answer, step) in raw.then.iter().flatten() {
+            let target = self.target(&format!("{pointer}/then/{}", escape(answer)), step);
+            then.insert(answer.clone(), target);
+        }
+        then
     }
 
     fn target(&mut self, pointer: &str, name: &str) -> StepIndex {

@@ -4,6 +4,7 @@
 pub mod cadence;
 mod cadence_step;
 pub mod flow;
+pub mod include;
 mod layout;
 pub mod script;
 

@@ -4,12 +4,14 @@ use super::super::diagnostic::{Findings, Place};
 use super::super::model::script::{Script, Words};
 use super::super::raw::script::{RawScript, RawWords};
 use super::super::source::escape;
-use super::super::template::Template;
+use super::super::template::{Template, TemplateError};
+use super::include::Pieces;
 
 /// The script every other one falls back to.
 pub const COMMON: &str = "common";
 
-pub fn compile(raw: &RawScript, findings: &mut Findings<'_>) -> Script {
+/// `common` holds the shared words, which texts may include; `None` for the shared words themselves.
+pub fn compile(raw: &RawScript, common: Option<&RawScript>, findings: &mut Findings<'_>) -> Script {
     let languages = raw.languages.iter().map(|(code, words)| {
         if !is_language(code) {
             findings
@@ -20,7 +22,9 @@ pub fn compile(raw: &RawScript, findings: &mut Findings<'_>) -> Script {
                 )
                 .help("write a code such as en, hi, hi-Latn (Hinglish), gu, mr");
         }
-        (code.clone(), words_of(code, words, findings))
+        let shared = common.and_then(|common| common.languages.get(code)).map(|words| &words.texts);
+        let pieces = Pieces { own: &words.texts, shared };
+        (code.clone(), words_of(code, words, pieces, findings))
     });
     let languages = languages.collect();
     for (index, code) in raw.fallback.iter().flatten().enumerate() {
@@ -38,20 +42,20 @@ pub fn compile(raw: &RawScript, findings: &mut Findings<'_>) -> Script {
     Script { key: raw.script.clone(), languages, fallback }
 }
 
-fn words_of(code: &str, raw: &RawWords, findings: &mut Findings<'_>) -> Words {
+fn words_of(code: &str, raw: &RawWords, pieces: Pieces<'_>, findings: &mut Findings<'_>) -> Words {
     let mut words = Words::default();
     for (name, source) in &raw.texts {
         let pointer = format!("/languages/{}/texts/{}", escape(code), escape(name));
-        let template = Template::compile(name, source).unwrap_or_else(|error| {
-            findings.error(
-                "bad-text",
-                Place::value(pointer),
-                format!("text `{name}` is broken: {}", error.message),
-            );
-            // An empty text in its place: nobody needs to hear as well that it is missing.
-            Template::plain(name)
+        let whole = pieces.expand(source, &pointer, findings);
+        let template = whole.and_then(|whole| {
+            let broken = |error: TemplateError| {
+                let message = format!("text `{name}` is broken: {}", error.message);
+                findings.error("bad-text", Place::value(pointer), message);
+            };
+            Template::compile(name, &whole).map_err(broken).ok()
         });
-        words.texts.insert(name.clone(), template);
+        // An empty text in place of a broken one: nobody needs to hear as well that it is missing.
+        words.texts.insert(name.clone(), template.unwrap_or_else(|| Template::plain(name)));
     }
     for (name, phrases) in &raw.answers {
         let plain: Vec<String> =

@@ -91,11 +91,11 @@ pub enum Exit {
         then: BTreeMap<String, StepIndex>,
         otherwise: StepIndex,
     },
-    /// Run another flow inside this call, then go on by its ending.
+    /// Run another flow inside this call, then go on by its ending. Endings without a step end this flow in the same way.
     SubFlow {
         flow: String,
         then: BTreeMap<String, StepIndex>,
-        otherwise: StepIndex,
+        otherwise: Option<StepIndex>,
     },
     End(Ending),
 }

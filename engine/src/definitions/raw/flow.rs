@@ -99,7 +99,8 @@ pub struct RawStep {
     pub words: Option<String>,
     /// Connect to a person: `agent` (the campaign's number), a queue's name, or a number with `+`.
     pub transfer: Option<String>,
-    /// Another flow to run inside this call; `then` goes by its ending.
+    /// Another flow to run inside this call; `then` goes by its ending. Endings that `then` does not name end this flow too, in
+    /// the same way.
     pub run: Option<String>,
     /// Answers, results or endings and the steps they lead to, with `default` for all others.
     pub then: Option<BTreeMap<String, String>>,
