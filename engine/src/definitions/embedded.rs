@@ -27,6 +27,7 @@ pub const FILES: &[(&str, &str)] = shipped![
     "flows/replay.yaml",
     "flows/restock.yaml",
     "flows/scripts/common.yaml",
+    "flows/scripts/follow-up.yaml",
     "flows/scripts/missed-you.yaml",
     "flows/scripts/new-lead.yaml",
     "flows/scripts/outbound-caller.yaml",
