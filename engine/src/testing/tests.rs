@@ -30,7 +30,7 @@ const WALK: &str =
 #[test]
 fn a_conversation_that_goes_as_written_passes() {
     let report = play(&format!(
-        "{TALK}    talk:\n      - hear: {{ text: Is it okay if I record this for quality purposes? }}\n      - answer: \"yes\"\n      - hear: {{ matches: \"15 percent\\\\s+refund\" }}\n      - not_hear: goodbye\n      - press: 1\n      - hear: a-1\n    expect: {{ end: accepted, outcome: converted, recorded: true, score: 10, opted_out: false, call_back: false, consent: {{ recording: granted }}, answers: {{ refund: accept }}, events: [{{ type: OFFER_ACCEPTED, with: {{ product: Pen }} }}] }}\n"
+        "{TALK}    talk:\n      - hear: {{ text: Is it okay if I record this for quality purposes? }}\n      - answer: \"yes\"\n      - hear: {{ matches: \"refund\\\\s+of 15 percent\" }}\n      - not_hear: goodbye\n      - press: 1\n      - hear: a-1\n    expect: {{ end: accepted, outcome: converted, recorded: true, score: 10, opted_out: false, call_back: false, consent: {{ recording: granted }}, answers: {{ refund: accept }}, events: [{{ type: OFFER_ACCEPTED, with: {{ product: Pen }} }}] }}\n"
     ));
     assert_eq!((report.passed(), report.failed()), (1, 0), "{report:?}");
     assert!(report.coverage.has_step(DefinitionKind::Flow, "price-drop", "refund"));
