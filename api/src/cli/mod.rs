@@ -2,6 +2,7 @@
 //! found, 2 wrong usage.
 
 mod bench;
+mod call;
 mod campaign;
 mod carrier;
 mod check;
@@ -78,6 +79,7 @@ enum Command {
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
+    Call(Box<call::CallArgs>),
     Bench(bench::BenchArgs),
     Serve(serve::ServeArgs),
     Worker(worker::WorkerArgs),
@@ -115,7 +117,7 @@ pub fn main() -> ExitCode {
 }
 
 fn log_to_stderr(format: LogFormat, serves: bool) {
-    let default = if serves { "info,sqlx=warn" } else { "warn" };
+    let default = if serves { "info,sqlx=warn,apalis_core=error" } else { "warn,apalis_core=error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -153,6 +155,7 @@ impl Command {
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Call(args) => call::run(*args, global).await,
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,
             Self::Carrier(args) => carrier::run(args, global).await,
