@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod key;
 mod migrate;
+mod new;
 pub mod output;
 mod render;
 mod running;
@@ -20,6 +21,8 @@ mod schema;
 mod serve;
 mod session;
 mod simulate;
+mod starters;
+mod test;
 mod user;
 mod why;
 mod worker;
@@ -69,7 +72,9 @@ enum LogFormat {
 enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
+    New(new::NewArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
@@ -141,7 +146,9 @@ impl Command {
         match self {
             Self::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Init(args) => init::run(args),
+            Self::New(args) => new::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Test(args) => test::run(&args).await,
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),

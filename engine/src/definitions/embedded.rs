@@ -16,6 +16,7 @@ pub const FILES: &[(&str, &str)] = shipped![
     "cadences/qualification.yaml",
     "cadences/replay.yaml",
     "cadences/restock.yaml",
+    "cadences/thank-you.yaml",
     "cadences/trial-nurture.yaml",
     "cadences/upgrade-offer.yaml",
     "flows/new-lead.yaml",

@@ -7,6 +7,7 @@ pub mod flow;
 pub mod include;
 mod layout;
 pub mod script;
+pub mod test;
 
 use std::str::FromStr;
 
