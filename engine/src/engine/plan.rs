@@ -112,9 +112,9 @@ impl Planning<'_> {
                 let decision = engine.judge(&Snapshot { promised: position.promised, ..snapshot }, now);
                 self.call(changes, follow_ups, report, moved, &decision, Call { position, flow, valid_until })
             }
-            Next::Message { ref position, .. } => {
+            Next::Message { ref position, channel, .. } => {
                 let position = position.clone();
-                let decision = engine.judge(&snapshot, now);
+                let decision = gate::decide_contact(&snapshot, engine.rules, channel.purpose(), now);
                 self.message(changes, follow_ups, report, moved, &decision, &position)
             }
             _ => {
@@ -228,6 +228,11 @@ impl Planning<'_> {
                     next: Next::Due { position: position.clone(), at: *until },
                 };
                 engine.apply_move(changes, walk, effects, now, follow_ups)?;
+            }
+            // Whoever does not want messages may still be called: only this step is left out.
+            Verdict::Stop { reason: reason @ (Reason::ConsentMissing | Reason::ConsentRevoked), .. } => {
+                report.stopped += 1;
+                self.leave_out(changes, follow_ups, moved, position, reason.as_str())?;
             }
             Verdict::Stop { reason, .. } => {
                 report.stopped += 1;

@@ -1,7 +1,7 @@
 //! How much the tests notice: every line of a flow or cadence that matters is taken out, one at a time, and then `check` or a
 //! test must complain. A line whose loss nobody notices survives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::suite;
 use crate::definitions::library::Library;
@@ -120,9 +120,9 @@ impl Wanted<'_> {
 
     fn paths(&self) -> Vec<String> {
         let library = self.library;
-        let mut paths: BTreeMap<String, ()> = BTreeMap::new();
+        let mut paths: BTreeSet<String> = BTreeSet::new();
         let mut add = |kind, key: &str| {
-            paths.extend(library.path(kind, key).map(|path| (path.to_owned(), ())));
+            paths.extend(library.path(kind, key).map(str::to_owned));
         };
         for key in &self.flows {
             add(DefinitionKind::Flow, key);
@@ -146,10 +146,10 @@ impl Wanted<'_> {
                 Subject::Nothing => true,
             };
             if is_about {
-                paths.insert(test.path.clone(), ());
+                paths.insert(test.path.clone());
             }
         }
-        paths.into_keys().collect()
+        paths.into_iter().collect()
     }
 }
 

@@ -138,10 +138,16 @@ impl<'a> Walker<'a> {
         match self.next.clone() {
             Next::Call { position, .. } => {
                 let seen = Seen::Call { step: position.step.clone() };
-                Ok(self.contact(&position)?.then_some(seen))
+                self.look(&position)?;
+                let verdict = gate::decide(&self.snapshot, Rules::embedded(), self.now).verdict;
+                Ok(self.may(&position, verdict).then_some(seen))
             }
-            Next::Message { position, .. } => {
-                if !self.contact(&position)? {
+            Next::Message { position, channel, .. } => {
+                self.look(&position)?;
+                let rules = Rules::embedded();
+                let verdict =
+                    gate::decide_contact(&self.snapshot, rules, channel.purpose(), self.now).verdict;
+                if !self.may(&position, verdict) {
                     return Ok(None);
                 }
                 let moved =
@@ -158,18 +164,23 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Asks the gates; a deferral moves the step, a stop ends the enrollment.
-    fn contact(&mut self, position: &Position) -> Result<bool, Failure> {
+    /// What the gates look at now.
+    fn look(&mut self, position: &Position) -> Result<(), Failure> {
         self.snapshot.promised = position.promised;
         self.snapshot.placed = self.walk.placed;
         self.snapshot.lead.status = given::status(&self.variables)?;
         self.snapshot.lead.do_not_call = given::flag(&self.variables["lead"], "doNotCall");
-        match gate::decide(&self.snapshot, Rules::embedded(), self.now).verdict {
-            Verdict::Proceed(_) => return Ok(true),
+        Ok(())
+    }
+
+    /// A deferral moves the step, a stop ends the enrollment.
+    fn may(&mut self, position: &Position, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Proceed(_) => return true,
             Verdict::Defer { until, .. } => self.next = Next::Due { position: position.clone(), at: until },
             Verdict::Stop { reason, .. } => self.apply(advance::on_refused(reason)),
         }
-        Ok(false)
+        false
     }
 
     /// The call at the position of the walk has ended.

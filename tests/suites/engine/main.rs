@@ -11,6 +11,7 @@ mod facts;
 mod fake;
 mod given;
 mod housekeeping;
+mod messages;
 mod opting_out;
 mod orders;
 mod pacing;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use crate::definitions::expression::Expression;
+use crate::domain::consent::Purpose;
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
 use crate::time::{DaySet, Hours, LocalTime};
@@ -147,6 +148,14 @@ impl Channel {
             Self::Sms => "sms",
             Self::Email => "email",
             Self::Whatsapp => "whatsapp",
+        }
+    }
+
+    /// The consent that a message needs.
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Sms | Self::Whatsapp => Purpose::Sms,
+            Self::Email => Purpose::Email,
         }
     }
 }
