@@ -9,6 +9,7 @@ mod definitions;
 mod demo;
 mod doctor;
 mod enroll;
+mod graph;
 mod import;
 mod init;
 mod key;
@@ -72,6 +73,7 @@ enum Command {
     Check(check::CheckArgs),
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
+    Graph(graph::GraphArgs),
     Simulate(simulate::SimulateArgs),
     Bench(bench::BenchArgs),
     Serve(serve::ServeArgs),
@@ -144,6 +146,7 @@ impl Command {
             Self::Check(args) => check::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
+            Self::Graph(args) => graph::run(&args),
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Serve(args) => serve::run(args, global).await,
