@@ -147,7 +147,7 @@ impl Command {
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Graph(args) => graph::run(&args),
-            Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Simulate(args) => simulate::run(args, global).await.map(|()| ExitCode::SUCCESS),
             Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,

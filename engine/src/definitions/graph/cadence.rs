@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::flow::{score, when_asked};
-use super::{Graph, Node, Note, Role, Subject};
+use super::{Graph, Node, Note, REST, Role, Subject};
 use crate::definitions::model::cadence::{
     Cadence, CadenceStep, CallStep, ExitRule, Limits, OutcomeRule, Reentry, StepAction, StepIndex, Then, Wait,
 };
@@ -143,7 +143,7 @@ impl Drawing {
                 for (condition, target) in arms {
                     self.go(from, Some(*target), Some(format!("if {}", condition.source())), false);
                 }
-                self.go(from, step.next, Some("otherwise".to_owned()), true);
+                self.go(from, step.next, Some(REST.to_owned()), true);
             }
             StepAction::Split(arms) => {
                 for arm in arms {
@@ -164,7 +164,7 @@ impl Drawing {
         for (outcome, rule) in &call.outcomes {
             let is_default = outcome == "default";
             has_default |= is_default;
-            let name = if is_default { "otherwise" } else { outcome };
+            let name = if is_default { REST } else { outcome };
             let label = match rule.retry {
                 0 => name.to_owned(),
                 retries => format!("{name} after {} tries", retries + 1),
@@ -180,7 +180,7 @@ impl Drawing {
             }
         }
         if !has_default {
-            let label = (!call.outcomes.is_empty()).then(|| "otherwise".to_owned());
+            let label = (!call.outcomes.is_empty()).then(|| REST.to_owned());
             self.go(from, step.next, label, true);
         }
     }

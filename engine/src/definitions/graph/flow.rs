@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Graph, Node, Note, Role, Subject};
+use super::{Graph, Node, Note, REST, Role, Subject};
 use crate::definitions::model::flow::{
     Action, Ask, CallBackTime, Ending, Exit, Flow, FlowStep, StepIndex, TransferTarget,
 };
@@ -129,7 +129,7 @@ fn to(target: &TransferTarget) -> String {
 }
 
 fn leave(graph: &mut Graph, from: usize, exit: &Exit, at: &impl Fn(StepIndex) -> usize) {
-    let otherwise = || Some("otherwise".to_owned());
+    let otherwise = || Some(REST.to_owned());
     match exit {
         Exit::Next(target) => graph.connect(from, at(*target), None, false),
         Exit::Branch { arms, otherwise: rest } => {

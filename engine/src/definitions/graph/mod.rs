@@ -21,6 +21,9 @@ use super::model::cadence::Cadence;
 use super::model::flow::Flow;
 pub use layout::{Picture, Rect, Route};
 
+/// The label of the way that is taken when nothing else fits.
+const REST: &str = "otherwise";
+
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -172,7 +175,10 @@ impl Graph {
         }
         match self.edges.iter_mut().find(|edge| edge.from == from && edge.to == to) {
             Some(edge) => {
-                edge.labels.extend(label);
+                // What is left over stands last.
+                let rest = usize::from(edge.labels.last().is_some_and(|last| last == REST));
+                let place = edge.labels.len() - rest;
+                edge.labels.splice(place..place, label);
                 edge.otherwise &= otherwise;
             }
             None => self.edges.push(Edge { from, to, labels: label.into_iter().collect(), otherwise }),

@@ -52,7 +52,11 @@ impl Block {
                 .iter()
                 .flat_map(|ending| wrap(&format!("■ {ending}"), LINE * BOLD, WIDEST_LINE))
                 .collect(),
-            again: node.again.iter().flat_map(|line| wrap(line, LABEL, WIDEST_AGAIN)).collect(),
+            again: node
+                .again
+                .iter()
+                .flat_map(|line| hanging(&format!("• {line}"), LABEL, WIDEST_AGAIN))
+                .collect(),
         }
     }
 
