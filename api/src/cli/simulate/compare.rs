@@ -46,8 +46,8 @@ impl Figure {
         match self.kind {
             _ if difference.abs() < 0.000_5 => "±0".to_owned(),
             Kind::Count => format!("{}{}", sign(difference), thousands(difference.abs() as i64)),
-            Kind::Share => format!("{difference:+.1} pp", difference = difference * 100.0),
-            Kind::Ratio => format!("{difference:+.2}"),
+            Kind::Share => format!("{}{:.1} pp", sign(difference), difference.abs() * 100.0),
+            Kind::Ratio => format!("{}{:.2}", sign(difference), difference.abs()),
         }
     }
 }
@@ -74,12 +74,12 @@ pub fn figures(base: &Version, other: Option<&Version>) -> Vec<Figure> {
         ("enrolled", "Enrolled", Kind::Count, |run| run.report.summary.enrolled as f64),
         ("calls", "Calls", Kind::Count, |run| run.report.summary.attempts as f64),
         ("answered", "Answered by a person", Kind::Count, |run| run.report.summary.answered as f64),
-        ("answer_rate", "of all calls", Kind::Share, |run| {
+        ("answer_rate", "Answer rate", Kind::Share, |run| {
             share(run.report.summary.answered, run.report.summary.attempts)
         }),
         ("voicemail", "Voicemail", Kind::Count, |run| run.report.summary.voicemail as f64),
         ("converted", "Converted", Kind::Count, |run| run.report.summary.converted as f64),
-        ("conversion_rate", "of all enrolled", Kind::Share, |run| {
+        ("conversion_rate", "Conversion rate", Kind::Share, |run| {
             share(run.report.summary.converted, run.report.summary.enrolled)
         }),
         ("opted_out", "Opted out", Kind::Count, |run| run.report.summary.opted_out as f64),
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(figure(Kind::Count, 12_340.0, 1_000.0).difference_text(), "−11,340");
         assert_eq!(figure(Kind::Count, 5.0, 5.0).difference_text(), "±0");
         assert_eq!(figure(Kind::Share, 0.25, 0.301).difference_text(), "+5.1 pp");
-        assert_eq!(figure(Kind::Ratio, 2.0, 1.5).difference_text(), "-0.50");
+        assert_eq!(figure(Kind::Ratio, 2.0, 1.5).difference_text(), "−0.50");
         assert_eq!(figure(Kind::Count, 1_234_567.0, 0.0).text(1_234_567.0), "1,234,567");
     }
 }

@@ -16,7 +16,7 @@ use callwright_engine::clock::Instant;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::simulate::what_if::WhatIf;
 use callwright_engine::store::{Db, Durability};
-use chrono::{TimeZone as _, Utc};
+use chrono::{SubsecRound as _, TimeZone as _, Utc};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -140,7 +140,9 @@ impl SimulateArgs {
     }
 }
 
-pub async fn run(args: SimulateArgs, global: &Global) -> anyhow::Result<()> {
+pub async fn run(mut args: SimulateArgs, global: &Global) -> anyhow::Result<()> {
+    // The present is read once; whole seconds survive every database.
+    args.start = Some(args.start().trunc_subsecs(0));
     let library = super::definitions::load(args.definitions.as_deref())?;
     match &args.replay {
         Some(file) => replay::run(&args, file, library).await,

@@ -33,7 +33,7 @@ pub fn of(base: &Version, other: Option<&Version>) -> anyhow::Result<String> {
                 writer.write_record([
                     plain(&version.label),
                     plain(&story.name),
-                    plain(&story.phone),
+                    story.phone.trim_start_matches('+').to_owned(),
                     story.zone.clone(),
                     moment.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
                     moment.local.clone(),

@@ -66,7 +66,11 @@ fn node(step: &CadenceStep) -> Node {
         StepAction::Switch { .. } => (Role::End, "switch"),
         StepAction::End { .. } => (Role::End, "end"),
     };
-    let mut node = Node::new(&step.id, role, kind, &step.id);
+    // Steps of an arm are named `split/arm/step`.
+    let (place, name) =
+        step.id.rsplit_once('/').map_or((None, step.id.as_str()), |(place, name)| (Some(place), name));
+    let mut node = Node::new(&step.id, role, kind, name);
+    node.lines.extend(place.map(|place| format!("in {}", place.replace('/', ", arm "))));
     node.lines.extend(step.condition.as_ref().map(|when| format!("only if {}", when.source())));
     match &step.action {
         StepAction::Call(call) => call_lines(&mut node, call),

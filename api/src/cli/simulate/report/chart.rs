@@ -42,7 +42,8 @@ pub fn hours(runs: &[(&str, &Story)]) -> String {
         labels: range.iter().map(|hour| format!("{hour:02}")).collect(),
         series: series(runs, |story| range.iter().map(|hour| story.hours[*hour]).collect()),
         is_stacked: runs.len() == 1,
-        step: 46.0,
+        // As wide as a phone, if that leaves room for the labels.
+        step: (294.0 / range.len() as f64).clamp(22.0, 46.0),
     };
     chart.svg()
 }
