@@ -58,13 +58,23 @@ addEventListener('load', () => {
   });
   const requests = performance.getEntriesByType('resource').map(entry => entry.name).filter(name => !name.startsWith('data:'));
   const answer = { innerWidth, scrollWidth: document.documentElement.scrollWidth, errors: window.__errors, requests, texts, outside };
-  const place = document.createElement('pre');
-  place.id = 'seen';
-  place.hidden = true;
-  place.textContent = JSON.stringify(answer).replace(/[<>&]/g, '?');
-  document.body.append(place);
+  parent.postMessage(JSON.stringify(answer).replace(/[<>&]/g, '?'), '*');
 });
 </script>";
+
+/// A window is never narrower than 500 pixels; a frame is as narrow as it is told.
+const FRAME: &str = "<!DOCTYPE html><html><body style=\"margin:0\"><script>
+addEventListener('message', event => {
+  const place = document.createElement('pre');
+  place.id = 'seen';
+  place.textContent = event.data;
+  document.body.append(place);
+});
+</script><iframe src=\"page.html\" style=\"border:0;height:1600px;width:WIDTHpx\"></iframe></body></html>";
+
+/// Whatever a page would load from elsewhere is reported as blocked.
+const NOTHING_ELSE: &str = "<meta http-equiv=\"Content-Security-Policy\" \
+    content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">";
 
 /// Where Chromium is, if it is installed.
 pub fn find() -> Option<PathBuf> {
@@ -75,11 +85,12 @@ pub fn find() -> Option<PathBuf> {
     named.into_iter().chain(installed()).find(|path| path.is_file())
 }
 
-/// Opens a copy of the page in a window of this width.
+/// Opens a copy of the page in a frame of this width.
 pub async fn look(browser: &Path, page: &str, width: u32) -> anyhow::Result<Seen> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("page.html");
-    std::fs::write(&file, prepared(page)?)?;
+    std::fs::write(folder.path().join("page.html"), prepared(page)?)?;
+    let frame = folder.path().join("frame.html");
+    std::fs::write(&frame, FRAME.replace("WIDTH", &width.to_string()))?;
     let mut command = tokio::process::Command::new(browser);
     command
         .args([
@@ -94,21 +105,20 @@ pub async fn look(browser: &Path, page: &str, width: u32) -> anyhow::Result<Seen
             "--hide-scrollbars",
         ])
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-        .arg(format!("--window-size={width},2000"))
+        .arg(format!("--window-size={},1600", width.max(600)))
         .arg("--dump-dom")
-        .arg(format!("file://{}", file.display()))
+        .arg(format!("file://{}", frame.display()))
         .kill_on_drop(true);
     let output =
         tokio::time::timeout(WITHIN, command.output()).await.context("Chromium did not finish")??;
     let document = String::from_utf8_lossy(&output.stdout);
-    let found =
-        document.split("<pre id=\"seen\" hidden=\"\">").nth(1).and_then(|rest| rest.split("</pre>").next());
+    let found = document.split("<pre id=\"seen\">").nth(1).and_then(|rest| rest.split("</pre>").next());
     let found = found
         .with_context(|| format!("Chromium answered nothing: {}", String::from_utf8_lossy(&output.stderr)))?;
     serde_json::from_str(found).with_context(|| found.to_owned())
 }
 
-/// The page with the two scripts, which its own policy would forbid.
+/// The page with the two scripts, under a policy that lets them run and tells of everything else.
 fn prepared(page: &str) -> anyhow::Result<String> {
     let policy = page.find("<meta http-equiv=\"Content-Security-Policy\"");
     let page = match policy {
@@ -120,5 +130,5 @@ fn prepared(page: &str) -> anyhow::Result<String> {
     };
     let (head, rest) = page.split_once("<head>").context("a head")?;
     let (body, end) = rest.rsplit_once("</body>").context("a body")?;
-    Ok(format!("{head}<head>{LISTEN}{body}{MEASURE}</body>{end}"))
+    Ok(format!("{head}<head>{NOTHING_ELSE}{LISTEN}{body}{MEASURE}</body>{end}"))
 }

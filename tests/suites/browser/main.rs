@@ -59,7 +59,7 @@ async fn a_report_fits_desktop_and_phone() -> anyhow::Result<()> {
     let page = report(&[])?;
     for width in WIDTHS {
         let seen = chromium::look(&browser, &page, width).await?;
-        assert!(seen.texts > 200, "only {} texts in pictures", seen.texts);
+        assert!(seen.texts > 100, "only {} texts in pictures", seen.texts);
         assert_sound(&seen, width, "the report");
     }
     Ok(())
@@ -104,7 +104,9 @@ async fn what_is_wrong_with_a_page_is_noticed() -> anyhow::Result<()> {
         <text x=\"5\" y=\"20\">much too long for the box</text></g></svg></body></html>";
     let seen = chromium::look(&browser, page, 390).await?;
     assert!(seen.scroll_width > 390, "{seen:?}");
-    assert_eq!((seen.outside.len(), seen.requests.len()), (1, 1), "{seen:?}");
-    assert!(seen.errors.iter().any(|error| error.contains("broken")), "{seen:?}");
+    assert_eq!(seen.outside.len(), 1, "{seen:?}");
+    for what in ["broken", "blocked", "not loaded"] {
+        assert!(seen.errors.iter().any(|error| error.contains(what)), "{what}: {seen:?}");
+    }
     Ok(())
 }

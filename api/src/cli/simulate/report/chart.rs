@@ -109,7 +109,8 @@ impl Chart {
         let tick = tick(most);
         let top = most.div_ceil(tick).max(1) * tick;
         let y = |value: u64| TOP + HEIGHT * (1.0 - value as f64 / top as f64);
-        let width = (LEFT + self.labels.len() as f64 * self.step + 12.0).max(330.0);
+        let legend = LEFT + self.series.iter().map(|series| legend_width(&short(&series.name))).sum::<f64>();
+        let width = (LEFT + self.labels.len() as f64 * self.step + 12.0).max(legend);
         let height = TOP + HEIGHT + BELOW;
         let id = self.id;
         let mut out = format!(
@@ -166,15 +167,11 @@ impl Chart {
         }
     }
 
-    /// Below each other would need height for names of any length; the page names long ones in its tables.
+    /// The page names versions in full in its tables.
     fn legend(&self, out: &mut String) {
         let mut x = LEFT;
         for series in &self.series {
-            let name: String = if series.name.chars().count() > 30 {
-                series.name.chars().take(29).chain(['…']).collect()
-            } else {
-                series.name.clone()
-            };
+            let name = short(&series.name);
             let _ = write!(
                 out,
                 "<rect class=\"{}\" x=\"{x:.1}\" y=\"6\" width=\"12\" height=\"12\"/><text class=\"name\" x=\"{:.1}\" y=\"16\">{}</text>",
@@ -182,7 +179,7 @@ impl Chart {
                 x + 17.0,
                 escape(&name)
             );
-            x += 34.0 + name.chars().count() as f64 * 7.6;
+            x += legend_width(&name);
         }
     }
 
@@ -195,6 +192,20 @@ impl Chart {
         let totals: Vec<String> = self.series.iter().map(total).collect();
         format!("{}{}", totals.join(", "), peak.unwrap_or_default())
     }
+}
+
+/// A name that a legend has room for.
+fn short(name: &str) -> String {
+    const MOST: usize = 30;
+    match name.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", name[..end].trim_end()),
+        None => name.to_owned(),
+    }
+}
+
+/// With its sign and the space behind it; letters as wide as in the widest common font.
+fn legend_width(name: &str) -> f64 {
+    36.0 + name.chars().count() as f64 * 7.8
 }
 
 /// 1, 2 or 5 times a power of ten: at most five steps to the top.
