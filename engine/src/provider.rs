@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clock::Instant;
 use crate::decide::verdict::Permit;
 use crate::definitions::library::Bundle;
 use crate::domain::call::EndStatus;
 use crate::domain::campaign::Pacing;
-use crate::id::{AttemptId, CampaignId};
+use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
 
 /// A boxed future, so that providers can be held as `dyn Provider`.
@@ -56,11 +56,19 @@ pub struct Capabilities {
 #[derive(Debug, Clone)]
 pub struct PlaceRequest {
     pub permit: Permit,
-    pub attempt_id: AttemptId,
-    pub campaign_id: CampaignId,
-    pub from: Option<PhoneNumber>,
     /// Not to be asked for after this instant.
     pub send_by: Instant,
+    pub package: Package,
+}
+
+/// Everything about a call but the permission to make it.
+#[derive(Debug, Clone)]
+pub struct Package {
+    pub attempt_id: AttemptId,
+    pub enrollment_id: Option<EnrollmentId>,
+    pub campaign_id: CampaignId,
+    pub to: PhoneNumber,
+    pub from: Option<PhoneNumber>,
     /// Flow to follow and the version it is pinned to.
     pub flow: String,
     pub bundle: Arc<Bundle>,
@@ -73,6 +81,26 @@ pub struct PlaceRequest {
     pub step: String,
     pub visit: u32,
     pub attempt: u32,
+}
+
+impl std::ops::Deref for PlaceRequest {
+    type Target = Package;
+
+    fn deref(&self) -> &Package {
+        &self.package
+    }
+}
+
+impl Package {
+    /// For people to read: the definitions by the hash of their version.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "attemptId": self.attempt_id, "enrollmentId": self.enrollment_id, "campaignId": self.campaign_id,
+            "to": self.to, "from": self.from, "flow": self.flow, "version": self.bundle.hash,
+            "language": self.language, "step": self.step, "visit": self.visit, "try": self.attempt,
+            "maxDurationS": self.max_duration_s, "synthetic": self.synthetic, "variables": self.variables,
+        })
+    }
 }
 
 /// What the provider said to one request.

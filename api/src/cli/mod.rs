@@ -10,6 +10,7 @@ mod definitions;
 mod demo;
 mod doctor;
 mod enroll;
+mod graph;
 mod import;
 mod init;
 mod key;
@@ -78,6 +79,7 @@ enum Command {
     Test(test::TestArgs),
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
+    Graph(graph::GraphArgs),
     Simulate(simulate::SimulateArgs),
     Call(Box<call::CallArgs>),
     Bench(bench::BenchArgs),
@@ -153,7 +155,8 @@ impl Command {
             Self::Test(args) => test::run(&args).await,
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
-            Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Graph(args) => graph::run(&args),
+            Self::Simulate(args) => simulate::run(args, global).await.map(|()| ExitCode::SUCCESS),
             Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Call(args) => call::run(*args, global).await,
             Self::Serve(args) => serve::run(args, global).await,

@@ -15,6 +15,7 @@ pub mod diagnostic;
 pub mod embedded;
 pub mod expression;
 mod filters;
+pub mod graph;
 pub mod library;
 pub mod model;
 pub mod raw;

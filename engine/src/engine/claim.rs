@@ -11,7 +11,7 @@ use super::batch::{Batch, distinct};
 use super::changes::Changes;
 use super::pick::Picked;
 use super::place::next_visit;
-use super::{Engine, EngineError, context};
+use super::{Engine, EngineError, package};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
 use crate::decide::verdict::{Permit, Verdict};
@@ -195,22 +195,18 @@ impl<'a> Claiming<'a> {
             Some(attempt.id);
         let campaign = batch.campaign(attempt.campaign_id);
         self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone()));
-        self.requests.push(PlaceRequest {
-            send_by: permit.expires_at(),
-            permit,
+        let from = caller.as_deref().and_then(|number| PhoneNumber::e164_only(number).ok());
+        let call = package::Call {
             attempt_id: attempt.id,
-            campaign_id: attempt.campaign_id,
-            from: caller.as_deref().and_then(|number| PhoneNumber::e164_only(number).ok()),
-            max_duration_s: bundle.flows.get(&attempt.flow).map_or(300, |flow| flow.max_duration_s),
             flow: attempt.flow,
-            bundle: Arc::clone(bundle),
-            language: walk.lead.language.clone(),
-            variables: context::variables(walk, campaign),
-            synthetic: walk.lead.synthetic,
             step: attempt.step,
             visit: attempt.visit,
             attempt: attempt.attempt,
-        });
+            from,
+            to: *permit.number(),
+        };
+        let package = package::of(call, walk, campaign, bundle);
+        self.requests.push(PlaceRequest { send_by: permit.expires_at(), permit, package });
     }
 
     async fn commit(

@@ -53,7 +53,8 @@ fn lead(lead: &LeadOnFile) -> Value {
         "id": lead.id, "externalId": lead.external_id, "firstName": lead.first_name, "lastName": lead.last_name,
         "fullName": full_name, "email": lead.email, "company": lead.company, "segment": lead.segment,
         "status": lead.status, "language": lead.language, "score": lead.score, "country": lead.country,
-        "region": lead.region, "timezone": lead.zone, "doNotCall": lead.do_not_call,
+        "region": lead.region, "zone": lead.zone, "timezone": lead.zone, "doNotCall": lead.do_not_call,
+        "synthetic": lead.synthetic,
         "tags": serde_json::from_str::<Value>(&lead.tags).unwrap_or(Value::Array(Vec::new())),
         "custom": serde_json::from_str::<Value>(&lead.custom).unwrap_or(Value::Object(Map::new())),
     })

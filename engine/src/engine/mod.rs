@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod opt_out;
 mod outlets;
+mod package;
 mod pick;
 mod place;
 mod plan;

@@ -5,3 +5,5 @@ pub mod driver;
 pub mod histogram;
 pub mod population;
 pub mod replay;
+pub mod story;
+pub mod what_if;

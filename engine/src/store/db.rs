@@ -87,6 +87,23 @@ impl Db {
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
     }
 
+    /// Opens an existing database to read from: nothing is created, migrated or written.
+    pub async fn open_read_only(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url)?
+                .read_only(true)
+                .create_if_missing(false)
+                .busy_timeout(Duration::from_secs(10));
+            let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+            return Ok(Self::Sqlite { write: read.clone(), read });
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?.options([("default_transaction_read_only", "on")]);
+            return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect_with(options).await?));
+        }
+        Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
+    }
+
     async fn connect_sqlite(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let in_memory = url.contains(":memory:");
         let alone = durability == Durability::Scratch;

@@ -37,6 +37,7 @@ pub mod summary;
 pub mod suppression;
 pub mod task;
 pub mod totals;
+pub mod trial;
 pub mod user;
 pub mod walk;
 pub mod wipe;

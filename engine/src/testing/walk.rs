@@ -85,8 +85,8 @@ fn lead_in_arms(cadence: &Cadence, given: &Map<String, Value>) -> Result<LeadId,
         wanted.iter().all(|(step, arm)| {
             cadence.steps.iter().any(|each| match &each.action {
                 StepAction::Split(arms) if each.id == *step => {
-                    let first = advance::split_arm(arms, lead, &cadence.key, &each.id);
-                    arms.iter().any(|each| each.arm == *arm && Some(each.first) == first)
+                    let taken = advance::arm(arms, lead, &cadence.key, &each.id);
+                    taken.is_some_and(|taken| taken.arm == *arm)
                 }
                 _ => false,
             })

@@ -18,6 +18,7 @@ mod pacing;
 mod pausing;
 mod placing;
 mod planning;
+mod previewing;
 mod reconciling;
 mod recording;
 mod sound;

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    Answer, Capabilities, LookUp, LookUpResult, Package, PlaceRequest, Placement, Provider, ProviderError,
 };
 use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde_json::Value;
 use url::Url;
 
 use super::http;
@@ -27,6 +30,15 @@ pub struct HttpCarrierOptions {
 
 impl HttpCarrierOptions {
     pub const TIMEOUT: Duration = Duration::from_secs(5);
+}
+
+/// A request as it would go out. Secrets are hidden.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prepared {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Value,
 }
 
 /// A carrier reached over HTTP.
@@ -70,13 +82,13 @@ impl HttpCarrier {
     async fn ask_batch(&self, calls: Vec<CallRequest>) -> Vec<Placement> {
         let count = calls.len();
         let all = |placement: Placement| vec![placement; count];
-        let Ok(request) = self.request(reqwest::Method::POST, "calls") else {
+        let Ok(request) = self.placing(calls) else {
             return all(Placement::Refused {
                 reason: "the carrier's URL cannot be used".to_owned(),
                 retry: false,
             });
         };
-        let answer = match request.json(&CallBatch { calls }).send().await {
+        let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => return all(of_error(&error)),
         };
@@ -92,6 +104,28 @@ impl HttpCarrier {
             }),
             Err(error) => all(Placement::Unknown { reason: describe(&error) }),
         }
+    }
+
+    /// The request that asks for these calls.
+    fn placing(&self, calls: Vec<CallRequest>) -> Result<reqwest::RequestBuilder, ProviderError> {
+        Ok(self.request(reqwest::Method::POST, "calls")?.json(&CallBatch { calls }))
+    }
+
+    /// The very request that would ask for this call, unsent.
+    pub fn preview(&self, package: &Package) -> Result<Prepared, ProviderError> {
+        let calls = vec![CallRequest::of(package, &self.options.callback_url)];
+        let request = self.placing(calls)?.build().map_err(|error| ProviderError(describe(&error)))?;
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            let shown = if name == AUTHORIZATION { "(hidden)" } else { value.to_str().unwrap_or("(binary)") };
+            (name.to_string(), shown.to_owned())
+        };
+        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        Ok(Prepared {
+            method: request.method().to_string(),
+            url: request.url().to_string(),
+            headers: request.headers().iter().map(header).collect(),
+            body: serde_json::from_slice(body).map_err(|error| ProviderError(error.to_string()))?,
+        })
     }
 
     /// Calls made for an attempt, as the carrier knows them.

@@ -6,7 +6,7 @@ use callwright_engine::flow::interpreter::{Expect, Input, Prompt, Turn};
 use callwright_engine::flow::session::Ended;
 use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::provider::{FoundEnd, PlaceRequest};
+use callwright_engine::provider::{FoundEnd, Package};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /calls`.
@@ -38,18 +38,18 @@ pub struct CallRequest {
 }
 
 impl CallRequest {
-    pub fn of(request: &PlaceRequest, callback_url: &str) -> Self {
+    pub fn of(package: &Package, callback_url: &str) -> Self {
         Self {
-            attempt_id: request.attempt_id,
-            enrollment_id: request.permit.enrollment_id(),
-            to: *request.permit.number(),
-            from: request.from,
+            attempt_id: package.attempt_id,
+            enrollment_id: package.enrollment_id,
+            to: package.to,
+            from: package.from,
             callback_url: callback_url.to_owned(),
-            step: request.step.clone(),
-            visit: request.visit,
-            attempt: request.attempt,
-            language: request.language.clone(),
-            max_duration_s: request.max_duration_s,
+            step: package.step.clone(),
+            visit: package.visit,
+            attempt: package.attempt,
+            language: package.language.clone(),
+            max_duration_s: package.max_duration_s,
         }
     }
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use callwright_engine::engine::EngineError;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::simulate::histogram::Histogram;
+use callwright_engine::simulate::story::Facts;
 use callwright_engine::store::summary::{self, Summary};
-use callwright_engine::store::{suppression, walk};
+use callwright_engine::store::{suppression, trial, walk};
 use callwright_engine::time::zone::Zone;
 use chrono::Timelike as _;
 
@@ -23,6 +24,20 @@ pub struct Report {
 }
 
 impl Trial {
+    /// Everything that happened, row by row: what stories are told from.
+    pub async fn facts(&self) -> Result<Facts, EngineError> {
+        let mut tx = self.engine.db.begin_read().await?;
+        let facts = Facts {
+            people: trial::people(&mut tx).await?,
+            calls: trial::calls(&mut tx).await?,
+            walks: trial::walks(&mut tx).await?,
+            steps: trial::steps(&mut tx).await?,
+            not_now: trial::not_now(&mut tx).await?,
+        };
+        tx.rollback().await?;
+        Ok(facts)
+    }
+
     /// Reads our tables and audits the carrier's books.
     pub async fn report(&self) -> Result<Report, EngineError> {
         let mut tx = self.engine.db.begin_read().await?;

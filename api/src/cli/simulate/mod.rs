@@ -1,22 +1,32 @@
 //! `callwright simulate`: a cadence over a population in virtual time, or a recorded campaign replayed.
 
 mod cadence;
+mod compare;
+mod json;
+mod population;
 mod replay;
+mod report;
+mod rows;
+mod text;
+mod version;
 
 use std::path::PathBuf;
 
 use callwright_engine::clock::Instant;
 use callwright_engine::definitions::library::Library;
+use callwright_engine::simulate::what_if::WhatIf;
 use callwright_engine::store::{Db, Durability};
+use chrono::{SubsecRound as _, TimeZone as _, Utc};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::Global;
 use super::output::Format;
 
 /// Runs a cadence for many leads over virtual weeks in seconds, with the engine's own code; only clock and carrier differ.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate --replay campaign.csv --format json"
+    after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate new-lead --report report.html --csv leads.csv\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate new-lead --from-database --campaign spring --limit 500\n  callwright simulate new-lead --hours 10:00-16:00 --per-day 1 --against what-if --report what-if.html\n  callwright simulate new-lead --against ../next-version\n  callwright simulate --replay campaign.csv --format json"
 )]
 pub struct SimulateArgs {
     /// The cadence to run.
@@ -26,17 +36,26 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE.csv")]
     replay: Option<PathBuf>,
     /// Synthetic people to make up.
-    #[arg(long, default_value_t = 1_000, conflicts_with_all = ["population", "replay"])]
+    #[arg(long, default_value_t = 1_000, conflicts_with_all = ["population", "replay", "from_database"])]
     leads: u64,
     /// Leads from a CSV instead (the columns of `callwright import`).
-    #[arg(long, value_name = "FILE.csv", conflicts_with = "replay")]
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["replay", "from_database"])]
     population: Option<PathBuf>,
+    /// Leads of the database instead, with their consents and suppressions. It is only read from; earlier calls do not count.
+    #[arg(long, conflicts_with = "replay")]
+    from_database: bool,
+    /// Only leads that were ever enrolled for this campaign, under its schedule and limits.
+    #[arg(long, value_name = "KEY", requires = "from_database")]
+    campaign: Option<String>,
+    /// Leads of the database at most.
+    #[arg(long, default_value_t = 10_000, requires = "from_database")]
+    limit: u32,
     /// Virtual days to run at most.
     #[arg(long, default_value_t = 120)]
     days: u32,
-    /// Virtual instant to start at.
-    #[arg(long, default_value = "2026-03-02T06:00:00Z")]
-    start: Instant,
+    /// Virtual instant to start at. [default: 2026-03-02T06:00:00Z; the present with --from-database]
+    #[arg(long)]
+    start: Option<Instant>,
     /// The same seed makes the same people, callees and outcomes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -49,9 +68,23 @@ pub struct SimulateArgs {
     /// Folder that holds flows/ and cadences/; otherwise the shipped definitions.
     #[arg(long, value_name = "DIR")]
     definitions: Option<PathBuf>,
+    #[command(flatten)]
+    what_if: WhatIfArgs,
+    /// Compare with another version over the same people: a folder of definitions, or `what-if` for the changes named here.
+    #[arg(long, value_name = "DIR|what-if", conflicts_with = "replay")]
+    against: Option<String>,
     /// Print this lead's timeline (its external id).
     #[arg(long, value_name = "LEAD", conflicts_with = "replay")]
     timeline: Option<String>,
+    /// Write everything counted as JSON.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    json: Option<PathBuf>,
+    /// Write per lead what was called when, and why not.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    csv: Option<PathBuf>,
+    /// Write one HTML page with pictures that opens anywhere, also offline.
+    #[arg(long, value_name = "FILE.html", conflicts_with = "replay")]
+    report: Option<PathBuf>,
     /// Keep the database here (a new file).
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
@@ -60,11 +93,60 @@ pub struct SimulateArgs {
     format: Format,
 }
 
-pub async fn run(args: SimulateArgs) -> anyhow::Result<()> {
+/// Hours and limits of the cadence other than its file says.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What if (other than the cadence's file says)")]
+struct WhatIfArgs {
+    /// Contact hours, such as `10:00-16:00`; may be repeated.
+    #[arg(long, value_name = "FROM-UNTIL", conflicts_with = "replay")]
+    hours: Vec<String>,
+    /// Contact days, such as `mon-fri`.
+    #[arg(long, value_name = "DAYS", conflicts_with = "replay")]
+    weekdays: Option<String>,
+    /// Calls to a lead per day at most.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "replay")]
+    per_day: Option<u32>,
+    /// Calls to a lead in seven days at most.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "replay")]
+    per_week: Option<u32>,
+    /// Calls to a lead altogether at most.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "replay")]
+    total: Option<u32>,
+    /// Least time between two calls to a lead, such as `4 hours`.
+    #[arg(long, value_name = "LENGTH", conflicts_with = "replay")]
+    gap: Option<String>,
+}
+
+impl WhatIfArgs {
+    fn changes(&self) -> WhatIf {
+        WhatIf {
+            hours: self.hours.clone(),
+            weekdays: self.weekdays.clone(),
+            per_day: self.per_day,
+            per_week: self.per_week,
+            total: self.total,
+            gap: self.gap.clone(),
+        }
+    }
+}
+
+impl SimulateArgs {
+    /// A fixed Monday, so that the same command tells the same story; real leads live in the present.
+    fn start(&self) -> Instant {
+        self.start.unwrap_or_else(|| {
+            let fixed = Utc.with_ymd_and_hms(2026, 3, 2, 6, 0, 0).single();
+            fixed.filter(|_| !self.from_database).unwrap_or_else(Utc::now)
+        })
+    }
+}
+
+pub async fn run(mut args: SimulateArgs, global: &Global) -> anyhow::Result<()> {
+    // The present is read once; whole seconds survive every database.
+    args.start = Some(args.start().trunc_subsecs(0));
     let library = super::definitions::load(args.definitions.as_deref())?;
     match &args.replay {
         Some(file) => replay::run(&args, file, library).await,
-        None => cadence::run(&args, library).await,
+        None => cadence::run(&args, global, library).await,
     }
 }
 

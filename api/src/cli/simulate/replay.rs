@@ -50,8 +50,8 @@ pub async fn run(args: &SimulateArgs, file: &Path, library: Library) -> anyhow::
             range,
             library: library.clone(),
             bar: bar.clone(),
-            setup: Setup::at(args.start, args.seed),
-            until: args.start + TimeDelta::days(i64::from(args.days)),
+            setup: Setup::at(args.start(), args.seed),
+            until: args.start() + TimeDelta::days(i64::from(args.days)),
         };
         let (lanes, keep) = (Arc::clone(&lanes), args.keep.clone());
         parts.spawn(async move {

@@ -143,7 +143,7 @@ impl Entering<'_> {
             }
             StepAction::Split(arms) => {
                 let arm = split::arm(arms, self.walk.lead_id, &self.cadence.key, &step.id);
-                Ok(self.pass(step, arm.or(step.next)))
+                Ok(self.pass(step, arm.map_or(step.next, |arm| Some(arm.first))))
             }
             StepAction::End { result } => {
                 self.passed(step);

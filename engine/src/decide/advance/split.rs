@@ -2,13 +2,13 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::definitions::model::cadence::{SplitArm, StepIndex};
+use crate::definitions::model::cadence::SplitArm;
 use crate::id::LeadId;
 
 /// The arm of `lead` in `step` of `cadence`; nothing when no arm has a share.
 ///
 /// Lead, cadence and step are hashed together, so that one split says nothing about the next.
-pub fn arm(arms: &[SplitArm], lead: LeadId, cadence: &str, step: &str) -> Option<StepIndex> {
+pub fn arm<'a>(arms: &'a [SplitArm], lead: LeadId, cadence: &str, step: &str) -> Option<&'a SplitArm> {
     let total: u64 = arms.iter().map(|arm| u64::from(arm.share)).sum();
     let mut hash = Sha256::new();
     hash.update(lead.0.as_bytes());
@@ -22,7 +22,7 @@ pub fn arm(arms: &[SplitArm], lead: LeadId, cadence: &str, step: &str) -> Option
     for arm in arms {
         let share = u64::from(arm.share);
         if point < share {
-            return Some(arm.first);
+            return Some(arm);
         }
         point -= share;
     }
