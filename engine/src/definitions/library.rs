@@ -108,6 +108,16 @@ impl Library {
         self.flow_bundles.get(flow_key).cloned()
     }
 
+    /// The same library with another version of one cadence.
+    #[must_use]
+    pub fn with_bundle(&self, bundle: Bundle) -> Self {
+        let mut library = self.clone();
+        let key = bundle.cadence.key.clone();
+        library.cadences.insert(key.clone(), Arc::clone(&bundle.cadence));
+        library.bundles.insert(key, Arc::new(bundle));
+        library
+    }
+
     pub fn cadence(&self, key: &str) -> Option<&Arc<Cadence>> {
         self.cadences.get(key)
     }

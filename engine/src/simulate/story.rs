@@ -171,7 +171,9 @@ impl Story {
             *results.entry(walk.cadence.clone()).or_default().entry(result).or_default() += 1;
         }
         let mut calls_per_lead = BTreeMap::new();
-        per_lead.values().for_each(|count| *calls_per_lead.entry(*count).or_default() += 1);
+        for count in per_lead.values() {
+            *calls_per_lead.entry(*count).or_default() += 1;
+        }
         Self {
             hours,
             days: without_gaps(&days),

@@ -128,7 +128,9 @@ impl Copied {
         };
         anyhow::ensure!(!leads.is_empty(), "the database has no such leads");
         leads.sort_by_key(|lead| lead.id);
-        leads.iter_mut().for_each(|lead| lead.synthetic = true);
+        for lead in &mut leads {
+            lead.synthetic = true;
+        }
         let ids: Vec<LeadId> = leads.iter().map(|lead| lead.id).collect();
         let numbers: Vec<String> = leads
             .iter()

@@ -467,7 +467,7 @@ fn splits_keep_their_shares_over_many_leads() {
     let arms = arms(&[20, 50, 30]);
     let mut counts = [0; 3];
     for lead in 0..10_000u128 {
-        counts[split::arm(&arms, LeadId(uuid::Uuid::from_u128(lead)), "c", "s").unwrap().first] += 1;
+        counts[arm(&arms, LeadId(uuid::Uuid::from_u128(lead)), "c", "s").unwrap().first] += 1;
     }
     for (count, share) in counts.into_iter().zip([2_000, 5_000, 3_000]) {
         assert!((share - 200..share + 200).contains(&count), "{counts:?}");
@@ -481,8 +481,8 @@ proptest! {
     fn a_lead_always_takes_the_same_arm(lead in any::<u128>(), shares in prop::collection::vec(0u32..100, 1..5)) {
         let arms = arms(&shares);
         let lead = LeadId(uuid::Uuid::from_u128(lead));
-        let taken = split::arm(&arms, lead, "c", "s").map(|arm| arm.first);
-        prop_assert_eq!(taken, split::arm(&arms, lead, "c", "s").map(|arm| arm.first));
+        let taken = arm(&arms, lead, "c", "s").map(|arm| arm.first);
+        prop_assert_eq!(taken, arm(&arms, lead, "c", "s").map(|arm| arm.first));
         prop_assert_eq!(taken.is_some(), shares.iter().any(|share| *share > 0));
         prop_assert!(taken.is_none_or(|arm| shares[arm] > 0));
     }

@@ -193,19 +193,16 @@ fn with_keys(answer: &str, keys: &BTreeMap<char, String>) -> String {
 fn voicemail(graph: &mut Graph, flow: &Flow) {
     let start = graph.add(Node::new("@voicemail", Role::Start, "start", "A machine answers"));
     let mut node = Node::new("@message", Role::End, "voicemail", "Voicemail");
-    match &flow.voicemail {
-        Some(ending) => {
-            // A message that was left is no conversation, whatever its ending is called.
-            let outcome = match flow.outcome_of(&ending.disposition) {
-                Outcome::Answered => Outcome::Voicemail,
-                other => other,
-            };
-            end(&mut node, ending, outcome);
-        }
-        None => {
-            node.lines.push("hangs up without a message".to_owned());
-            node.ending = Some("voicemail".to_owned());
-        }
+    if let Some(ending) = &flow.voicemail {
+        // A message that was left is no conversation, whatever its ending is called.
+        let outcome = match flow.outcome_of(&ending.disposition) {
+            Outcome::Answered => Outcome::Voicemail,
+            other => other,
+        };
+        end(&mut node, ending, outcome);
+    } else {
+        node.lines.push("hangs up without a message".to_owned());
+        node.ending = Some("voicemail".to_owned());
     }
     let end = graph.add(node);
     graph.connect(start, end, None, false);

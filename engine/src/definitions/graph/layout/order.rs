@@ -85,7 +85,9 @@ fn crossings(layered: &Layered, below: &[Vec<usize>]) -> u64 {
             // Those that began further left and end further right.
             count += ends.iter().map(|end| passed - sum(&tree, end + 1)).sum::<u64>();
             passed += ends.len() as u64;
-            ends.iter().for_each(|end| add(&mut tree, end + 1));
+            for end in ends {
+                add(&mut tree, end + 1);
+            }
         }
     }
     count

@@ -111,7 +111,9 @@ fn ports(sizes: &[Size], links: &[Link], x: &[f64], out: bool) -> Vec<f64> {
         // Pushed over the corner: back, all together.
         let over = placed.last().map_or(0.0, |last| (last - most).max(0.0))
             - placed.first().map_or(0.0, |first| (least - first).max(0.0));
-        placed.iter_mut().for_each(|port| *port = (*port - over).clamp(least, most));
+        for port in &mut placed {
+            *port = (*port - over).clamp(least, most);
+        }
         for ((_, index), port) in here.iter().zip(placed) {
             ports[*index] = port;
         }
