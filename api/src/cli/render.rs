@@ -177,12 +177,13 @@ fn rendered(
     variables: &Value,
     only: Option<&str>,
 ) -> anyhow::Result<(Map<String, Value>, bool)> {
-    let context = context::value(variables);
+    let values = context::value(variables);
     let (mut all, mut has_errors) = (Map::new(), false);
     for (language, words) in
         script.languages.iter().filter(|(language, _)| only.is_none_or(|only| only == *language))
     {
         let mut texts = Map::new();
+        let context = context::in_language(&values, language);
         for (name, template) in &words.texts {
             let text = template.render(&context, RenderLimits::default()).unwrap_or_else(|error| {
                 has_errors = true;

@@ -84,6 +84,11 @@ pub fn value(variables: &Value) -> minijinja::Value {
     minijinja::value::Serde(variables).into()
 }
 
+/// The same for a text of one language: dates are named in it.
+pub fn in_language(variables: &minijinja::Value, language: &str) -> minijinja::Value {
+    minijinja::context! { language => language, ..variables.clone() }
+}
+
 /// Is the dotted path one that authors may name? `further` are names declared by the definition itself.
 pub fn knows(path: &str, further: &[&str]) -> bool {
     let root = path.split('.').next().unwrap_or_default();

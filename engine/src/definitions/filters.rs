@@ -5,6 +5,7 @@ use minijinja::value::{Rest, Value};
 use minijinja::{Error, ErrorKind, State};
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::calendar_words::CalendarWords;
 use crate::time::zone::Zone;
 
 const LONGEST_JOIN: usize = 64 << 10;
@@ -120,12 +121,18 @@ fn group(digits: &str, indian: bool) -> String {
     text
 }
 
-/// `instant | date` or `| date("short" | "weekday" | "time")`, in the lead's zone and in the order its language uses.
+/// `instant | date` or `| date("short" | "weekday" | "time")`, in the lead's zone, in the words and the order of the text's language.
 pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String, Error> {
     let text = value.as_str().ok_or_else(|| wrong("a date such as 2026-03-01 is needed"))?;
     let (day, time) = local(state, text)?;
-    let month = day.format("%B");
-    let american = lead_field(state, "language").is_none_or(|language| language == "en");
+    // The language of the text, which need not be the lead's own; outside a script the lead's.
+    let spoken = state.lookup("language").and_then(|language| language.as_str().map(str::to_owned));
+    let language = spoken.or_else(|| lead_field(state, "language")).unwrap_or_else(|| "en".to_owned());
+    let american = language == "en";
+    let words = CalendarWords::of(&language);
+    let month = words.month(day.month());
+    let short = if words.abbreviates() { &month[..3] } else { month };
+    let weekday = words.weekday(day.weekday());
     let number = day.day();
     Ok(match style.unwrap_or("long") {
         "time" => {
@@ -133,10 +140,10 @@ pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String,
             let (afternoon, hour) = time.hour12();
             format!("{hour}:{:02} {}", time.minute(), if afternoon { "PM" } else { "AM" })
         }
-        "weekday" if american => format!("{}, {month} {number}", day.format("%A")),
-        "weekday" => format!("{}, {number} {month}", day.format("%A")),
-        "short" if american => format!("{} {number}", day.format("%b")),
-        "short" => format!("{number} {}", day.format("%b")),
+        "weekday" if american => format!("{weekday}, {month} {number}"),
+        "weekday" => format!("{weekday}, {number} {month}"),
+        "short" if american => format!("{short} {number}"),
+        "short" => format!("{number} {short}"),
         "long" if american => format!("{month} {number}, {}", day.year()),
         "long" => format!("{number} {month} {}", day.year()),
         other => {

@@ -8,6 +8,7 @@
 //! What a definition *does* at run time lives in `decide` (cadences) and `flow` (calls), not here.
 
 pub mod bundle;
+mod calendar_words;
 pub mod check;
 pub mod compile;
 pub mod context;

@@ -241,3 +241,16 @@ fn completed_variables_answer_every_documented_path() {
     assert_eq!(variables["lead"]["firstName"], "Asha");
     assert!(!holds("offer.percent > 5", &variables));
 }
+
+#[test]
+fn dates_are_named_in_the_language_of_the_text() {
+    let template = Template::compile("t", "{{ offer.expiresAt | date }} / {{ offer.expiresAt | date('weekday') }} / {{ offer.expiresAt | date('short') }}").unwrap();
+    let values = context::value(&context::sample());
+    let spoken = |language: &str| {
+        template.render(&context::in_language(&values, language), RenderLimits::default()).unwrap()
+    };
+    assert_eq!(spoken("en"), "December 31, 2026 / Thursday, December 31 / Dec 31");
+    assert_eq!(spoken("hi-Latn"), "31 December 2026 / Thursday, 31 December / 31 Dec");
+    assert_eq!(spoken("hi"), "31 दिसंबर 2026 / गुरुवार, 31 दिसंबर / 31 दिसंबर");
+    assert_eq!(spoken("ta"), "31 டிசம்பர் 2026 / வியாழன், 31 டிசம்பர் / 31 டிசம்பர்");
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Engine, EngineError, context};
+use crate::definitions::context::in_language;
 use crate::definitions::template::RenderLimits;
 use crate::domain::lead::LeadStatus;
 use crate::id::EnrollmentId;
@@ -89,12 +90,13 @@ impl Engine {
             return Ok(None);
         };
         let script = version.bundle.scripts.get(&order.script);
-        let template = script.and_then(|script| script.text(&walk.lead.language, &order.text));
-        let template = template
-            .ok_or_else(|| EngineError::missing("text", format!("{}/{}", order.script, order.text)))?;
+        let found = script.and_then(|script| script.text_with_language(&walk.lead.language, &order.text));
+        let (language, template) =
+            found.ok_or_else(|| EngineError::missing("text", format!("{}/{}", order.script, order.text)))?;
         let variables = context::variables(&walk, campaign.as_ref());
+        let values = in_language(&crate::definitions::context::value(&variables), language);
         let text = template
-            .render(&crate::definitions::context::value(&variables), RenderLimits::default())
+            .render(&values, RenderLimits::default())
             .map_err(|e| EngineError::Invalid { field: order.text.clone(), message: e.to_string() })?;
         Ok(Some(OutgoingMessage {
             enrollment_id: order.enrollment_id,
@@ -102,7 +104,7 @@ impl Engine {
             step: order.step.clone(),
             channel: order.channel.clone(),
             to,
-            language: walk.lead.language.clone(),
+            language: language.to_owned(),
             text,
         }))
     }

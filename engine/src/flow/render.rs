@@ -2,8 +2,8 @@
 
 use super::program::Program;
 use super::session::Session;
-use crate::definitions::model::script::Script;
-use crate::definitions::template::{RenderLimits, Template};
+use crate::definitions::context::in_language;
+use crate::definitions::template::RenderLimits;
 
 /// A text ready to be spoken, with the language it is in.
 pub(super) struct Spoken {
@@ -20,16 +20,10 @@ pub(super) fn text(program: &Program<'_>, session: &Session, name: &str) -> Resu
     let flow = program.flow(&frame.flow).ok_or_else(|| format!("there is no flow `{}`", frame.flow))?;
     let script =
         program.script(&flow.script).ok_or_else(|| format!("there is no script `{}`", flow.script))?;
-    let (language, template) = find(script, &session.language, name)
+    let (language, template) = script
+        .text_with_language(&session.language, name)
         .ok_or_else(|| format!("script `{}` has no text `{name}`", script.key))?;
-    let text = template.render(&program.context(session), LIMITS).map_err(|problem| problem.to_string())?;
+    let context = in_language(&program.context(session), language);
+    let text = template.render(&context, LIMITS).map_err(|problem| problem.to_string())?;
     Ok(Spoken { text, language: language.to_owned() })
-}
-
-fn find<'s>(script: &'s Script, wanted: &str, name: &str) -> Option<(&'s str, &'s Template)> {
-    let order = std::iter::once(wanted)
-        .chain(script.fallback.iter().map(String::as_str))
-        .chain(script.languages.keys().map(String::as_str));
-    let mut order = order.filter_map(|code| script.languages.get_key_value(code));
-    order.find_map(|(code, words)| Some((code.as_str(), words.texts.get(name)?)))
 }

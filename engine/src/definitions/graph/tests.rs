@@ -116,7 +116,8 @@ fn a_split_shows_its_shares_and_an_event_wait_both_its_ways() {
     for label in ["call: 50 %", "message: 50 %"] {
         assert!(labels.contains(&label), "{label} is not among {labels:?}");
     }
-    assert!(graph.sentences().iter().any(|sentence| sentence.contains("at most 5 days")));
+    let graph = Graph::of_cadence(Library::embedded().cadence("new-lead").unwrap());
+    assert!(graph.sentences().iter().any(|sentence| sentence.contains("at most 3 days")));
 }
 
 #[test]

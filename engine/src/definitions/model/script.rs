@@ -32,11 +32,17 @@ impl Script {
             .map(|(code, words)| (code.as_str(), words))
     }
 
-    /// A text in the best language for `wanted`; falls back text by text, so a half-translated script still speaks.
+    /// A text in the best language for `wanted`.
     pub fn text<'a>(&'a self, wanted: &str, name: &str) -> Option<&'a Template> {
-        std::iter::once(wanted)
+        self.text_with_language(wanted, name).map(|(_, text)| text)
+    }
+
+    /// The same with the language it is in; falls back text by text, so a half-translated script still speaks.
+    pub fn text_with_language<'a>(&'a self, wanted: &str, name: &str) -> Option<(&'a str, &'a Template)> {
+        let order = std::iter::once(wanted)
             .chain(self.fallback.iter().map(String::as_str))
-            .chain(self.languages.keys().map(String::as_str))
-            .find_map(|code| self.languages.get(code)?.texts.get(name))
+            .chain(self.languages.keys().map(String::as_str));
+        let mut words = order.filter_map(|code| self.languages.get_key_value(code));
+        words.find_map(|(code, words)| Some((code.as_str(), words.texts.get(name)?)))
     }
 }
