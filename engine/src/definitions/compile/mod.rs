@@ -8,6 +8,8 @@ pub mod include;
 mod layout;
 pub mod script;
 
+pub(super) use cadence_step::ACTIONS;
+
 use std::str::FromStr;
 
 use super::diagnostic::{Findings, Place};
