@@ -12,6 +12,7 @@ mod enroll;
 mod import;
 mod init;
 mod key;
+mod lsp;
 mod migrate;
 pub mod output;
 mod render;
@@ -71,6 +72,7 @@ enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
     Schema(schema::SchemaArgs),
+    Lsp(lsp::LspArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
     Bench(bench::BenchArgs),
@@ -143,6 +145,7 @@ impl Command {
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::run(&args),
             Self::Schema(args) => schema::run(&args),
+            Self::Lsp(args) => lsp::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
