@@ -17,7 +17,7 @@ fn long_script() -> String {
     for language in ["en", "hi"] {
         let _ = write!(
             text,
-            "  {language}:\n    answers:\n      accept: [\"yes\", sure]\n    texts:\n      greeting: Hi\n      good_time: Good time?\n      opted_out: Done\n"
+            "  {language}:\n    answers:\n      accept: [\"yes\", sure]\n      opt_out: [stop]\n    texts:\n      greeting: Hi\n      good_time: Good time?\n      opted_out: Done\n"
         );
         for index in 0..121 {
             let _ = write!(

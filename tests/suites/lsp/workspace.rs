@@ -32,6 +32,7 @@ languages:
       opted_out: \"हम फिर कॉल नहीं करेंगे।\"
     answers:
       accept: [हाँ, जी]
+      opt_out: [कॉल मत करो]
 ";
 
 pub const CADENCE: &str = "\
