@@ -16,4 +16,5 @@ pub mod provider;
 pub mod rules;
 pub mod simulate;
 pub mod store;
+pub mod testing;
 pub mod time;

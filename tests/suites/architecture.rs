@@ -36,6 +36,11 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
     ),
     ("engine/src/flow/", &["crate::store", "crate::engine", "crate::simulate"], "the interpreter is pure"),
     (
+        "engine/src/testing/",
+        &["crate::store", "crate::engine", "crate::simulate"],
+        "tests of definitions are played in memory",
+    ),
+    (
         "engine/src/definitions/",
         &["crate::store", "crate::engine", "crate::simulate"],
         "definitions are checked values",

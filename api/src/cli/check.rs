@@ -48,7 +48,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The two folders that the paths mean.
-fn folders(paths: &[PathBuf]) -> anyhow::Result<(PathBuf, PathBuf)> {
+pub(super) fn folders(paths: &[PathBuf]) -> anyhow::Result<(PathBuf, PathBuf)> {
     let here = PathBuf::from(".");
     let (mut flows, mut cadences) = (None, None);
     for path in if paths.is_empty() { std::slice::from_ref(&here) } else { paths } {

@@ -91,10 +91,17 @@ pub async fn follow(engine: Arc<Engine>, folder: PathBuf, cancel: CancellationTo
     }
 }
 
-/// Paths, sizes and times of the files: cheap, and different after any save.
-fn fingerprint(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+/// Path, size and time of a file: cheap, and different after any save.
+pub type Fingerprint = (PathBuf, u64, Option<SystemTime>);
+
+fn fingerprint(folder: &Path) -> Vec<Fingerprint> {
+    fingerprint_of([folder.join("flows"), folder.join("cadences")])
+}
+
+/// Fingerprints of every file in the folders, sorted.
+pub fn fingerprint_of(folders: [PathBuf; 2]) -> Vec<Fingerprint> {
     let mut found = Vec::new();
-    let mut folders = vec![(folder.join("flows"), 0), (folder.join("cadences"), 0)];
+    let mut folders: Vec<(PathBuf, usize)> = folders.into_iter().map(|folder| (folder, 0)).collect();
     while let Some((folder, depth)) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let (path, Ok(meta)) = (entry.path(), entry.metadata()) else { continue };

@@ -2,6 +2,7 @@
 //! found, 2 wrong usage.
 
 mod bench;
+mod call;
 mod campaign;
 mod carrier;
 mod check;
@@ -14,6 +15,7 @@ mod init;
 mod key;
 mod lsp;
 mod migrate;
+mod new;
 pub mod output;
 mod render;
 mod running;
@@ -21,6 +23,8 @@ mod schema;
 mod serve;
 mod session;
 mod simulate;
+mod starters;
+mod test;
 mod user;
 mod why;
 mod worker;
@@ -70,11 +74,14 @@ enum LogFormat {
 enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
+    New(new::NewArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Schema(schema::SchemaArgs),
     Lsp(lsp::LspArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
+    Call(Box<call::CallArgs>),
     Bench(bench::BenchArgs),
     Serve(serve::ServeArgs),
     Worker(worker::WorkerArgs),
@@ -112,7 +119,7 @@ pub fn main() -> ExitCode {
 }
 
 fn log_to_stderr(format: LogFormat, serves: bool) {
-    let default = if serves { "info,sqlx=warn" } else { "warn" };
+    let default = if serves { "info,sqlx=warn,apalis_core=error" } else { "warn,apalis_core=error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -143,12 +150,15 @@ impl Command {
         match self {
             Self::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Init(args) => init::run(args),
+            Self::New(args) => new::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Test(args) => test::run(&args).await,
             Self::Schema(args) => schema::run(&args),
             Self::Lsp(args) => lsp::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Bench(args) => bench::run(args).await.map(|()| ExitCode::SUCCESS),
+            Self::Call(args) => call::run(*args, global).await,
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,
             Self::Carrier(args) => carrier::run(args, global).await,

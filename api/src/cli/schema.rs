@@ -13,7 +13,7 @@ use super::output;
     after_help = "Examples:\n  callwright schema flow > flow.schema.json\n\nThe first line of a flow then may be:\n  # yaml-language-server: $schema=../flow.schema.json"
 )]
 pub struct SchemaArgs {
-    /// flow, script or cadence.
+    /// flow, script, cadence or test.
     #[arg(value_parser = kind)]
     kind: DefinitionKind,
 }

@@ -14,6 +14,7 @@ use super::embedded;
 use super::model::cadence::Cadence;
 use super::model::flow::Flow;
 use super::model::script::Script;
+use super::model::test::TestFile;
 use super::render::Sources;
 use super::schema::DefinitionKind;
 use super::workspace::Workspace;
@@ -28,6 +29,9 @@ pub struct Library {
     cadences: BTreeMap<String, Arc<Cadence>>,
     flows: BTreeMap<String, Arc<Flow>>,
     scripts: BTreeMap<String, Arc<Script>>,
+    tests: Vec<Arc<TestFile>>,
+    /// JSON pointer of every step of every cadence.
+    pointers: BTreeMap<String, Vec<String>>,
     /// Path of every definition, also of those with errors.
     paths: BTreeMap<(DefinitionKind, String), String>,
     sources: Arc<Sources>,
@@ -37,7 +41,7 @@ pub struct Library {
 const SINGLE: &str = "call-";
 
 impl Library {
-    /// Reads two folders (`*.yaml`, with sub-folders, without `*.test.yaml`). Paths in messages are relative to the
+    /// Reads two folders (`*.yaml`, with sub-folders). Paths in messages are relative to the
     /// folders' parent. Folders that cannot be read are diagnostics too: the rest stays usable.
     pub fn load(flows: &Path, cadences: &Path) -> (Self, Vec<Diagnostic>) {
         let mut files = Vec::new();
@@ -72,6 +76,7 @@ impl Library {
         let mut library = Self::default();
         for (key, file) in workspace.cadences.iter().filter(|(_, file)| sound(&file.source.path)) {
             library.cadences.insert(key.clone(), Arc::clone(&file.model));
+            library.pointers.insert(key.clone(), file.pointers.clone());
             if let Some(bundle) = Bundle::assemble(&workspace, key) {
                 library.bundles.insert(key.clone(), Arc::new(bundle));
             }
@@ -83,6 +88,8 @@ impl Library {
             let merged = workspace.script_with_common(key).map(Arc::new);
             library.scripts.insert(key.clone(), merged.unwrap_or_else(|| Arc::clone(&file.model)));
         }
+        let tests = workspace.tests.values().filter(|file| sound(&file.source.path));
+        library.tests = tests.map(|file| Arc::clone(&file.model)).collect();
         let mut diagnostics = std::mem::take(&mut workspace.diagnostics);
         workspace.sources.sort(&mut diagnostics);
         library.paths.clone_from(&workspace.declared);
@@ -124,6 +131,31 @@ impl Library {
 
     pub fn scripts(&self) -> impl Iterator<Item = &Arc<Script>> {
         self.scripts.values()
+    }
+
+    /// Flows by name, as a call needs them.
+    pub const fn flow_map(&self) -> &BTreeMap<String, Arc<Flow>> {
+        &self.flows
+    }
+
+    /// Scripts by name, as a call needs them.
+    pub const fn script_map(&self) -> &BTreeMap<String, Arc<Script>> {
+        &self.scripts
+    }
+
+    /// Test files without errors, by path.
+    pub fn tests(&self) -> &[Arc<TestFile>] {
+        &self.tests
+    }
+
+    /// Path of the file that holds a definition.
+    pub fn path(&self, kind: DefinitionKind, key: &str) -> Option<&str> {
+        self.paths.get(&(kind, key.to_owned())).map(String::as_str)
+    }
+
+    /// JSON pointers of a cadence's steps, by index.
+    pub fn pointers(&self, cadence: &str) -> &[String] {
+        self.pointers.get(cadence).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Bundles of all cadences.
@@ -214,7 +246,7 @@ fn collect(folder: &Path, shown: &str, files: &mut Vec<(String, String)>, depth:
         }
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &path, files, depth + 1)?;
-        } else if is_yaml(&entry.path()) && !name.contains(".test.") {
+        } else if is_yaml(&entry.path()) {
             files.push((path, fs::read_to_string(entry.path())?));
         }
     }

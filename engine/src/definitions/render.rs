@@ -64,8 +64,17 @@ impl Sources {
     }
 
     pub fn position(&self, diagnostic: &Diagnostic) -> Position {
-        let text = self.text(&diagnostic.file).unwrap_or_default();
-        let span = self.span(diagnostic);
+        self.position_in(&diagnostic.file, self.span(diagnostic))
+    }
+
+    /// Where a place of a file stands; line 1 when the file could not be read.
+    pub fn position_of(&self, path: &str, place: &Place) -> Position {
+        let span = self.parsed.get(path).map_or(0..0, |source| source.span(place));
+        self.position_in(path, span)
+    }
+
+    fn position_in(&self, path: &str, span: Range<usize>) -> Position {
+        let text = self.text(path).unwrap_or_default();
         let (line, column) = line_column(text, span.start);
         let (end_line, end_column) = line_column(text, span.end);
         Position { line, column, end_line, end_column }

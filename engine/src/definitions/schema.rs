@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript};
+use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript, test::RawTest};
 use crate::domain::text_enum::text_enum;
 
 text_enum! {
@@ -15,14 +15,16 @@ text_enum! {
         Flow = "flow",
         Script = "script",
         Cadence = "cadence",
+        Test = "test",
     }
 }
 
-static SCHEMAS: LazyLock<[Value; 3]> = LazyLock::new(|| {
+static SCHEMAS: LazyLock<[Value; 4]> = LazyLock::new(|| {
     [
         generate::<RawFlow>(DefinitionKind::Flow),
         generate::<RawScript>(DefinitionKind::Script),
         generate::<RawCadence>(DefinitionKind::Cadence),
+        generate::<RawTest>(DefinitionKind::Test),
     ]
 });
 
@@ -32,6 +34,7 @@ pub fn schema(kind: DefinitionKind) -> &'static Value {
         DefinitionKind::Flow => &SCHEMAS[0],
         DefinitionKind::Script => &SCHEMAS[1],
         DefinitionKind::Cadence => &SCHEMAS[2],
+        DefinitionKind::Test => &SCHEMAS[3],
     }
 }
 

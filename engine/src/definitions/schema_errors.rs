@@ -10,10 +10,13 @@ use super::diagnostic::{Findings, Place, suggestion};
 use super::schema::{DefinitionKind, schema};
 use super::source::escape;
 
-static VALIDATORS: LazyLock<[Validator; 3]> = LazyLock::new(|| {
-    [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence].map(|kind| {
-        jsonschema::validator_for(schema(kind)).expect("our generated schemas are valid, as a test proves")
-    })
+static VALIDATORS: LazyLock<[Validator; 4]> = LazyLock::new(|| {
+    [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence, DefinitionKind::Test].map(
+        |kind| {
+            jsonschema::validator_for(schema(kind))
+                .expect("our generated schemas are valid, as a test proves")
+        },
+    )
 });
 
 /// Reports everything in which `value` departs from the schema, and takes the offending parts out, so that the rest can be
@@ -23,6 +26,7 @@ pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'
         DefinitionKind::Flow => &VALIDATORS[0],
         DefinitionKind::Script => &VALIDATORS[1],
         DefinitionKind::Cadence => &VALIDATORS[2],
+        DefinitionKind::Test => &VALIDATORS[3],
     };
     let mut offending: Vec<String> = Vec::new();
     for error in validator.iter_errors(value) {
@@ -120,6 +124,11 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
             findings
                 .error("empty", Place::key(pointer), format!("{name} is too short"))
                 .label("needs an entry");
+        }
+        ValidationErrorKind::MaxProperties { limit } => {
+            findings
+                .error("too-many", Place::key(pointer), format!("{name} may have at most {limit} keys"))
+                .help("make an entry of each");
         }
         ValidationErrorKind::MaxItems { limit } => {
             findings.error(

@@ -11,7 +11,8 @@ use super::embedded;
 use super::model::cadence::Cadence;
 use super::model::flow::Flow;
 use super::model::script::Script;
-use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript};
+use super::model::test::TestFile;
+use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript, test::RawTest};
 use super::render::Sources;
 use super::schema::DefinitionKind;
 use super::schema_errors;
@@ -34,6 +35,8 @@ pub struct Workspace {
     pub flows: BTreeMap<String, Compiled<RawFlow, Flow>>,
     pub scripts: BTreeMap<String, Compiled<RawScript, Script>>,
     pub cadences: BTreeMap<String, Compiled<RawCadence, Cadence>>,
+    /// Test files, by path.
+    pub tests: BTreeMap<String, Compiled<RawTest, TestFile>>,
     /// Kind and key of every file, also of those with errors: nobody is told that a broken flow does not exist.
     pub declared: BTreeMap<(DefinitionKind, String), String>,
     /// Files with an error in themselves.
@@ -122,15 +125,18 @@ impl Workspace {
         let first = source.root.entries().first().map(|entry| entry.key.clone());
         let kind = kind_of(&source.root);
         let Some(kind) = kind else {
-            let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence"]));
+            let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence", "test"]));
             findings.error("unknown-kind", Place::Bytes(0..0), "this file defines nothing").help(
                 help.unwrap_or_else(|| {
-                    "begin with `flow: NAME`, `script: NAME` or `cadence: NAME`".to_owned()
+                    "begin with `flow: NAME`, `script: NAME`, `cadence: NAME` or `test: TITLE`".to_owned()
                 }),
             );
             let list = findings.list;
             return self.keep_broken(source, list);
         };
+        if kind == DefinitionKind::Test {
+            return self.add_test(source);
+        }
         let mut value = source.root.to_json();
         let key = value.get(kind.as_str()).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         schema_errors::report(kind, &mut value, &mut findings);
@@ -160,7 +166,27 @@ impl Workspace {
                 });
                 keep(compiled, &mut self.cadences, &key, &source)
             }
+            DefinitionKind::Test => Vec::new(),
         };
+        self.finish(source, list);
+    }
+
+    fn add_test(&mut self, source: Source) {
+        let mut findings = Findings::new(&source);
+        let file = source.root.to_json();
+        schema_errors::report(DefinitionKind::Test, &mut compile::test::by_first_rows(&file), &mut findings);
+        let compiled =
+            if findings.has_errors() { None } else { compile::test::compile(&file, &mut findings) };
+        let list = findings.list;
+        if let Some((raw, model)) = compiled {
+            let compiled =
+                Compiled { source: source.clone(), raw, model: Arc::new(model), pointers: Vec::new() };
+            self.tests.insert(source.path.clone(), compiled);
+        }
+        self.finish(source, list);
+    }
+
+    fn finish(&mut self, source: Source, list: Vec<Diagnostic>) {
         if list.iter().any(Diagnostic::is_error) {
             self.broken.insert(source.path.clone());
         }
@@ -186,6 +212,9 @@ fn holds_shared_words(text: &str) -> bool {
 pub(super) fn kind_of(root: &Node) -> Option<DefinitionKind> {
     let first = root.entries().first()?.key.parse().ok();
     first.or_else(|| {
+        if root.get("cases").is_some() {
+            return Some(DefinitionKind::Test);
+        }
         let has = |kind: &DefinitionKind| root.get(kind.as_str()).is_some();
         DefinitionKind::ALL
             .iter()

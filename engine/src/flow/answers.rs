@@ -64,6 +64,7 @@ impl Run<'_, '_> {
         let wording =
             render::text(self.program, &self.session, words).map(|spoken| spoken.text).unwrap_or_default();
         let target = if is_granted { *granted } else { *otherwise };
+        self.took(|| format!("then/{}", if is_granted { "granted" } else { "default" }));
         let result = self.settle_consent(purpose, wording, is_granted, target);
         self.go_on(result);
     }
@@ -82,8 +83,7 @@ impl Run<'_, '_> {
         }
         match self.current().map(|(_, step)| &step.exit) {
             Some(Exit::Transfer { then, otherwise, .. }) => {
-                let target = *then.get(result.as_str()).unwrap_or(otherwise);
-                let moved = self.go(target);
+                let moved = self.go_by(then, *otherwise, result.as_str());
                 self.go_on(moved);
             }
             // The callee asked for a person in the middle of something else.
@@ -138,7 +138,7 @@ impl Run<'_, '_> {
         if let Some(name) = &ask.save_as {
             self.session.answers.insert(name.clone(), value);
         }
-        self.go(*ask.then.get(answer).unwrap_or(&ask.otherwise))
+        self.go_by(&ask.then, ask.otherwise, answer)
     }
 
     /// Silence, or words without meaning: once more, then on by `key`.
@@ -151,7 +151,7 @@ impl Run<'_, '_> {
             self.say_if_known(courtesy);
             return Ok(()); // `follow` meets the same question again.
         }
-        self.go(*ask.then.get(key).unwrap_or(&ask.otherwise))
+        self.go_by(&ask.then, ask.otherwise, key)
     }
 
     /// Counts a turn without an answer; too many in a row end the call.
@@ -179,8 +179,8 @@ impl Run<'_, '_> {
             Heard::WrongNumber => self.effect(Effect::WrongNumber),
             _ => {}
         }
-        if let Some(target) = ask.and_then(|ask| ask.then.get(name)) {
-            return self.go(*target);
+        if let Some(ask) = ask.filter(|ask| ask.then.contains_key(name)) {
+            return self.go_by(&ask.then, ask.otherwise, name);
         }
         self.say_if_known(text);
         match heard {

@@ -19,11 +19,13 @@ impl Run<'_, '_> {
             Exit::Next(target) => self.go(*target),
             Exit::Branch { arms, otherwise } => {
                 let context = self.program.context(&self.session);
-                for (condition, target) in arms {
+                for (arm, (condition, target)) in arms.iter().enumerate() {
                     if condition.eval_bool(&context).map_err(|problem| problem.to_string())? {
+                        self.took(|| format!("branch/{arm}"));
                         return self.go(*target);
                     }
                 }
+                self.took(|| "otherwise".to_owned());
                 self.go(*otherwise)
             }
             Exit::Ask(ask) => {
@@ -102,7 +104,7 @@ impl Run<'_, '_> {
                 return Err("the flow that ended was not run by the step below it".to_owned());
             };
             if let Some(target) = then.get(disposition).copied().or(*otherwise) {
-                return self.go(target);
+                return self.go_by(then, target, disposition);
             }
             // The caller ends in the same way, unless it counts this ending differently.
             outcome = caller.endings.get(disposition).copied().unwrap_or(outcome);

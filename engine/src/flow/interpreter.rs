@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub use super::program::Program;
 use super::render;
 use super::session::{Conversation, Effect, Ended, Frame, Line, Session, Waiting};
-pub use super::turn::{Expect, Expected, Input, Prompt, TransferResult, Turn};
+pub use super::turn::{Expect, Expected, Input, Prompt, Taken, TransferResult, Turn};
 use crate::definitions::expression::Expression;
 use crate::definitions::model::flow::{Action, CallBackTime, Flow, FlowStep, StepIndex};
 use crate::domain::outcome::Outcome;
@@ -23,7 +23,7 @@ const WEBHOOK_TIMEOUT_S: u32 = 10;
 
 /// A person has answered.
 pub fn start(program: &Program<'_>, language: &str) -> Turn {
-    let mut run = Run::new(program, fresh(language));
+    let mut run = Run::new(program, fresh(program, language));
     match program.flow(program.root) {
         Some(flow) => {
             run.push(flow, flow.start);
@@ -36,7 +36,7 @@ pub fn start(program: &Program<'_>, language: &str) -> Turn {
 
 /// A machine has answered: leaves the flow's message, or nothing.
 pub fn voicemail(program: &Program<'_>, language: &str) -> Turn {
-    let mut run = Run::new(program, fresh(language));
+    let mut run = Run::new(program, fresh(program, language));
     run.voicemail();
     run.turn()
 }
@@ -60,7 +60,12 @@ pub fn resume(program: &Program<'_>, session: Session, input: Input) -> Turn {
     run.turn()
 }
 
-fn fresh(language: &str) -> Session {
+/// A call speaks one language from beginning to end: the wanted one if the called flow's words are written in it, else the
+/// first of its fallbacks. Flows inside it follow, also where their own words know more languages.
+fn fresh(program: &Program<'_>, wanted: &str) -> Session {
+    let words = program.flow(program.root).and_then(|flow| program.script(&flow.script));
+    let spoken = words.and_then(|words| words.language_for(wanted));
+    let language = spoken.map_or(wanted, |(language, _)| language);
     Session {
         stack: Vec::new(),
         language: language.to_owned(),
@@ -82,15 +87,22 @@ pub(super) struct Run<'p, 'a> {
     expect: Option<Expect>,
     steps: u32,
     fault: Option<String>,
+    trace: Vec<Taken>,
 }
 
 impl<'p, 'a> Run<'p, 'a> {
     fn new(program: &'p Program<'a>, session: Session) -> Self {
-        Self { program, session, prompts: Vec::new(), expect: None, steps: 0, fault: None }
+        Self { program, session, prompts: Vec::new(), expect: None, steps: 0, fault: None, trace: Vec::new() }
     }
 
     fn turn(self) -> Turn {
-        Turn { prompts: self.prompts, expect: self.expect, session: self.session, fault: self.fault }
+        Turn {
+            prompts: self.prompts,
+            expect: self.expect,
+            session: self.session,
+            fault: self.fault,
+            trace: self.trace,
+        }
     }
 
     /// The flow and step on top of the stack.
@@ -260,6 +272,31 @@ impl<'p, 'a> Run<'p, 'a> {
         self.expect = Some(expect);
     }
 
+    /// Notes how the current step is left; `way` is only made when somebody asks.
+    pub fn took(&mut self, way: impl FnOnce() -> String) {
+        if self.program.traced {
+            self.note(Some(way()));
+        }
+    }
+
+    fn note(&mut self, way: Option<String>) {
+        if let Some(frame) = self.session.stack.last().filter(|_| self.program.traced) {
+            self.trace.push(Taken { flow: frame.flow.clone(), step: frame.step.clone(), way });
+        }
+    }
+
+    /// Goes on by `key` of a step's `then`, or by its default.
+    pub fn go_by(
+        &mut self,
+        then: &std::collections::BTreeMap<String, StepIndex>,
+        otherwise: StepIndex,
+        key: &str,
+    ) -> Result<(), String> {
+        let target = then.get(key).copied();
+        self.took(|| format!("then/{}", if target.is_some() { key } else { "default" }));
+        self.go(target.unwrap_or(otherwise))
+    }
+
     /// Moves the current flow to one of its steps.
     pub fn go(&mut self, target: StepIndex) -> Result<(), String> {
         let Some((flow, _)) = self.current() else { return Err("there is no flow to go on with".to_owned()) };
@@ -270,6 +307,7 @@ impl<'p, 'a> Run<'p, 'a> {
         if let Some(frame) = self.session.stack.last_mut() {
             (frame.step, frame.done) = (step.name.clone(), 0);
         }
+        self.note(None);
         Ok(())
     }
 
@@ -279,6 +317,7 @@ impl<'p, 'a> Run<'p, 'a> {
         self.session.tries = 0;
         self.session.conversation.nodes.push(name.clone());
         self.session.stack.push(Frame { flow: flow.key.clone(), step: name, done: 0 });
+        self.note(None);
     }
 
     fn webhook_answered(&mut self, input: Input) {

@@ -21,6 +21,7 @@ pub struct Program<'a> {
     variables: minijinja::Value,
     /// The campaign goes on with callees who do not want to be recorded.
     pub(super) continues_unrecorded: bool,
+    pub(super) traced: bool,
 }
 
 impl<'a> Program<'a> {
@@ -43,7 +44,14 @@ impl<'a> Program<'a> {
             root: flow,
             variables: minijinja::Value::from(Serde(variables)),
             continues_unrecorded: continues.unwrap_or(false),
+            traced: false,
         }
+    }
+
+    /// The same, with every turn telling which way it took.
+    #[must_use]
+    pub fn traced(self) -> Self {
+        Self { traced: true, ..self }
     }
 
     pub(super) fn flow(&self, key: &str) -> Option<&'a Flow> {

@@ -408,3 +408,21 @@ fn endings_that_the_caller_does_not_name_end_the_call_in_the_same_way() {
     assert_eq!(ended_by('2'), (Outcome::WrongNumber, "bad".to_owned()));
     assert_eq!(ended_by('9'), (Outcome::Answered, "other".to_owned()));
 }
+
+#[test]
+fn a_call_speaks_one_language_even_where_shared_words_know_more() {
+    let shared = "script: common\nlanguages:\n  en: { texts: { hello: Hello., opted_out: Bye. }, answers: { opt_out: [stop] } }\n  gu: { texts: { hello: Kem cho., opted_out: Aavjo. }, answers: { opt_out: [band] } }\n";
+    let outer = "flow: test\ntitle: T\nsteps:\n  go: { say: fine, next: inner }\n  inner: { run: inner }\n";
+    let inner = "flow: inner\ntitle: I\nscript: common\nsteps:\n  hello: { say: hello, end: done }\n";
+    let files = [
+        ("flows/test.yaml", outer),
+        ("flows/inner.yaml", inner),
+        ("flows/scripts/test.yaml", WORDS),
+        ("flows/scripts/common.yaml", shared),
+    ];
+    let (library, diagnostics) = Library::from_files(files);
+    let bundle = library.flow_bundle("test").unwrap_or_else(|| panic!("{diagnostics:#?}"));
+    let program = Program::new(&bundle, "test", &context::sample());
+    let talk = converse(&program, "gu", &mut ScriptedCallee::inputs([]));
+    assert!(heard(&talk, "Fine.") && heard(&talk, "Hello.") && !heard(&talk, "Kem cho."), "{talk:?}");
+}

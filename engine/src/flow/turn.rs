@@ -17,6 +17,17 @@ pub struct Turn {
     pub session: Session,
     /// Why the flow could not be followed, for people who maintain it. The call was ended politely.
     pub fault: Option<String>,
+    /// The way through the steps, when the program asks for it.
+    pub trace: Vec<Taken>,
+}
+
+/// One step left, or entered: what tests count as covered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Taken {
+    pub flow: String,
+    pub step: String,
+    /// How it was left, as a pointer below the step: `then/accept`, `branch/0`, `otherwise`; `None` when it was entered.
+    pub way: Option<String>,
 }
 
 /// Something the callee hears.

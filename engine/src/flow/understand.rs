@@ -35,7 +35,7 @@ pub(super) enum Consented {
 }
 
 /// Understood in every flow, whatever its script says: English, Hindi, Hinglish.
-const OPT_OUT: [&str; 30] = [
+const OPT_OUT: [&str; 29] = [
     "stop",
     "remove",
     "unsubscribe",
@@ -60,7 +60,6 @@ const OPT_OUT: [&str; 30] = [
     "number hata do",
     "mera number hatao",
     "band karo",
-    "रुको",
     "बंद करो",
     "कॉल मत करो",
     "फोन मत करो",
@@ -97,7 +96,7 @@ const WRONG_NUMBER: [&str; 9] = [
     "इस नाम का कोई नहीं",
 ];
 const YES: [&str; 9] = ["yes", "yeah", "yep", "sure", "okay", "haan", "haan ji", "हाँ", "जी हाँ"];
-const NO: [&str; 17] = [
+const NO: [&str; 41] = [
     "no",
     "not",
     "nope",
@@ -115,9 +114,58 @@ const NO: [&str; 17] = [
     "मत",
     "ना",
     "नही",
+    "ના",
+    "નહીં",
+    "નહિ",
+    "નથી",
+    "ન",
+    "नाही",
+    "नको",
+    "नका",
+    "ಇಲ್ಲ",
+    "ಬೇಡ",
+    "ಬೇಡಿ",
+    "இல்லை",
+    "இல்ல",
+    "வேண்டாம்",
+    "வேணாம்",
+    "లేదు",
+    "వద్దు",
+    "కాదు",
+    "না",
+    "নয়",
+    "নেই",
+    "stop",
+    "band",
+    "बंद",
 ];
 /// Negations that follow what they negate.
-const NO_BEHIND: [&str; 6] = ["nahi", "nahin", "mat", "नहीं", "नही", "मत"];
+const NO_BEHIND: [&str; 19] = [
+    "nahi",
+    "nahin",
+    "mat",
+    "नहीं",
+    "नही",
+    "मत",
+    "નહીં",
+    "નથી",
+    "ના",
+    "नाही",
+    "नको",
+    "ಇಲ್ಲ",
+    "ಬೇಡ",
+    "இல்லை",
+    "வேண்டாம்",
+    "లేదు",
+    "వద్దు",
+    "না",
+    "নেই",
+];
+/// Words about the recording: "stop recording" is about that, not about being called.
+const RECORDING: [&str; 8] =
+    ["record", "recording", "recorded", "tape", "रिकॉर्ड", "रिकॉर्डिंग", "રેકોર્ડ", "রেকর্ড"];
+/// What is stopped may be the recording.
+const STOP_SOMETHING: [&str; 4] = ["stop", "remove", "band karo", "बंद करो"];
 
 /// Single words such as "stop" count as an opt-out only in utterances this short: "I will stop by" is none.
 const SHORT: usize = 4;
@@ -184,9 +232,11 @@ pub(super) fn consent(words: &Vocabulary<'_>, text: &str) -> Consented {
 
 fn opts_out(words: &Vocabulary<'_>, said: &Utterance) -> bool {
     let phrases = words.phrases("opt_out").chain(OPT_OUT);
+    let is_about_recording = RECORDING.iter().any(|word| said.contains(word));
     phrases.into_iter().any(|phrase| {
         let is_single = !phrase.contains(' ');
-        (!is_single || said.words <= SHORT) && said.contains(phrase)
+        let is_meant = !is_about_recording || !STOP_SOMETHING.contains(&phrase);
+        is_meant && (!is_single || said.words <= SHORT) && said.contains(phrase)
     })
 }
 
@@ -306,6 +356,10 @@ mod tests {
     #[case::opt_out_outweighs("yes yes, just don't call me again", Heard::OptOut)]
     #[case::hindi_opt_out("मुझे कॉल मत करो", Heard::OptOut)]
     #[case::hinglish_opt_out("arre bhai call mat karo", Heard::OptOut)]
+    #[case::stop_the_recording("stop recording", Heard::Nothing)]
+    #[case::stop_the_recording_in_hinglish("recording band karo", Heard::Nothing)]
+    #[case::stop_calling_and_recording("stop recording and don't call me again", Heard::OptOut)]
+    #[case::hold_on("एक मिनट रुको", Heard::Nothing)]
     #[case::stop_in_a_story("I will stop by the office and then see", Heard::Nothing)]
     #[case::agent("can I talk to a person", Heard::Agent)]
     #[case::agent_outweighs_yes("yes, an agent", Heard::Agent)]
@@ -338,6 +392,10 @@ mod tests {
     #[case("no, that is not okay", Consented::Refused)]
     #[case("okay, but not recorded", Consented::Refused)]
     #[case("haan nahi", Consented::Refused)]
+    #[case("stop recording", Consented::Refused)]
+    #[case("recording band karo", Consented::Refused)]
+    #[case("yes நான் சம்மதிக்கிறேன் இல்லை", Consented::Refused)]
+    #[case("okay, રેકોર્ડ ન કરો", Consented::Refused)]
     #[case("what is this about", Consented::Unclear)]
     fn only_a_clear_yes_is_consent(#[case] text: &str, #[case] expected: Consented) {
         let script = script();

@@ -16,7 +16,8 @@ use serde_json::Value;
 
 pub use enter::{EntryRefused, enter, may_enter};
 pub use event::on_event;
-pub use outcome::after_call;
+pub use outcome::{after_call, rule_for};
+pub use split::arm as split_arm;
 pub use steps::after_step;
 
 use super::verdict::Reason;

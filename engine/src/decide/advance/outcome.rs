@@ -35,8 +35,8 @@ pub fn after_call(
     if outcome == Outcome::OptedOut {
         return Ok(ended(passed(), outcome.as_str(), None));
     }
-    let rule = match rule_for(call, outcome, disposition) {
-        Some(rule) => rule,
+    let rule = match exactly(call, outcome, disposition) {
+        Some((_, rule)) => rule,
         None if outcome == Outcome::WrongNumber => return Ok(ended(passed(), outcome.as_str(), None)),
         None if outcome == Outcome::CallbackRequested => {
             let again = Delay::Exact(TimeDelta::days(1));
@@ -58,10 +58,27 @@ pub fn after_call(
     })
 }
 
+/// The author's rule that a call with this end goes by, and the key it stands under.
+pub fn rule_for<'c>(
+    call: &'c CallStep,
+    outcome: Outcome,
+    disposition: &str,
+) -> Option<(&'c str, &'c OutcomeRule)> {
+    let has_own_way = matches!(outcome, Outcome::WrongNumber | Outcome::CallbackRequested);
+    let default = || call.outcomes.get_key_value(DEFAULT).map(|(key, rule)| (key.as_str(), rule));
+    let found = exactly(call, outcome, disposition);
+    found.or_else(|| if has_own_way { None } else { default() }).filter(|_| outcome != Outcome::OptedOut)
+}
+
 /// The author's rule for exactly this: by disposition first, then by outcome.
-fn rule_for<'c>(call: &'c CallStep, outcome: Outcome, disposition: &str) -> Option<&'c OutcomeRule> {
-    let by_disposition = call.outcomes.get(disposition).filter(|_| disposition != DEFAULT);
-    by_disposition.or_else(|| call.outcomes.get(outcome.as_str()))
+fn exactly<'c>(
+    call: &'c CallStep,
+    outcome: Outcome,
+    disposition: &str,
+) -> Option<(&'c str, &'c OutcomeRule)> {
+    let by_disposition = call.outcomes.get_key_value(disposition).filter(|_| disposition != DEFAULT);
+    let found = by_disposition.or_else(|| call.outcomes.get_key_value(outcome.as_str()));
+    found.map(|(key, rule)| (key.as_str(), rule))
 }
 
 /// The next try of the same step, while the rule has any left. The last delay repeats.

@@ -8,7 +8,7 @@ use crate::id::LeadId;
 /// The arm of `lead` in `step` of `cadence`; nothing when no arm has a share.
 ///
 /// Lead, cadence and step are hashed together, so that one split says nothing about the next.
-pub(super) fn arm(arms: &[SplitArm], lead: LeadId, cadence: &str, step: &str) -> Option<StepIndex> {
+pub fn arm(arms: &[SplitArm], lead: LeadId, cadence: &str, step: &str) -> Option<StepIndex> {
     let total: u64 = arms.iter().map(|arm| u64::from(arm.share)).sum();
     let mut hash = Sha256::new();
     hash.update(lead.0.as_bytes());

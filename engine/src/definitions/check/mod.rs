@@ -8,6 +8,7 @@ mod no_way_out;
 mod opt_out_path;
 mod overlapping_hours;
 mod split_shares;
+mod test_subject;
 mod unknown_answer;
 mod unknown_definition;
 mod unknown_outcome;
@@ -69,6 +70,11 @@ pub(super) fn run(workspace: &mut Workspace) {
     for file in workspace.scripts.values() {
         let mut findings = Findings::new(&file.source);
         unknown_variable::script(workspace, file, &mut findings);
+        found.append(&mut findings.list);
+    }
+    for file in workspace.tests.values() {
+        let mut findings = Findings::new(&file.source);
+        test_subject::test(workspace, file, &mut findings);
         found.append(&mut findings.list);
     }
     for file in workspace.cadences.values() {

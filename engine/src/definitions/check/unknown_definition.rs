@@ -83,6 +83,7 @@ fn report(
         DefinitionKind::Flow => ("unknown-flow", "flows/"),
         DefinitionKind::Script => ("unknown-script", "flows/scripts/"),
         DefinitionKind::Cadence => ("unknown-cadence", "cadences/"),
+        DefinitionKind::Test => return,
     };
     findings
         .error(code, Place::value(pointer), format!("{who} {kind} `{name}`, which does not exist"))

@@ -7,6 +7,7 @@ pub mod flow;
 pub mod include;
 mod layout;
 pub mod script;
+pub mod test;
 
 pub(super) use cadence_step::ACTIONS;
 

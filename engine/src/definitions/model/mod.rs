@@ -4,3 +4,4 @@
 pub mod cadence;
 pub mod flow;
 pub mod script;
+pub mod test;

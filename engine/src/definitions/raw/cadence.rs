@@ -127,6 +127,8 @@ pub struct RawCadenceStep {
     pub call: Option<String>,
     /// With `call`: what follows each outcome (`no_answer`, `busy`, `voicemail`, `answered`, a disposition, …), with
     /// `default` for others. What is not listed goes on with `next`.
+    #[serde(default)]
+    #[schemars(schema_with = "super::then::outcomes")]
     pub then: Option<BTreeMap<String, RawOutcome>>,
     /// With `call`: skip the call when it could not be placed for this long.
     pub valid_for: Option<String>,

@@ -103,6 +103,8 @@ pub struct RawStep {
     /// the same way.
     pub run: Option<String>,
     /// Answers, results or endings and the steps they lead to, with `default` for all others.
+    #[serde(default)]
+    #[schemars(schema_with = "super::then::answers")]
     pub then: Option<BTreeMap<String, String>>,
     /// Hang up and file the call under this disposition.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_]*$"))]

@@ -4,6 +4,8 @@
 pub mod cadence;
 pub mod flow;
 pub mod script;
+pub mod test;
+mod then;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
