@@ -67,12 +67,15 @@ impl Workspace {
     pub fn add_text(&mut self, path: &str, text: &str) {
         match Source::parse(path, text) {
             Ok(source) => self.add(source),
-            Err(diagnostic) => {
-                self.sources.insert_text(path, text);
-                self.broken.insert(path.to_owned());
-                self.diagnostics.push(*diagnostic);
-            }
+            Err(diagnostic) => self.add_unreadable(text, *diagnostic),
         }
+    }
+
+    /// Keeps the text of a file that could not be parsed, and why.
+    pub(super) fn add_unreadable(&mut self, text: &str, why: Diagnostic) {
+        self.sources.insert_text(&why.file, text);
+        self.broken.insert(why.file.clone());
+        self.diagnostics.push(why);
     }
 
     /// Adds what other files were read as; of two definitions of one name the first keeps it.
@@ -90,6 +93,7 @@ impl Workspace {
         add_missing(&mut self.flows, &other.flows);
         add_missing(&mut self.scripts, &other.scripts);
         add_missing(&mut self.cadences, &other.cadences);
+        add_missing(&mut self.tests, &other.tests);
     }
 
     /// A script with the words of `common` added where it has none of its own.
@@ -120,7 +124,8 @@ impl Workspace {
         self.declared.keys().filter(move |(each, _)| *each == kind).map(|(_, key)| key.as_str())
     }
 
-    fn add(&mut self, source: Source) {
+    /// Reads one more file that has been parsed.
+    pub(super) fn add(&mut self, source: Source) {
         let mut findings = Findings::new(&source);
         let first = source.root.entries().first().map(|entry| entry.key.clone());
         let kind = kind_of(&source.root);

@@ -177,6 +177,7 @@ fn of_definition(project: &Project, kind: DefinitionKind, key: &str) -> String {
             format!("Speaks {}.", list(names::languages(file).into_iter().map(str::to_owned).collect()))
         }
         DefinitionKind::Cadence => format!("{count} steps."),
+        DefinitionKind::Test => String::new(),
     };
     format!("{kind} `{key}` ({path})\n\n{}\n\n{detail}", names::title(file))
 }

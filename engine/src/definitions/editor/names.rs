@@ -116,6 +116,7 @@ pub fn further_variables(project: &Project, file: &File) -> BTreeMap<String, Opt
     };
     match file.kind {
         DefinitionKind::Cadence => declare(file, "variables"),
+        DefinitionKind::Test => {}
         DefinitionKind::Flow | DefinitionKind::Script => {
             let speaks = |flow: &File| {
                 flow.kind == DefinitionKind::Flow

@@ -50,6 +50,7 @@ pub fn outline(file: &File) -> Option<Part> {
     let own = file.root.entries().iter().find(|entry| entry.key == file.kind.as_str())?;
     let parts = match file.kind {
         DefinitionKind::Script => languages(file),
+        DefinitionKind::Test => Vec::new(),
         DefinitionKind::Flow => steps::steps(file).iter().map(|step| part_of(file.kind, step)).collect(),
         DefinitionKind::Cadence => nested(&steps::steps(file), ""),
     };

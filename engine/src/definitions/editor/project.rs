@@ -1,7 +1,8 @@
 //! The files of one folder with `flows/` and `cadences/`, as they are being edited. A changed file is read again; the others keep
-//! what was read of them, and only the checks across files run anew.
+//! what was read of them. Checks across files run anew where something they look at has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -13,6 +14,8 @@ use super::super::schema::DefinitionKind;
 use super::super::source::{Node, Source};
 use super::super::workspace::{Workspace, kind_of};
 use super::forgiving;
+use super::leaf::leaves;
+use super::slot::{Slot, slot};
 
 /// One file, read.
 #[derive(Debug)]
@@ -23,6 +26,9 @@ pub struct File {
     pub kind: DefinitionKind,
     /// The name it gives itself; empty while there is none.
     pub key: String,
+    parsed: Result<Source, Box<Diagnostic>>,
+    /// Hash of what checks of scripts, and checks of others against a script, look at.
+    surface: u64,
 }
 
 /// A problem and the bytes it stands at.
@@ -40,13 +46,17 @@ pub struct Project {
     alone: BTreeMap<String, Arc<Workspace>>,
     /// All together, checked; of the files as they were at the last [`Project::refresh`].
     checked: Checked,
-    is_stale: bool,
+    /// Files that changed since.
+    changed: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
 struct Checked {
     all: Workspace,
     problems: BTreeMap<String, Vec<Problem>>,
+    /// What checks across files found, by file.
+    across: BTreeMap<String, Vec<Diagnostic>>,
+    surface: u64,
 }
 
 static SHIPPED_WORDS: LazyLock<Option<(&'static str, File)>> = LazyLock::new(|| {
@@ -57,11 +67,30 @@ static SHIPPED_WORDS: LazyLock<Option<(&'static str, File)>> = LazyLock::new(|| 
 impl File {
     fn read(path: &str, text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let root = Source::parse(path, text).map_or_else(|_| forgiving::read(text), |source| source.root);
+        let parsed = Source::parse(path, text);
+        let root = parsed.as_ref().map_or_else(|_| forgiving::read(text), |source| source.root.clone());
         let kind = kind_of(&root).unwrap_or_else(|| by_folder(path));
-        let name = root.get(kind.as_str()).and_then(super::leaf::text_of);
-        Self { key: name.unwrap_or_default().to_owned(), text: text.to_owned(), kind, root }
+        let name = root.get(kind.as_str()).and_then(super::leaf::text_of).unwrap_or_default().to_owned();
+        let surface = surface(kind, &root);
+        Self { key: name, text: text.to_owned(), kind, root, parsed, surface }
     }
+}
+
+/// Names and structure count; how a text is worded, where steps lead and when they are due do not.
+fn surface(kind: DefinitionKind, root: &Node) -> u64 {
+    let mut hash = DefaultHasher::new();
+    for leaf in leaves(root) {
+        let is_own_business = match slot(kind, root, &leaf) {
+            Slot::Template | Slot::Target | Slot::Length | Slot::Days | Slot::Zone | Slot::Person => true,
+            Slot::Expression => !leaf.path.iter().any(|part| part == "set" || part == "with"),
+            _ => leaf.path == ["title"] && !leaf.is_key,
+        };
+        (&leaf.path, leaf.is_key).hash(&mut hash);
+        if !is_own_business {
+            leaf.text.hash(&mut hash);
+        }
+    }
+    hash.finish()
 }
 
 fn by_folder(path: &str) -> DefinitionKind {
@@ -91,21 +120,20 @@ impl Project {
         }
         let file = File::read(path, text);
         let was_shared = self.files.get(path).is_some_and(is_shared);
-        // Every script may include the shared words.
         if is_shared(&file) || was_shared {
-            self.alone.clear();
+            self.forget_all();
         }
         self.alone.remove(path);
-        self.is_stale = true;
+        self.changed.insert(path.to_owned());
         self.files.insert(path.to_owned(), file);
     }
 
     pub fn remove(&mut self, path: &str) {
         if self.files.remove(path).is_some_and(|file| is_shared(&file)) {
-            self.alone.clear();
+            self.forget_all();
         }
         self.alone.remove(path);
-        self.is_stale = true;
+        self.changed.insert(path.to_owned());
     }
 
     pub fn text(&self, path: &str) -> Option<&str> {
@@ -129,13 +157,61 @@ impl Project {
         })
     }
 
-    /// Checks everything again, if something changed since the last time.
+    /// Checks again what may have changed since the last time.
     pub fn refresh(&mut self) {
-        if std::mem::take(&mut self.is_stale) {
-            let mut all = self.read();
-            check::run(&mut all);
-            self.checked = self.sorted(all);
+        if self.changed.is_empty() {
+            return;
         }
+        let mut all = self.read();
+        let surface = self.surface();
+        let stale = self.stale(surface);
+        let own = all.diagnostics.len();
+        check::run_on(&mut all, |path| stale.contains(path));
+        let mut across: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
+        for found in &all.diagnostics[own..] {
+            across.entry(found.file.clone()).or_default().push(found.clone());
+        }
+        // The others keep what was found of them.
+        for (path, found) in std::mem::take(&mut self.checked.across) {
+            if !stale.contains(&path) {
+                let is_broken = found.iter().any(Diagnostic::is_error);
+                all.broken.extend(is_broken.then(|| path.clone()));
+                all.diagnostics.extend(found.iter().cloned());
+                across.insert(path, found);
+            }
+        }
+        self.checked = self.sorted(all, across, surface);
+        self.changed.clear();
+    }
+
+    /// What the checks of one file may see of the others.
+    fn surface(&self) -> u64 {
+        let mut hash = DefaultHasher::new();
+        for (path, file) in &self.files {
+            let alone = self.alone.get(path);
+            let compiled = alone.map(|alone| {
+                (alone.flows.len(), alone.scripts.len(), alone.cadences.len(), alone.broken.is_empty())
+            });
+            (path, file.surface, compiled).hash(&mut hash);
+        }
+        hash.finish()
+    }
+
+    /// Files to check: all of them when names or structure changed somewhere.
+    fn stale(&self, surface: u64) -> BTreeSet<String> {
+        let is_script = |path: &str| self.file(path).is_some_and(|file| file.kind == DefinitionKind::Script);
+        let is_all = surface != self.checked.surface || self.changed.contains(EVERYTHING);
+        let only_scripts = self.changed.iter().all(|path| is_script(path));
+        let is_stale =
+            |path: &str| is_all || self.changed.contains(path) || (!only_scripts && !is_script(path));
+        let all = self.files.keys().cloned().chain(shipped_path().map(str::to_owned));
+        all.filter(|path| is_stale(path)).collect()
+    }
+
+    /// After a change of the shared words: every script may include them.
+    fn forget_all(&mut self) {
+        self.alone.clear();
+        self.changed.insert(EVERYTHING.to_owned());
     }
 
     /// All problems by file, as of the last refresh; files without any have an empty list.
@@ -148,7 +224,7 @@ impl Project {
         &self.checked.all
     }
 
-    fn sorted(&self, mut all: Workspace) -> Checked {
+    fn sorted(&self, mut all: Workspace, across: BTreeMap<String, Vec<Diagnostic>>, surface: u64) -> Checked {
         let mut problems: BTreeMap<String, Vec<Problem>> =
             self.files.keys().map(|path| (path.clone(), Vec::new())).collect();
         let mut diagnostics = std::mem::take(&mut all.diagnostics);
@@ -158,7 +234,7 @@ impl Project {
                 list.push(Problem { span: all.sources.span(&diagnostic), diagnostic });
             }
         }
-        Checked { all, problems }
+        Checked { all, problems, across, surface }
     }
 
     /// Everything that was read, without the checks across files.
@@ -171,14 +247,14 @@ impl Project {
             let shipped = SHIPPED_WORDS.as_ref().filter(|(path, _)| !self.files.contains_key(*path));
             if let Some((path, file)) = shipped {
                 let alone = self.alone.entry((*path).to_owned());
-                all.add_workspace(alone.or_insert_with(|| Arc::new(alone_of(path, &file.text, None))));
+                all.add_workspace(alone.or_insert_with(|| Arc::new(alone_of(file, None))));
             }
         }
         shared.extend(others);
         for path in shared {
             let Some(file) = self.files.get(&path) else { continue };
             let alone = self.alone.entry(path.clone());
-            let alone = alone.or_insert_with(|| Arc::new(alone_of(&path, &file.text, Some(&all))));
+            let alone = alone.or_insert_with(|| Arc::new(alone_of(file, Some(&all))));
             all.add_workspace(alone);
             // A file that is no YAML at the moment still defines what it says: its users are not told otherwise.
             if !file.key.is_empty() {
@@ -189,18 +265,28 @@ impl Project {
     }
 }
 
+/// Stands among the changed files when all of them count as changed; no file is called so.
+const EVERYTHING: &str = "*";
+
+fn shipped_path() -> impl Iterator<Item = &'static str> {
+    SHIPPED_WORDS.iter().map(|(path, _)| *path)
+}
+
 fn is_shared(file: &File) -> bool {
     file.kind == DefinitionKind::Script && file.key == COMMON
 }
 
 /// What a file is by itself. The shared words that scripts include are lent to it and taken away again.
-fn alone_of(path: &str, text: &str, all: Option<&Workspace>) -> Workspace {
+fn alone_of(file: &File, all: Option<&Workspace>) -> Workspace {
     let mut alone = Workspace::default();
     let lent = all.and_then(|all| all.scripts.get(COMMON));
     if let Some(shared) = lent {
         alone.scripts.insert(COMMON.to_owned(), shared.clone());
     }
-    alone.add_text(path, text);
+    match &file.parsed {
+        Ok(source) => alone.add(source.clone()),
+        Err(why) => alone.add_unreadable(&file.text, Diagnostic::clone(why)),
+    }
     if lent.is_some() {
         alone.scripts.remove(COMMON);
     }

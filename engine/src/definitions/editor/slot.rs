@@ -86,6 +86,7 @@ pub fn slot_of(kind: DefinitionKind, root: &Node, path: &[&str], is_key: bool) -
         (DefinitionKind::Cadence, false, Some((_, rest))) => cadence_step_value(rest),
         (DefinitionKind::Cadence, _, None) => cadence_head(path, is_key),
         (DefinitionKind::Script, ..) => script(path, is_key),
+        (DefinitionKind::Test, ..) => Slot::Other,
     }
 }
 

@@ -93,10 +93,13 @@ impl Cursor<'_> {
             rest.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-')).starts_with(':')
         });
         let colon = if has_colon { "" } else { ": " };
-        let of_schema = shape::keys(self.file.kind, path).into_iter().filter(|key| is_new(&key.name));
+        // Where names go that exist elsewhere, those that exist here go before all that the schema can imagine.
+        let made_up = place::made_up_keys(self, path);
+        let of_schema = if made_up.is_empty() { shape::keys(self.file.kind, path) } else { Vec::new() };
+        let of_schema = of_schema.into_iter().filter(|key| is_new(&key.name));
         let mut keys: Vec<(Allowed, Suggests)> = of_schema.map(|key| (key, Suggests::Key)).collect();
         keys.sort_by_key(|(key, _)| !key.is_required);
-        let made_up = place::made_up_keys(self, path).into_iter().filter(|(name, _)| is_new(name));
+        let made_up = made_up.into_iter().filter(|(name, _)| is_new(name));
         keys.extend(made_up.map(|(name, docs)| {
             (Allowed { name, docs, is_required: false, is_nested: false }, Suggests::Name)
         }));

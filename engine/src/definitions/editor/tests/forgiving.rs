@@ -48,9 +48,12 @@ fn half_a_key_does_not_hide_its_neighbours() {
 
 #[test]
 fn every_beginning_and_every_gap_of_a_file_is_got_through() {
-    for (path, text) in embedded::FILES.iter().filter(|(path, _)| path.contains("new-lead")) {
+    for (path, text) in embedded::FILES
+        .iter()
+        .filter(|(path, _)| path.ends_with("s/new-lead.yaml") && !path.contains("scripts"))
+    {
         let mut project = Project::of(embedded::FILES.iter().copied());
-        for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)).step_by(59) {
+        for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)).step_by(37) {
             let rest = text[at..].find('\n').map_or("", |line| &text[at + line..]);
             for broken in
                 [&text[..at], &format!("{}{rest}", &text[..at]), &format!("{}: [{{\"{rest}", &text[..at])]

@@ -69,12 +69,9 @@ fn the_preview_of_a_step_is_all_it_says() {
         "flow: x\nscript: restock\nsteps:\n  a: { sa‸y: [greeting, goodbye], next: b }\n  b: { end: done }\n";
     let bench = bench(&[("flows/x.yaml", text)]);
     let found = preview(&bench.project, "flows/x.yaml", bench.offset).expect("a preview");
-    let names: Vec<(&str, &str)> =
-        found.texts.iter().map(|text| (text.name.as_str(), text.language.as_str())).collect();
-    assert_eq!(
-        names,
-        [("greeting", "en"), ("greeting", "hi-Latn"), ("goodbye", "en"), ("goodbye", "hi-Latn")]
-    );
+    let english = found.texts.iter().filter(|text| text.language == "en").map(|text| text.name.as_str());
+    assert_eq!(english.collect::<Vec<_>>(), ["greeting", "goodbye"]);
+    assert!(found.texts.iter().any(|text| text.name == "greeting" && text.language == "hi-Latn"));
     assert_eq!(found.title, "step `a`");
     assert!(found.texts.iter().all(|text| text.text.is_ok()));
 }
