@@ -11,6 +11,7 @@ use super::workspace::{CADENCE_PATH, FLOW_PATH, SCRIPT_PATH, workspace};
 
 static SEEN: LazyLock<Option<Value>> = LazyLock::new(run);
 
+#[expect(clippy::print_stderr, reason = "a missing editor is said aloud, never silently green")]
 fn run() -> Option<Value> {
     if Command::new("nvim").arg("--version").stdout(Stdio::null()).status().is_err() {
         let required = std::env::var("CALLWRIGHT_REQUIRE_NEOVIM").is_ok_and(|value| value == "1");
