@@ -4,3 +4,4 @@ pub mod cli;
 pub mod enrolling;
 pub mod http;
 pub mod import;
+pub mod lsp;

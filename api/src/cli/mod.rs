@@ -14,6 +14,7 @@ mod graph;
 mod import;
 mod init;
 mod key;
+mod lsp;
 mod migrate;
 mod new;
 pub mod output;
@@ -78,6 +79,7 @@ enum Command {
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Schema(schema::SchemaArgs),
+    Lsp(lsp::LspArgs),
     Render(render::RenderArgs),
     Graph(graph::GraphArgs),
     Simulate(simulate::SimulateArgs),
@@ -154,6 +156,7 @@ impl Command {
             Self::Check(args) => check::run(&args),
             Self::Test(args) => test::run(&args).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Lsp(args) => lsp::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Graph(args) => graph::run(&args),
             Self::Simulate(args) => simulate::run(args, global).await.map(|()| ExitCode::SUCCESS),

@@ -48,7 +48,14 @@ impl Sources {
         self.parsed.keys().chain(self.unparsed.keys()).map(String::as_str)
     }
 
-    fn span(&self, diagnostic: &Diagnostic) -> Range<usize> {
+    /// Adds the files of others.
+    pub(super) fn extend(&mut self, others: &Self) {
+        self.parsed.extend(others.parsed.iter().map(|(path, source)| (path.clone(), source.clone())));
+        self.unparsed.extend(others.unparsed.iter().map(|(path, text)| (path.clone(), text.clone())));
+    }
+
+    /// The bytes a problem stands at.
+    pub fn span(&self, diagnostic: &Diagnostic) -> Range<usize> {
         match (self.parsed.get(&diagnostic.file), &diagnostic.place) {
             (Some(source), place) => source.span(place),
             (None, Place::Bytes(range)) => range.clone(),

@@ -16,11 +16,11 @@ use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript, test::Ra
 use super::render::Sources;
 use super::schema::DefinitionKind;
 use super::schema_errors;
-use super::source::Source;
+use super::source::{Node, Source};
 
 /// A definition that compiled, with what checks need to point into its file. One whose file has errors (`Workspace::broken`)
 /// is there only so that its other problems are found too.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Compiled<R, M> {
     pub source: Source,
     pub raw: R,
@@ -67,12 +67,33 @@ impl Workspace {
     pub fn add_text(&mut self, path: &str, text: &str) {
         match Source::parse(path, text) {
             Ok(source) => self.add(source),
-            Err(diagnostic) => {
-                self.sources.insert_text(path, text);
-                self.broken.insert(path.to_owned());
-                self.diagnostics.push(*diagnostic);
+            Err(diagnostic) => self.add_unreadable(text, *diagnostic),
+        }
+    }
+
+    /// Keeps the text of a file that could not be parsed, and why.
+    pub(super) fn add_unreadable(&mut self, text: &str, why: Diagnostic) {
+        self.sources.insert_text(&why.file, text);
+        self.broken.insert(why.file.clone());
+        self.diagnostics.push(why);
+    }
+
+    /// Adds what other files were read as; of two definitions of one name the first keeps it.
+    pub fn add_workspace(&mut self, other: &Self) {
+        let mut twice = Vec::new();
+        for ((kind, key), path) in &other.declared {
+            match self.declared.get(&(*kind, key.clone())) {
+                Some(first) => twice.push(duplicate(*kind, key, path, first)),
+                None => drop(self.declared.insert((*kind, key.clone()), path.clone())),
             }
         }
+        self.broken.extend(other.broken.iter().cloned().chain(twice.iter().map(|each| each.file.clone())));
+        self.diagnostics.extend(other.diagnostics.iter().cloned().chain(twice));
+        self.sources.extend(&other.sources);
+        add_missing(&mut self.flows, &other.flows);
+        add_missing(&mut self.scripts, &other.scripts);
+        add_missing(&mut self.cadences, &other.cadences);
+        add_missing(&mut self.tests, &other.tests);
     }
 
     /// A script with the words of `common` added where it has none of its own.
@@ -103,10 +124,11 @@ impl Workspace {
         self.declared.keys().filter(move |(each, _)| *each == kind).map(|(_, key)| key.as_str())
     }
 
-    fn add(&mut self, source: Source) {
+    /// Reads one more file that has been parsed.
+    pub(super) fn add(&mut self, source: Source) {
         let mut findings = Findings::new(&source);
         let first = source.root.entries().first().map(|entry| entry.key.clone());
-        let kind = kind_of(&source);
+        let kind = kind_of(&source.root);
         let Some(kind) = kind else {
             let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence", "test"]));
             findings.error("unknown-kind", Place::Bytes(0..0), "this file defines nothing").help(
@@ -124,14 +146,7 @@ impl Workspace {
         let key = value.get(kind.as_str()).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         schema_errors::report(kind, &mut value, &mut findings);
         if let Some(other) = self.declared.get(&(kind, key.clone())) {
-            findings
-                .error(
-                    "duplicate-key",
-                    Place::value(format!("/{kind}")),
-                    format!("there are two {kind}s called `{key}`"),
-                )
-                .label("already taken")
-                .help(format!("the other one is {other}"));
+            findings.list.push(duplicate(kind, &key, &source.path, other));
         } else if !key.is_empty() {
             self.declared.insert((kind, key.clone()), source.path.clone());
         }
@@ -199,8 +214,7 @@ fn holds_shared_words(text: &str) -> bool {
 }
 
 /// A file is what its first key says; a flow also has a key `script`, so that one only counts where it comes first or alone.
-fn kind_of(source: &Source) -> Option<DefinitionKind> {
-    let root = &source.root;
+pub(super) fn kind_of(root: &Node) -> Option<DefinitionKind> {
     let first = root.entries().first()?.key.parse().ok();
     first.or_else(|| {
         if root.get("cases").is_some() {
@@ -213,6 +227,19 @@ fn kind_of(source: &Source) -> Option<DefinitionKind> {
             .filter(has)
             .find(|kind| *kind != DefinitionKind::Script || root.get("steps").is_none())
     })
+}
+
+fn duplicate(kind: DefinitionKind, key: &str, path: &str, other: &str) -> Diagnostic {
+    let message = format!("there are two {kind}s called `{key}`");
+    let mut diagnostic = Diagnostic::error("duplicate-key", path, Place::value(format!("/{kind}")), message);
+    diagnostic.label("already taken").help(format!("the other one is {other}"));
+    diagnostic
+}
+
+fn add_missing<T: Clone>(all: &mut BTreeMap<String, T>, more: &BTreeMap<String, T>) {
+    for (key, value) in more {
+        all.entry(key.clone()).or_insert_with(|| value.clone());
+    }
 }
 
 type Built<R, M> = (Option<(R, M, Vec<String>)>, Vec<Diagnostic>);

@@ -54,8 +54,13 @@ const CADENCE_PATHS: [CadenceCheck; 3] =
 
 /// Runs every check; problems go to the workspace, and files with errors count as broken from then on.
 pub(super) fn run(workspace: &mut Workspace) {
+    run_on(workspace, |_| true);
+}
+
+/// Runs the checks of the files that are `wanted`, against all others.
+pub(super) fn run_on(workspace: &mut Workspace, wanted: impl Fn(&str) -> bool) {
     let mut found = Vec::new();
-    for file in workspace.flows.values() {
+    for file in workspace.flows.values().filter(|file| wanted(&file.source.path)) {
         let mut findings = Findings::new(&file.source);
         for check in FLOW_PLACES {
             check(workspace, file, &mut findings);
@@ -67,17 +72,17 @@ pub(super) fn run(workspace: &mut Workspace) {
         }
         found.append(&mut findings.list);
     }
-    for file in workspace.scripts.values() {
+    for file in workspace.scripts.values().filter(|file| wanted(&file.source.path)) {
         let mut findings = Findings::new(&file.source);
         unknown_variable::script(workspace, file, &mut findings);
         found.append(&mut findings.list);
     }
-    for file in workspace.tests.values() {
+    for file in workspace.tests.values().filter(|file| wanted(&file.source.path)) {
         let mut findings = Findings::new(&file.source);
         test_subject::test(workspace, file, &mut findings);
         found.append(&mut findings.list);
     }
-    for file in workspace.cadences.values() {
+    for file in workspace.cadences.values().filter(|file| wanted(&file.source.path)) {
         let mut findings = Findings::new(&file.source);
         for check in CADENCE_PLACES {
             check(workspace, file, &mut findings);

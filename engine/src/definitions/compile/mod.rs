@@ -9,6 +9,8 @@ mod layout;
 pub mod script;
 pub mod test;
 
+pub(super) use cadence_step::ACTIONS;
+
 use std::str::FromStr;
 
 use super::diagnostic::{Findings, Place};
