@@ -2,8 +2,6 @@
 //! is reported on the console. Needs Chromium (`apt-get install chromium`); without it these tests say that they were skipped,
 //! and with `CALLWRIGHT_REQUIRE_CHROMIUM=1` they fail.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 mod chromium;
 
 use std::process::Command;

@@ -38,7 +38,7 @@ on_both! {
 
     async fn a_lead_in_no_cadence_is_shown_as_if_called_once_for_the_campaign(db) {
         let world = World::open(db).await?;
-        let rename = |campaign: &mut Campaign| campaign.company = "Acme".to_owned();
+        let rename = |campaign: &mut Campaign| "Acme".clone_into(&mut campaign.company);
         let campaign = world.campaign("spring", rename).await?;
         let lead = world.lead(ALICE).await?;
         let package = world.engine.preview(lead, "hello", Some(campaign)).await?;

@@ -68,9 +68,12 @@ fn thousands(value: i64) -> String {
     if value < 0 { format!("−{out}") } else { out }
 }
 
+/// Key, name, kind, and how it is read off a run.
+type Measure = (&'static str, &'static str, Kind, fn(&Version) -> f64);
+
 /// The figures, most important first.
 pub fn figures(base: &Version, other: Option<&Version>) -> Vec<Figure> {
-    let measures: [(&'static str, &'static str, Kind, fn(&Version) -> f64); 13] = [
+    let measures: [Measure; 13] = [
         ("enrolled", "Enrolled", Kind::Count, |run| run.report.summary.enrolled as f64),
         ("calls", "Calls", Kind::Count, |run| run.report.summary.attempts as f64),
         ("answered", "Answered by a person", Kind::Count, |run| run.report.summary.answered as f64),

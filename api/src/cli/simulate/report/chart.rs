@@ -1,6 +1,6 @@
 //! Bar charts as inline SVG. Each also stands on the page as a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use callwright_engine::simulate::story::{Calls, Story};
@@ -50,11 +50,9 @@ pub fn hours(runs: &[(&str, &Story)]) -> String {
 
 /// By the day of the called party.
 pub fn days(runs: &[(&str, &Story)]) -> String {
-    let dates: BTreeMap<_, ()> =
-        runs.iter().flat_map(|(_, story)| story.days.iter().map(|day| (day.date, ()))).collect();
-    let (Some((first, ())), Some((last, ()))) = (dates.first_key_value(), dates.last_key_value()) else {
-        return String::new();
-    };
+    let dates: BTreeSet<_> =
+        runs.iter().flat_map(|(_, story)| story.days.iter().map(|day| day.date)).collect();
+    let (Some(first), Some(last)) = (dates.first(), dates.last()) else { return String::new() };
     let range: Vec<_> = first.iter_days().take_while(|date| date <= last).collect();
     let step = (680.0 / range.len() as f64).clamp(7.0, 46.0);
     // A label needs some 44 pixels.
