@@ -12,6 +12,7 @@ pub mod check;
 pub mod compile;
 pub mod context;
 pub mod diagnostic;
+pub mod diff;
 pub mod embedded;
 pub mod expression;
 mod filters;
