@@ -14,6 +14,7 @@ mod init;
 mod key;
 mod migrate;
 pub mod output;
+mod publish;
 mod render;
 mod running;
 mod schema;
@@ -70,6 +71,11 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Check(check::CheckArgs),
+    Diff(publish::diff::DiffArgs),
+    Plan(publish::plan::PlanArgs),
+    Apply(publish::apply::ApplyArgs),
+    Withdraw(publish::withdraw::WithdrawArgs),
+    History(publish::history::HistoryArgs),
     Schema(schema::SchemaArgs),
     Render(render::RenderArgs),
     Simulate(simulate::SimulateArgs),
@@ -142,6 +148,11 @@ impl Command {
             Self::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Diff(args) => publish::diff::run(args, global).await,
+            Self::Plan(args) => publish::plan::run(args, global).await,
+            Self::Apply(args) => publish::apply::run(args, global).await,
+            Self::Withdraw(args) => publish::withdraw::run(args, global).await,
+            Self::History(args) => publish::history::run(args, global).await,
             Self::Schema(args) => schema::run(&args),
             Self::Render(args) => render::run(args, global).await,
             Self::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),

@@ -121,12 +121,23 @@ impl Engine {
 
     /// Offers every cadence of the library for publication, so that enrollments can be pinned to what is served.
     pub async fn publish(&self) -> Result<usize, EngineError> {
+        self.offer_all(true).await
+    }
+
+    /// Offers those of which nothing is published yet.
+    pub async fn publish_missing(&self) -> Result<usize, EngineError> {
+        self.offer_all(false).await
+    }
+
+    async fn offer_all(&self, also_known: bool) -> Result<usize, EngineError> {
         let library = self.library.current();
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let bundles: Vec<Arc<Bundle>> = library.bundles().cloned().collect();
         for bundle in &bundles {
-            self.offer(&mut tx, bundle, now).await?;
+            if also_known || publication::peek_head(&mut tx, &bundle.cadence.key).await?.is_none() {
+                self.offer(&mut tx, bundle, now).await?;
+            }
         }
         tx.commit().await?;
         for bundle in &bundles {

@@ -17,6 +17,7 @@ mod pacing;
 mod pausing;
 mod placing;
 mod planning;
+mod publishing;
 mod reconciling;
 mod recording;
 mod sound;

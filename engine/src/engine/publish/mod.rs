@@ -118,6 +118,14 @@ impl Engine {
         bundle
     }
 
+    /// Hash of what new enrollments of a cadence get.
+    pub async fn head_version(&self, cadence: &str) -> Result<Option<String>, EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let head = crate::store::publication::peek_head(&mut tx, cadence).await?;
+        tx.rollback().await?;
+        Ok(head.and_then(|head| head.version))
+    }
+
     /// What new enrollments of a cadence get; `None` before the first publication, or when every version is withdrawn.
     pub async fn head_bundle(&self, cadence: &str) -> Result<Option<Arc<Bundle>>, EngineError> {
         let mut tx = self.db.begin_read().await?;
