@@ -5,5 +5,6 @@
 
 mod faults;
 mod given;
+mod publishing;
 mod recorded;
 mod safeguards;
