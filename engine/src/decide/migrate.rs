@@ -69,10 +69,8 @@ impl Routes {
             if mode == Mode::Migrate && mapped.is_none() && pairing.new_of(index).is_none() {
                 unmapped.push(step.id.clone());
             }
-            let route = mapped.map_or_else(
-                || following(old, &pairing, index),
-                |target| mapped_route(old, new, index, target.step()),
-            );
+            let by_hand = mapped.and_then(|target| mapped_route(old, new, index, target.step()));
+            let route = by_hand.unwrap_or_else(|| following(old, &pairing, index));
             routes.insert(step.id.clone(), route);
         }
         Self { routes, unmapped }
@@ -99,11 +97,12 @@ fn is_wait(cadence: &Cadence, index: StepIndex) -> bool {
     matches!(cadence.steps[index].action, StepAction::Wait(_))
 }
 
-fn mapped_route(old: &Cadence, new: &Cadence, index: StepIndex, target: Option<&str>) -> Route {
+/// `None`: the new version has no such step, and nobody is sent out because of a typing mistake.
+fn mapped_route(old: &Cadence, new: &Cadence, index: StepIndex, target: Option<&str>) -> Option<Route> {
     let (was_wait, because) = (is_wait(old, index), Because::Mapped);
-    match target.and_then(|id| new.step(id)) {
-        Some(to) => Route::Go { to, was_wait, because },
-        None => Route::End { result: MAPPED_OUT.to_owned(), because },
+    match target {
+        Some(id) => new.step(id).map(|to| Route::Go { to, was_wait, because }),
+        None => Some(Route::End { result: MAPPED_OUT.to_owned(), because }),
     }
 }
 

@@ -204,8 +204,8 @@ on_both! {
         let mut due = Vec::new();
         for lead in &leads {
             let walk = desk.walk(*lead).await?.enrollment;
-            assert_eq!((walk.position.step.as_str(), walk.position.due_since), ("second", walk.due_at.unwrap()));
-            due.push((walk.due_at.unwrap() - desk.world.now()).num_seconds());
+            assert_eq!((walk.position.step.as_str(), walk.position.due_since), ("second", walk.due_at.expect("a timer")));
+            due.push((walk.due_at.expect("a timer") - desk.world.now()).num_seconds());
         }
         due.sort_unstable();
         assert_eq!(due, [0, 30, 60]);
@@ -321,7 +321,7 @@ on_both! {
         let token = desk.plan(&request(Mode::Follow)).await?.token.expect("a token");
         // The server picks the very files up in between: new enrollments get them already.
         desk.world.engine.publish().await?;
-        let error = desk.world.engine.apply_publication(&token).await.unwrap_err();
+        let error = desk.world.engine.apply_publication(&token).await.expect_err("a refusal");
         assert_eq!(code(&error), "plan-outdated");
         assert!(error.to_string().contains("plan again"), "{error}");
         let token = desk.plan(&request(Mode::Follow)).await?.token.expect("a token");
@@ -329,7 +329,7 @@ on_both! {
         desk.world.engine.apply_publication(&token).await?;
         let unpublished = desk.plan(&request(Mode::Follow)).await?.token.expect("a token");
         desk.edit("wait: 3 days", "wait: 4 days");
-        let error = desk.world.engine.apply_publication(&unpublished).await.unwrap_err();
+        let error = desk.world.engine.apply_publication(&unpublished).await.expect_err("a refusal");
         assert_eq!(code(&error), "plan-outdated", "{error}");
     }
 
@@ -390,7 +390,7 @@ on_both! {
     async fn without_a_version_left_nobody_enrolls_and_people_end_or_stay(db) {
         let desk = Desk::open(db).await?;
         let (hash, lead) = (desk.hash(), desk.pausing(ALICE).await?);
-        let error = desk.world.engine.withdraw(&Withdrawal::new(&hash, Mode::Follow)).await.unwrap_err();
+        let error = desk.world.engine.withdraw(&Withdrawal::new(&hash, Mode::Follow)).await.expect_err("a refusal");
         assert_eq!(code(&error), "nothing-left");
         desk.world.engine.withdraw(&Withdrawal::new(&hash[..8], Mode::End)).await?;
         desk.move_all().await?;

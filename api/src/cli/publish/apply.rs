@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::Global;
 use super::super::definitions::DefinitionsArgs;
 use super::super::output::{self, Format};
+use super::super::{Global, session};
 
 /// Publishes what `callwright plan` planned: new enrollments get it at once, people under way by the plan's mode.
 #[derive(Debug, Args)]
@@ -25,7 +25,14 @@ pub struct ApplyArgs {
 }
 
 pub async fn run(args: ApplyArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let engine = super::engine(&args.definitions, global).await?;
+    let engine = match super::engine(&args.definitions, global).await {
+        Ok(engine) => engine,
+        // The way back to an earlier version must not depend on files that may be the very trouble.
+        Err(problem) => {
+            output::note(&format!("note: the files are left out: {problem}"));
+            session::open(global).await?
+        }
+    };
     let publication = engine.apply_publication(&args.token).await?;
     let (publication, left) = super::move_people(&engine, &publication).await?;
     match args.format {

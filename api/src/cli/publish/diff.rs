@@ -10,9 +10,9 @@ use callwright_engine::engine::Engine;
 use clap::Args;
 use serde_json::json;
 
-use super::super::Global;
 use super::super::definitions::DefinitionsArgs;
 use super::super::output::{self, Format};
+use super::super::{Global, session};
 
 /// Shows what differs between the files and what is published, or between two versions.
 #[derive(Debug, Args)]
@@ -39,7 +39,10 @@ const PUBLISHED: &str = "published";
 const FILES: &str = "files";
 
 pub async fn run(args: DiffArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let engine = super::engine(&args.definitions, global).await?;
+    let engine = match (args.from.as_str(), args.to.as_str(), &args.cadence) {
+        (FILES, ..) | (_, FILES, _) | (.., None) => super::engine(&args.definitions, global).await?,
+        _ => session::open(global).await?,
+    };
     let cadences: Vec<String> = match &args.cadence {
         Some(cadence) => vec![cadence.clone()],
         None => engine.library.current().bundles().map(|bundle| bundle.cadence.key.clone()).collect(),

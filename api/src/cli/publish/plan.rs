@@ -6,9 +6,9 @@ use callwright_engine::domain::publication::{MapTo, Mode};
 use callwright_engine::engine::publish::{DEFAULT_RATE, PublicationPlan, PublishRequest};
 use clap::Args;
 
-use super::super::Global;
 use super::super::definitions::DefinitionsArgs;
 use super::super::output::{self, Format};
+use super::super::{Global, session};
 use super::{ModeArg, pair, short, step_map};
 
 /// Shows what publishing a cadence would do to the people under way. Changes nothing.
@@ -39,7 +39,10 @@ pub struct PlanArgs {
 }
 
 pub async fn run(args: PlanArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let engine = super::engine(&args.definitions, global).await?;
+    let engine = match args.to.as_str() {
+        "files" => super::engine(&args.definitions, global).await?,
+        _ => session::open(global).await?,
+    };
     let request = PublishRequest {
         cadence: args.cadence,
         to: (args.to != "files").then_some(args.to),

@@ -172,6 +172,13 @@ fn a_map_sends_people_to_a_step_or_out(#[case] target: &str, #[case] route: Rout
 }
 
 #[test]
+fn a_map_to_a_step_that_does_not_exist_sends_nobody_out() {
+    let map = StepMap::from([("pause".to_owned(), MapTo::new("thrid"))]);
+    let routes = Routes::of(&cadence(&STEPS), &without(&[1]), Mode::Migrate, &map);
+    assert!(matches!(routes.from("pause"), Some(Route::Go { to: 1, .. })));
+}
+
+#[test]
 fn a_call_that_was_moved_behind_is_told_as_a_repeat() {
     let (old, new) = (cadence(&STEPS), cadence(&[STEPS[1], STEPS[2], STEPS[0], STEPS[5]]));
     let routes = Routes::of(&old, &new, Mode::Follow, &StepMap::new());

@@ -170,5 +170,5 @@ fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-/// Old versions that can be read, with their people's routes worked out elsewhere.
+/// A version that people are still on.
 type OldVersion = Arc<Version>;

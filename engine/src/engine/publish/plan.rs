@@ -142,7 +142,12 @@ impl Engine {
     ) -> Result<(PublicationPlan, Vec<String>), EngineError> {
         let head = publication::peek_head(tx, &request.cadence).await?.and_then(|head| head.version);
         let before = match &head {
-            Some(hash) if *hash != bundle.hash => Some(Arc::clone(&self.version(tx, hash).await?.bundle)),
+            Some(hash) if *hash != bundle.hash => match self.version(tx, hash).await {
+                Ok(version) => Some(Arc::clone(&version.bundle)),
+                // Nothing to compare with is no reason not to replace it.
+                Err(EngineError::Version { .. }) => None,
+                Err(error) => return Err(error),
+            },
             _ => None,
         };
         let mut plan = PublicationPlan {

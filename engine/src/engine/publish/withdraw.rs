@@ -1,7 +1,9 @@
 //! Withdrawing a version: nobody gets it any more, and whoever has it stays, goes on in what takes its place, or ends.
 
 use super::{DEFAULT_RATE, PublicationView, short};
-use crate::domain::publication::{Mode, Publication, PublicationKind, PublicationState, StepMap};
+use crate::definitions::diagnostic::suggestion;
+use crate::definitions::model::cadence::Cadence;
+use crate::domain::publication::{MapTo, Mode, Publication, PublicationKind, PublicationState, StepMap};
 use crate::engine::{Engine, EngineError};
 use crate::id::PublicationId;
 use crate::store::publication::CadenceHead;
@@ -51,6 +53,10 @@ impl Engine {
             );
             return Err(EngineError::Conflict { code: "nothing-left", message });
         }
+        if let (Mode::Migrate, Some(hash)) = (withdrawal.running, &head.version) {
+            let new = self.version(&mut tx, hash).await?;
+            check_targets(&new.bundle.cadence, &withdrawal.steps)?;
+        }
         publication::set_head(&mut tx, &version.cadence, &head, now).await?;
         for other in publication::moving(&mut tx).await? {
             // Nobody is moved into a version that is withdrawn.
@@ -85,4 +91,13 @@ impl Engine {
         tx.commit().await?;
         Ok(PublicationView::from(publication))
     }
+}
+
+fn check_targets(new: &Cadence, steps: &StepMap) -> Result<(), EngineError> {
+    let unknown = steps.values().filter_map(MapTo::step).find(|step| new.step(step).is_none());
+    let Some(step) = unknown else { return Ok(()) };
+    let known = new.steps.iter().map(|step| step.id.as_str());
+    let help = suggestion(step, known).unwrap_or_default();
+    let message = format!("the version that takes its place has no step `{step}`; {help}");
+    Err(EngineError::Invalid { field: "map".to_owned(), message })
 }
