@@ -1,4 +1,4 @@
-//! The dial loop: plan, claim, place, record, reconcile, then sleep until the next thing is due.
+//! The dial loop: move who a publication moves, plan, claim, place, record, reconcile, then sleep until the next thing is due.
 //! Any number of these may share a PostgreSQL database; each names itself uniquely per boot.
 
 use std::sync::Arc;
@@ -63,12 +63,13 @@ pub async fn run(
 
 /// One round over everything that is due; answers how long to sleep.
 async fn round(engine: &Engine, provider: &dyn Provider, options: &Options) -> Result<Duration, EngineError> {
+    let moved = engine.move_enrollments(options.batch).await?;
     let planned = engine.plan(options.batch).await?;
     let claimed = engine.claim(options.batch, provider, &options.owner).await?;
     let asked = claimed.requests.len();
     engine.place(provider, claimed.requests).await?;
     engine.reconcile(provider, options.batch).await?;
-    if planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
+    if moved.has_more() || planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
         return Ok(Duration::ZERO);
     }
     let now = engine.now().await?;

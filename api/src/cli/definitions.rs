@@ -12,6 +12,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::output;
+use crate::http::state::FileProblems;
 
 /// Where flows and cadences are.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +27,16 @@ impl DefinitionsArgs {
     pub fn folder(&self) -> Option<PathBuf> {
         let here = || Path::new("flows").is_dir() && Path::new("cadences").is_dir();
         self.definitions.clone().or_else(|| here().then(|| PathBuf::from(".")))
+    }
+
+    /// Takes note of what the files hold, so that enrollments can be pinned to it. Without a folder the shipped definitions
+    /// fill gaps only: a process that was not told where the files are must not publish over those of the others.
+    pub async fn offer(&self, engine: &Engine) -> anyhow::Result<()> {
+        match self.folder() {
+            Some(_) => engine.publish().await?,
+            None => engine.publish_missing().await?,
+        };
+        Ok(())
     }
 
     /// Loads them; problems go to standard error, and what is sound is used. A folder without anything usable is an error.
@@ -62,8 +73,16 @@ pub fn read(folder: &Path) -> (Library, Vec<Diagnostic>) {
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Reloads changed files until cancelled: new enrollments get the new versions; a file with errors keeps its last good one.
-pub async fn follow(engine: Arc<Engine>, folder: PathBuf, cancel: CancellationToken) {
+/// `known` is told what is wrong with them, from the start.
+pub async fn follow(
+    engine: Arc<Engine>,
+    folder: PathBuf,
+    known: Arc<FileProblems>,
+    cancel: CancellationToken,
+) {
     let mut seen = fingerprint(&folder);
+    let (library, problems) = read(&folder);
+    known.set(render::json(&problems, library.sources()));
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -83,6 +102,7 @@ pub async fn follow(engine: Arc<Engine>, folder: PathBuf, cancel: CancellationTo
                 problem.message
             );
         }
+        known.set(render::json(&problems, library.sources()));
         engine.library.reload(library);
         match engine.publish().await {
             Ok(_) => tracing::info!(problems = problems.len(), "definitions reloaded"),

@@ -55,7 +55,7 @@ const CHUNK: usize = 500;
 
 pub async fn run(args: EnrollArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let engine = session::engine(session::database(global).await?, args.definitions.load()?);
-    engine.publish().await?;
+    args.definitions.offer(&engine).await?;
     let library = engine.library.current();
     if library.cadence(&args.cadence).is_none() {
         let help = suggestion(&args.cadence, library.cadences().map(|cadence| cadence.key.as_str()));

@@ -18,6 +18,7 @@ mod lsp;
 mod migrate;
 mod new;
 pub mod output;
+mod publish;
 mod render;
 mod running;
 mod schema;
@@ -78,6 +79,11 @@ enum Command {
     New(new::NewArgs),
     Check(check::CheckArgs),
     Test(test::TestArgs),
+    Diff(publish::diff::DiffArgs),
+    Plan(publish::plan::PlanArgs),
+    Apply(publish::apply::ApplyArgs),
+    Withdraw(publish::withdraw::WithdrawArgs),
+    History(publish::history::HistoryArgs),
     Schema(schema::SchemaArgs),
     Lsp(lsp::LspArgs),
     Render(render::RenderArgs),
@@ -155,6 +161,11 @@ impl Command {
             Self::New(args) => new::run(args),
             Self::Check(args) => check::run(&args),
             Self::Test(args) => test::run(&args).await,
+            Self::Diff(args) => publish::diff::run(args, global).await,
+            Self::Plan(args) => publish::plan::run(args, global).await,
+            Self::Apply(args) => publish::apply::run(args, global).await,
+            Self::Withdraw(args) => publish::withdraw::run(args, global).await,
+            Self::History(args) => publish::history::run(args, global).await,
             Self::Schema(args) => schema::run(&args),
             Self::Lsp(args) => lsp::run(&args),
             Self::Render(args) => render::run(args, global).await,

@@ -70,12 +70,20 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let cancel = CancellationToken::new();
     let bell = Arc::new(Notify::new());
     let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel).await?;
+    let problems = Arc::default();
     if let Some(folder) = args.definitions.folder() {
-        running.spawn(definitions::follow(Arc::clone(&engine), folder, cancel.clone()));
+        running.spawn(definitions::follow(
+            Arc::clone(&engine),
+            folder,
+            Arc::clone(&problems),
+            cancel.clone(),
+        ));
     }
     greet(&args, &engine, &address.to_string()).await?;
     let access = if args.dev { Access::Open } else { Access::Keys };
-    let mut app = App::new(Arc::clone(&engine), access, bell).with_event_types(args.event_types);
+    let mut app = App::new(Arc::clone(&engine), access, bell)
+        .with_event_types(args.event_types)
+        .with_problems(problems);
     if let Some(secret) = &args.provider.carrier_secret {
         app = app.with_carrier_secret(secret.as_bytes());
     }

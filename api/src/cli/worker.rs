@@ -25,12 +25,12 @@ pub struct WorkerArgs {
 
 pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let engine = session::engine(session::database(global).await?, args.definitions.load()?);
-    engine.publish().await?;
+    args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
     let bell = Arc::new(Notify::new());
     let mut running = Running::start(&engine, &args.provider, None, bell, cancel.clone()).await?;
     if let Some(folder) = args.definitions.folder() {
-        running.spawn(definitions::follow(Arc::clone(&engine), folder, cancel));
+        running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
     told_to_stop().await;

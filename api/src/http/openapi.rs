@@ -17,7 +17,7 @@ use utoipa::{Modify, OpenApi};
         (name = "cadences", description = "Enrolling leads, and steering enrollments"),
         (name = "campaigns", description = "Schedules, limits, consent basis, caller ids"),
         (name = "suppressions", description = "Numbers that must not be called"),
-        (name = "definitions", description = "Schemas of the YAML files"),
+        (name = "definitions", description = "Schemas of the YAML files, and their published versions"),
         (name = "callbacks", description = "What carriers report; signed"),
         (name = "health"),
     ),

@@ -20,6 +20,7 @@ use super::extract::BODY_BYTES;
 use super::families::crm::{
     cadences, campaigns, consents, enrollments, events, imports, leads, suppressions,
 };
+use super::families::definitions;
 use super::openapi::Document;
 use super::state::App;
 use super::{auth, callbacks, health, idempotency, schemas};
@@ -64,6 +65,14 @@ fn public() -> OpenApiRouter<App> {
 fn family(app: &App) -> OpenApiRouter<App> {
     let definitions = OpenApiRouter::new()
         .routes(routes!(schemas::show))
+        .routes(routes!(definitions::status))
+        .routes(routes!(definitions::plan))
+        .routes(routes!(definitions::apply))
+        .routes(routes!(definitions::withdraw))
+        .routes(routes!(definitions::versions))
+        .routes(routes!(definitions::publication))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require));
     OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions)
 }

@@ -1,9 +1,10 @@
 //! What every handler may reach: the engine, the dial loop's bell, and how callers are let in.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use callwright_engine::engine::Engine;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 /// Who may call.
@@ -24,18 +25,55 @@ pub struct App {
     pub event_types: Arc<BTreeSet<String>>,
     /// Key of the signatures on carrier callbacks; without one they are refused.
     pub carrier_secret: Option<Arc<[u8]>>,
+    /// What is wrong with the definition files, as they were last read.
+    pub problems: Arc<FileProblems>,
     bell: Arc<Notify>,
+}
+
+/// Problems of the definition files, as JSON; whoever reads the files keeps them current.
+#[derive(Debug)]
+pub struct FileProblems(RwLock<Value>);
+
+impl Default for FileProblems {
+    fn default() -> Self {
+        Self(RwLock::new(Value::Array(Vec::new())))
+    }
+}
+
+impl FileProblems {
+    pub fn current(&self) -> Value {
+        self.0.read().map(|problems| problems.clone()).unwrap_or_default()
+    }
+
+    pub fn set(&self, problems: Value) {
+        if let Ok(mut kept) = self.0.write() {
+            *kept = problems;
+        }
+    }
 }
 
 impl App {
     /// `bell` wakes the dial loop of this process.
     pub fn new(engine: Arc<Engine>, access: Access, bell: Arc<Notify>) -> Self {
-        Self { engine, access, event_types: Arc::default(), carrier_secret: None, bell }
+        Self {
+            engine,
+            access,
+            event_types: Arc::default(),
+            carrier_secret: None,
+            problems: Arc::default(),
+            bell,
+        }
     }
 
     #[must_use]
     pub fn with_event_types(mut self, types: impl IntoIterator<Item = String>) -> Self {
         self.event_types = Arc::new(types.into_iter().collect());
+        self
+    }
+
+    #[must_use]
+    pub fn with_problems(mut self, problems: Arc<FileProblems>) -> Self {
+        self.problems = problems;
         self
     }
 

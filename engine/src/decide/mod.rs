@@ -2,6 +2,7 @@
 
 pub mod advance;
 pub mod gate;
+pub mod migrate;
 pub mod pacing;
 pub mod recurrence;
 pub mod score;

@@ -13,6 +13,7 @@ pub mod check;
 pub mod compile;
 pub mod context;
 pub mod diagnostic;
+pub mod diff;
 pub mod editor;
 pub mod embedded;
 pub mod expression;

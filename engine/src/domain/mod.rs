@@ -12,6 +12,7 @@ pub mod lead;
 pub mod new_lead;
 pub mod outcome;
 pub mod priority;
+pub mod publication;
 pub mod reach;
 pub mod suppression;
 pub mod user;

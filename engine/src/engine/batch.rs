@@ -167,20 +167,31 @@ impl Interned {
 
     /// Candidate zones of a lead's number.
     pub fn zones(&self, lead: &LeadOnFile) -> Result<Arc<[Zone]>, EngineError> {
-        let text = &lead.phone_zones;
+        self.zones_in(&lead.phone_zones, lead.id)
+    }
+
+    /// Zones from their stored text; `id` is whose it is.
+    pub fn zones_in(&self, text: &str, id: impl ToString + Copy) -> Result<Arc<[Zone]>, EngineError> {
         intern(&self.zones, text, || {
-            let names: Vec<String> =
-                serde_json::from_str(text).map_err(|e| bad_lead(lead, "phone_zones", e))?;
+            let names: Vec<String> = serde_json::from_str(text).map_err(|e| bad(id, "phone_zones", e))?;
             let zones = names.iter().map(|name| Zone::find(name)).collect::<Result<Vec<_>, _>>();
-            zones.map(Arc::from).map_err(|e| bad_lead(lead, "phone_zones", e))
+            zones.map(Arc::from).map_err(|e| bad(id, "phone_zones", e))
         })
     }
 
     pub fn jurisdictions(&self, lead: &LeadOnFile) -> Result<Arc<[Jurisdiction]>, EngineError> {
-        let text = &lead.phone_jurisdictions;
+        self.jurisdictions_in(&lead.phone_jurisdictions, lead.id)
+    }
+
+    /// The same from their stored text.
+    pub fn jurisdictions_in(
+        &self,
+        text: &str,
+        id: impl ToString + Copy,
+    ) -> Result<Arc<[Jurisdiction]>, EngineError> {
         intern(&self.jurisdictions, text, || {
             let parsed: Vec<Jurisdiction> =
-                serde_json::from_str(text).map_err(|e| bad_lead(lead, "phone_jurisdictions", e))?;
+                serde_json::from_str(text).map_err(|e| bad(id, "phone_jurisdictions", e))?;
             Ok(Arc::from(parsed))
         })
     }
@@ -202,7 +213,11 @@ fn intern<T: Clone>(
 }
 
 fn bad_lead(lead: &LeadOnFile, column: &'static str, problem: impl ToString) -> EngineError {
-    crate::store::StoreError::bad_row("leads", column, lead.id, problem).into()
+    bad(lead.id, column, problem)
+}
+
+fn bad(id: impl ToString, column: &'static str, problem: impl ToString) -> EngineError {
+    crate::store::StoreError::bad_row("leads", column, id, problem).into()
 }
 
 /// Values in order, each once.

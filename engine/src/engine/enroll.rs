@@ -225,6 +225,10 @@ impl Entry {
         now: Instant,
     ) -> Result<(enrollment::NewRow, Enrolled), EnrollRefusal> {
         let Some(Some(version)) = self.versions.get(&request.cadence) else {
+            if engine.library.current().bundle(&request.cadence).is_some() {
+                let message = format!("every version of cadence `{}` is withdrawn", request.cadence);
+                return Err(refused("cadence-withdrawn", message));
+            }
             return Err(refused("unknown-cadence", format!("there is no cadence `{}`", request.cadence)));
         };
         let cadence = &version.bundle.cadence;

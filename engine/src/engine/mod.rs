@@ -1,7 +1,7 @@
 //! The shell: load, decide, apply, in batches. The only part of the engine that awaits anything.
 //!
 //! One file per verb of a call's way: `enroll` → `plan` → `claim` → `place` → `record` (→ `reconcile` when an answer was
-//! lost), and beside them `events` (what the CRM tells us), `opt_out`, `control` (people's hands) and `why`.
+//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
 mod apply;
@@ -20,6 +20,7 @@ mod package;
 mod pick;
 mod place;
 mod plan;
+pub mod publish;
 mod reconcile;
 mod record;
 mod state;

@@ -43,6 +43,7 @@ impl Engine {
             tx.rollback().await?;
             return Ok(report);
         }
+        let walks = self.move_first(&mut tx, walks, now).await?;
         let batch = Batch::load(self, &mut tx, &walks, now).await?;
         let mut changes = Changes::default();
         let mut follow_ups = FollowUps::new();

@@ -1,10 +1,14 @@
 //! From stored rows to the pure core's view of an enrollment, and back from its faults.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::advance::{Fault, WalkState};
+use crate::rules::Jurisdiction;
+use crate::store::standing::Waiting;
 use crate::store::walk::Walk;
 use crate::time::holiday::HolidayCalendar;
 use crate::time::preferred::PreferredTime;
@@ -24,20 +28,24 @@ impl Engine {
         })
     }
 
+    /// The same zone and holidays for somebody of whom no more was read.
+    pub(super) fn place_of(&self, waiting: &Waiting) -> Result<(Zone, HolidayCalendar), EngineError> {
+        let zone = zone_of(waiting.zone.as_deref(), || self.interned.zones_in(&waiting.phone_zones, "?"))?;
+        let places = self.interned.jurisdictions_in(&waiting.phone_jurisdictions, "?").unwrap_or_default();
+        Ok((zone, self.holidays_of(&places)))
+    }
+
     /// The zone the lead or the CRM named, else the first candidate of its number, else UTC.
     fn display_zone(&self, walk: &Walk) -> Result<Zone, EngineError> {
-        if let Some(zone) = walk.lead.zone.as_deref().and_then(|name| Zone::find(name).ok()) {
-            return Ok(zone);
-        }
-        Ok(self.interned.zones(&walk.lead)?.first().cloned().unwrap_or(
-            Zone::find("UTC")
-                .map_err(|e| EngineError::Invalid { field: "zone".to_owned(), message: e.to_string() })?,
-        ))
+        zone_of(walk.lead.zone.as_deref(), || self.interned.zones(&walk.lead))
     }
 
     /// Public holidays of the lead's first jurisdiction: days that are no business days.
     fn holidays(&self, walk: &Walk) -> HolidayCalendar {
-        let places = self.interned.jurisdictions(&walk.lead).unwrap_or_default();
+        self.holidays_of(&self.interned.jurisdictions(&walk.lead).unwrap_or_default())
+    }
+
+    fn holidays_of(&self, places: &[Jurisdiction]) -> HolidayCalendar {
         places.first().map_or_else(HolidayCalendar::none, |place| self.rules.holidays(*place))
     }
 
@@ -67,6 +75,19 @@ impl Engine {
         });
         named.or_else(|| after_s.map(|seconds| ended_at + TimeDelta::seconds(seconds)))
     }
+}
+
+fn zone_of(
+    named: Option<&str>,
+    candidates: impl FnOnce() -> Result<Arc<[Zone]>, EngineError>,
+) -> Result<Zone, EngineError> {
+    if let Some(zone) = named.and_then(|name| Zone::find(name).ok()) {
+        return Ok(zone);
+    }
+    Ok(candidates()?.first().cloned().unwrap_or(
+        Zone::find("UTC")
+            .map_err(|e| EngineError::Invalid { field: "zone".to_owned(), message: e.to_string() })?,
+    ))
 }
 
 /// A fault of the pinned definition, as an error of the shell.

@@ -8,7 +8,7 @@ use crate::clock::Instant;
 use crate::definitions::library::Bundle;
 use crate::definitions::model::cadence::CadenceHours;
 use crate::store::walk::Walk;
-use crate::store::{Tx, definition};
+use crate::store::{Tx, definition, publication};
 
 /// One version, with what every decision of it needs ready at hand.
 #[derive(Debug)]
@@ -19,7 +19,11 @@ pub(super) struct Version {
 
 /// Cache by content hash. Versions never change, so nothing is ever dropped for staleness.
 #[derive(Debug, Default)]
-pub(super) struct Versions(RwLock<HashMap<String, Arc<Version>>>);
+pub(super) struct Versions {
+    cache: RwLock<HashMap<String, Arc<Version>>>,
+    /// Content of the files by cadence that this process has offered for good: nothing is news twice.
+    offered: RwLock<HashMap<String, String>>,
+}
 
 impl Version {
     fn new(bundle: Arc<Bundle>) -> Arc<Self> {
@@ -30,14 +34,25 @@ impl Version {
 
 impl Versions {
     fn get(&self, hash: &str) -> Option<Arc<Version>> {
-        self.0.read().ok()?.get(hash).cloned()
+        self.cache.read().ok()?.get(hash).cloned()
     }
 
     fn put(&self, version: Arc<Version>) -> Arc<Version> {
-        if let Ok(mut cache) = self.0.write() {
+        if let Ok(mut cache) = self.cache.write() {
             cache.insert(version.bundle.hash.clone(), version.clone());
         }
         version
+    }
+
+    fn was_offered(&self, bundle: &Bundle) -> bool {
+        let offered = self.offered.read().ok();
+        offered.is_some_and(|offered| offered.get(&bundle.cadence.key) == Some(&bundle.hash))
+    }
+
+    fn note_offered(&self, bundle: &Bundle) {
+        if let Ok(mut offered) = self.offered.write() {
+            offered.insert(bundle.cadence.key.clone(), bundle.hash.clone());
+        }
     }
 }
 
@@ -74,7 +89,8 @@ impl Engine {
         }
     }
 
-    /// The newest version of a cadence, published if it was not yet.
+    /// What new enrollments of a cadence get: the files are offered first, if this process has not done so yet. `None`: the
+    /// files have no such cadence, or all its versions are withdrawn.
     pub(super) async fn newest(
         &self,
         tx: &mut Tx,
@@ -82,22 +98,51 @@ impl Engine {
         now: Instant,
     ) -> Result<Option<Arc<Version>>, EngineError> {
         let Some(bundle) = self.library.current().bundle(cadence) else { return Ok(None) };
-        // Always written, never only cached: the transaction that cached it may have been rolled back.
-        definition::publish(tx, &bundle.hash, cadence, &bundle.sources, now).await?;
-        let cached = self.versions.get(&bundle.hash);
-        Ok(Some(cached.unwrap_or_else(|| self.versions.put(Version::new(bundle)))))
+        if !self.versions.was_offered(&bundle) {
+            // Not noted as offered: this transaction may still be rolled back.
+            let known = publication::peek_head(tx, cadence).await?;
+            if known.is_none_or(|head| head.files != bundle.hash) {
+                self.offer(tx, &bundle, now).await?;
+            }
+        }
+        let head = match publication::head(tx, cadence).await? {
+            Some(head) => head,
+            None => self.offer(tx, &bundle, now).await?,
+        };
+        match head.version {
+            None => Ok(None),
+            Some(hash) if hash == bundle.hash => {
+                let cached = self.versions.get(&hash);
+                Ok(Some(cached.unwrap_or_else(|| self.versions.put(Version::new(bundle)))))
+            }
+            Some(hash) => self.version(tx, &hash).await.map(Some),
+        }
     }
 
-    /// Publishes every cadence of the library, so that enrollments can be pinned to what is served.
+    /// Offers every cadence of the library for publication, so that enrollments can be pinned to what is served.
     pub async fn publish(&self) -> Result<usize, EngineError> {
+        self.offer_all(true).await
+    }
+
+    /// Offers those of which nothing is published yet.
+    pub async fn publish_missing(&self) -> Result<usize, EngineError> {
+        self.offer_all(false).await
+    }
+
+    async fn offer_all(&self, also_known: bool) -> Result<usize, EngineError> {
         let library = self.library.current();
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let keys: Vec<String> = library.bundles().map(|bundle| bundle.cadence.key.clone()).collect();
-        for key in &keys {
-            self.newest(&mut tx, key, now).await?;
+        let bundles: Vec<Arc<Bundle>> = library.bundles().cloned().collect();
+        for bundle in &bundles {
+            if also_known || publication::peek_head(&mut tx, &bundle.cadence.key).await?.is_none() {
+                self.offer(&mut tx, bundle, now).await?;
+            }
         }
         tx.commit().await?;
-        Ok(keys.len())
+        for bundle in &bundles {
+            self.versions.note_offered(bundle);
+        }
+        Ok(bundles.len())
     }
 }

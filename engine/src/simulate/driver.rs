@@ -77,6 +77,7 @@ async fn settle(
     for chunk in facts.chunks(batch as usize) {
         seen.finished += engine.record(carrier.name(), chunk.to_vec()).await?.finished as u64;
     }
+    while engine.move_enrollments(batch).await?.has_more() {}
     while engine.plan(batch).await?.due == batch as usize {}
     loop {
         let claimed = engine.claim(batch, carrier, "simulation").await?;

@@ -127,6 +127,10 @@ static BY_IDS: Sql =
     Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id {lock_a}"));
 static OF_LEAD: Sql =
     Sql::new(attempt!("FROM attempts a WHERE a.lead_id = $1 ORDER BY a.created_at DESC, a.id DESC LIMIT $2"));
+static OPEN_OF: Sql = Sql::new(attempt!(
+    "FROM {each} JOIN attempts a ON a.enrollment_id = e.value->>0
+     WHERE a.state || '' IN ('planned', 'dialing', 'placed', 'unknown')"
+));
 static PLANNED_OF_LEADS: Sql = Sql::new(attempt!(
     "FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 WHERE a.state = 'planned' ORDER BY a.id {lock_a}"
 ));
@@ -286,6 +290,11 @@ pub async fn lock_planned(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>
 
 pub async fn by_ids(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>, StoreError> {
     fetch(tx, &BY_IDS, super::keys(ids)).await
+}
+
+/// Planned and live attempts of these enrollments, as they are at this moment.
+pub async fn open_of(tx: &mut Tx, enrollments: &[EnrollmentId]) -> Result<Vec<Attempt>, StoreError> {
+    fetch(tx, &OPEN_OF, super::keys(enrollments)).await
 }
 
 /// Planned attempts of these leads, locked.

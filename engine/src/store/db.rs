@@ -246,6 +246,7 @@ impl Tx {
 /// `{each}`, `{each2}`, `{each3}`: the rows of the JSON array bound as `$1`, `$2`, `$3`, named `e`, `e2`, `e3` (column `value`);
 /// `{any}`: is among the first values of those rows, in a way that no planner can turn round;
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
+/// `{share}`: keep the rows read from being changed; `{variable}`: the enrollment's variable at the path in the third value;
 /// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values.
 #[derive(Debug)]
 pub struct Sql {
@@ -288,6 +289,12 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ),
     ("{skip}", "", "FOR UPDATE SKIP LOCKED"),
     ("{lock}", "", "FOR UPDATE"),
+    ("{share}", "", "FOR SHARE"),
+    (
+        "{variable}",
+        "json_extract(n.variables, e.value->>2)",
+        "jsonb_path_query_first(CAST(n.variables AS jsonb), CAST(e.value->>2 AS jsonpath)) #>> '{}'",
+    ),
     ("{skip_n}", "", "FOR UPDATE OF n SKIP LOCKED"),
     ("{lock_n}", "", "FOR UPDATE OF n"),
     ("{lock_a}", "", "FOR UPDATE OF a"),

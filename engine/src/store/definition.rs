@@ -21,18 +21,24 @@ pub struct Head {
     pub cadence: String,
     pub hash: String,
     pub published_at: Instant,
+    /// Nobody gets it any more since then.
+    pub withdrawn_at: Option<Instant>,
 }
 
 const PUBLISH: &str = "INSERT INTO definitions (hash, cadence, sources, published_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (hash) DO NOTHING";
 const LOAD: &str = "SELECT hash, cadence, sources, published_at FROM definitions WHERE hash = $1";
-const HEADS: &str = "SELECT cadence, hash, published_at FROM (
-         SELECT cadence, hash, published_at,
+const HEADS: &str = "SELECT cadence, hash, published_at, withdrawn_at FROM (
+         SELECT cadence, hash, published_at, withdrawn_at,
                 row_number() OVER (PARTITION BY cadence ORDER BY published_at DESC, hash) AS place
          FROM definitions
      ) AS d WHERE place = 1 ORDER BY cadence";
-const VERSIONS: &str =
-    "SELECT cadence, hash, published_at FROM definitions WHERE cadence = $1 ORDER BY published_at DESC, hash";
+const VERSIONS: &str = "SELECT cadence, hash, published_at, withdrawn_at FROM definitions WHERE cadence = $1
+     ORDER BY published_at DESC, hash";
+const WITHDRAWN: &str = "UPDATE definitions SET withdrawn_at = $2 WHERE hash = $1";
+const LIKE: &str =
+    "SELECT cadence, hash, published_at, withdrawn_at FROM definitions WHERE hash LIKE $1 || '%'
+     ORDER BY published_at DESC, hash LIMIT 2";
 
 /// Keeps a version; answers whether it is new. Repeating it changes nothing, not even its time.
 pub async fn publish(
@@ -68,19 +74,42 @@ pub async fn load(tx: &mut Tx, hash: &str) -> Result<Option<StoredVersion>, Stor
 
 /// The last published version of every cadence, by name.
 pub async fn heads(tx: &mut Tx) -> Result<Vec<Head>, StoreError> {
-    let rows: Vec<(String, String, i64)> = on_db!(tx, |conn| sqlx::query_as(HEADS).fetch_all(conn).await)?;
+    let rows: Vec<HeadRow> = on_db!(tx, |conn| sqlx::query_as(HEADS).fetch_all(conn).await)?;
     Ok(rows.into_iter().map(Head::from).collect())
 }
 
 /// Every version of a cadence, newest first.
 pub async fn versions(tx: &mut Tx, cadence: &str) -> Result<Vec<Head>, StoreError> {
-    let rows: Vec<(String, String, i64)> =
-        on_db!(tx, |conn| sqlx::query_as(VERSIONS).bind(cadence).fetch_all(conn).await)?;
+    let rows: Vec<HeadRow> = on_db!(tx, |conn| sqlx::query_as(VERSIONS).bind(cadence).fetch_all(conn).await)?;
     Ok(rows.into_iter().map(Head::from).collect())
 }
 
-impl From<(String, String, i64)> for Head {
-    fn from((cadence, hash, published_at): (String, String, i64)) -> Self {
-        Self { cadence, hash, published_at: instant_from_micros(published_at) }
+/// Takes a version back (`Some`), or lets it be used again.
+pub async fn set_withdrawn(tx: &mut Tx, hash: &str, at: Option<Instant>) -> Result<(), StoreError> {
+    on_db!(tx, |conn| sqlx::query(WITHDRAWN)
+        .bind(hash)
+        .bind(at.map(micros))
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Versions whose hash begins like this, at most two: one is an answer.
+pub async fn like(tx: &mut Tx, prefix: &str) -> Result<Vec<Head>, StoreError> {
+    let rows: Vec<HeadRow> = on_db!(tx, |conn| sqlx::query_as(LIKE).bind(prefix).fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(Head::from).collect())
+}
+
+type HeadRow = (String, String, i64, Option<i64>);
+
+impl From<HeadRow> for Head {
+    fn from((cadence, hash, published_at, withdrawn_at): HeadRow) -> Self {
+        Self {
+            cadence,
+            hash,
+            published_at: instant_from_micros(published_at),
+            withdrawn_at: withdrawn_at.map(instant_from_micros),
+        }
     }
 }

@@ -143,6 +143,9 @@ static DUE: Sql = Sql::new(walk!(
 static BY_IDS: Sql = Sql::new(walk!(
     "FROM {each} JOIN enrollments n ON n.id = e.value->>0 JOIN leads l ON l.id = n.lead_id {lock_n}"
 ));
+static FREE_BY_IDS: Sql = Sql::new(walk!(
+    "FROM {each} JOIN enrollments n ON n.id = e.value->>0 JOIN leads l ON l.id = n.lead_id WHERE n.state <> 'ended' {skip_n}"
+));
 static LIVE_OF_LEADS: Sql = Sql::new(walk!(
     "FROM {each} JOIN enrollments n ON n.lead_id = e.value->>0 JOIN leads l ON l.id = n.lead_id
      WHERE n.state <> 'ended' ORDER BY n.id {lock_n}"
@@ -165,6 +168,14 @@ pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<Vec<Walk>, Sto
 /// The enrollments with these ids, locked.
 pub async fn by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, StoreError> {
     let sql = BY_IDS.on(tx.dialect());
+    let keys = super::keys(ids);
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    read(&text)
+}
+
+/// The live ones of these enrollments, locked; rows another transaction holds are passed over.
+pub async fn free_by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, StoreError> {
+    let sql = FREE_BY_IDS.on(tx.dialect());
     let keys = super::keys(ids);
     let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
     read(&text)

@@ -8,5 +8,6 @@ mod errors;
 mod idempotency;
 mod imports;
 mod openapi;
+mod publishing;
 mod routes;
 mod source_client;

@@ -19,6 +19,7 @@ mod pausing;
 mod placing;
 mod planning;
 mod previewing;
+mod publishing;
 mod reconciling;
 mod recording;
 mod sound;

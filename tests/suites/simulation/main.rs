@@ -6,5 +6,6 @@
 mod commands;
 mod faults;
 mod given;
+mod publishing;
 mod recorded;
 mod safeguards;

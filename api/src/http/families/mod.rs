@@ -1,3 +1,4 @@
 //! One module per family of routes.
 
 pub mod crm;
+pub mod definitions;
