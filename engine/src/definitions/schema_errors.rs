@@ -36,6 +36,9 @@ pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'
             _ => offending.push(pointer),
         }
     }
+    if offending.is_empty() {
+        return;
+    }
     take_out_all(value, offending);
     // What is left may now lack an obligatory key: its owner goes too.
     for _ in 0..MAX_DEPTH_OF_SHAPES {
@@ -213,12 +216,26 @@ fn explain_choice(
 }
 
 fn wrong_type(findings: &mut Findings<'_>, pointer: String, name: &str, expected: &str, found: &Value) {
-    let found_words = describe(found);
+    // A number as it is written: `010` is not 10 to its author.
+    let written = findings.source.written(&pointer).filter(|_| found.is_number()).map(str::to_owned);
+    let found_words =
+        written.as_ref().map_or_else(|| describe(found), |written| format!("the number {written}"));
     let note = findings
         .error("wrong-type", Place::value(pointer), format!("{name} must be {expected}, not {found_words}"))
         .label(format!("expected {expected}"));
     if expected.contains("a text") && matches!(found, Value::Number(_) | Value::Bool(_)) {
-        note.help(format!("write it in quotes: \"{found}\""));
+        let written = written.unwrap_or_else(|| found.to_string());
+        note.help(format!("write it in quotes: \"{written}\""));
+    } else if expected == "true or false" {
+        match found.as_str().map(str::to_lowercase).as_deref() {
+            Some("yes" | "on" | "y") => drop(note.help("write true")),
+            Some("no" | "off" | "n") => drop(note.help("write false")),
+            _ => {}
+        }
+    } else if let Some(text) =
+        found.as_str().filter(|text| expected.contains("number") && text.trim().parse::<f64>().is_ok())
+    {
+        note.help(format!("write it without quotes: {}", text.trim()));
     } else if found.is_null() {
         note.help("give it a value, or leave the key out");
     }

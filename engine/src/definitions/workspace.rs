@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::check;
 use super::compile::{self, script::COMMON};
 use super::diagnostic::{Diagnostic, Findings, Place, suggestion};
 use super::embedded;
@@ -116,6 +117,7 @@ impl Workspace {
         let mut value = source.root.to_json();
         let key = value.get(kind.as_str()).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         schema_errors::report(kind, &mut value, &mut findings);
+        check::values(&mut findings);
         if let Some(other) = self.declared.get(&(kind, key.clone())) {
             findings
                 .error(

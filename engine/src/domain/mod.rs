@@ -15,6 +15,7 @@ pub mod priority;
 pub mod reach;
 pub mod suppression;
 pub mod user;
+pub mod vocabulary;
 
 /// A text that is not one of an enum's values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,11 +2,10 @@
 
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::flow::Exit;
-use super::super::workspace::Workspace;
 use super::graph::{cadence_edges, can_reach, flow_edges, reachable};
-use super::{CadenceFile, FlowFile};
+use super::{CadenceFile, FlowFile, Scope};
 
-pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+pub fn flow(_: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
     let edges = flow_edges(&file.model);
     let ends: Vec<bool> = file.model.steps.iter().map(|step| matches!(step.exit, Exit::End(_))).collect();
     let reached = reachable(&edges, &[file.model.start]);
@@ -25,7 +24,7 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     }
 }
 
-pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     let (edges, ends) = cadence_edges(&file.model);
     let reached = reachable(&edges, &[0]);
     let leaves = can_reach(&edges, &ends);

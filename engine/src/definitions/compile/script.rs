@@ -1,6 +1,7 @@
 //! Scripts: texts to templates, phrases to the form in which answers are compared.
 
 use super::super::diagnostic::{Findings, Place};
+use super::super::language::Mistake;
 use super::super::model::script::{Script, Words};
 use super::super::raw::script::{RawScript, RawWords};
 use super::super::source::escape;
@@ -43,11 +44,10 @@ fn words_of(code: &str, raw: &RawWords, findings: &mut Findings<'_>) -> Words {
     for (name, source) in &raw.texts {
         let pointer = format!("/languages/{}/texts/{}", escape(code), escape(name));
         let template = Template::compile(name, source).unwrap_or_else(|error| {
-            findings.error(
-                "bad-text",
-                Place::value(pointer),
-                format!("text `{name}` is broken: {}", error.message),
-            );
+            let whole = || Mistake::error("bad-text", 0..source.len(), error.message.clone());
+            let mistake = error.mistake.map_or_else(whole, |mistake| *mistake);
+            let message = format!("text `{name}` is broken: {}", mistake.message);
+            findings.mistake(&pointer, Mistake { message, ..mistake });
             // An empty text in its place: nobody needs to hear as well that it is missing.
             Template::plain(name)
         });
