@@ -77,26 +77,15 @@ impl Source {
 
     /// Part of a text, where the file writes it.
     fn within(&self, pointer: &str, bytes: &Range<usize>) -> Option<Range<usize>> {
-        let node = self.node_at(pointer)?;
+        let node = self.root.pointer(pointer)?;
         let Kind::Scalar(Value::String(value)) = &node.kind else { return None };
         let span = scalar::written(&self.text, node.span.clone(), value, bytes)?;
         Some(self.first_line(span))
     }
 
-    fn node_at(&self, pointer: &str) -> Option<&Node> {
-        let mut node = &self.root;
-        for segment in pointer.split('/').skip(1).map(unescape) {
-            node = match &node.kind {
-                Kind::List(items) => segment.parse().ok().and_then(|index: usize| items.get(index))?,
-                _ => node.get(&segment)?,
-            };
-        }
-        Some(node)
-    }
-
     /// What the file writes for the value at a pointer, when it is written on one line.
     pub fn written(&self, pointer: &str) -> Option<&str> {
-        let text = self.text.get(self.node_at(pointer)?.span.clone())?.trim();
+        let text = self.text.get(self.root.pointer(pointer)?.span.clone())?.trim();
         (!text.is_empty() && !text.contains('\n')).then_some(text)
     }
 
@@ -143,6 +132,22 @@ impl Source {
 impl Node {
     pub fn entries(&self) -> &[Entry] {
         if let Kind::Map(entries) = &self.kind { entries } else { &[] }
+    }
+
+    pub fn items(&self) -> &[Node] {
+        if let Kind::List(items) = &self.kind { items } else { &[] }
+    }
+
+    /// The node that a JSON pointer names.
+    pub fn pointer(&self, pointer: &str) -> Option<&Node> {
+        let mut node = self;
+        for segment in pointer.split('/').skip(1).map(unescape) {
+            node = match &node.kind {
+                Kind::List(items) => segment.parse().ok().and_then(|index: usize| items.get(index))?,
+                _ => node.get(&segment)?,
+            };
+        }
+        Some(node)
     }
 
     pub fn get(&self, key: &str) -> Option<&Node> {

@@ -23,6 +23,7 @@ pub fn explain(path: &str, text: &str, error: &Error) -> Diagnostic {
         .or_else(|| duplicate(error, &at))
         .or_else(|| tab(text, &at))
         .or_else(|| several(error, text))
+        .or_else(|| reference(error, text))
         .or_else(|| slip(text, &at))
         .unwrap_or_else(|| plain(error, at));
     let mut diagnostic = Diagnostic::error(told.code, path, Place::Bytes(told.at), told.message);
@@ -41,7 +42,7 @@ fn place(text: &str, error: &Error) -> Range<usize> {
 
 fn budget(error: &Error) -> Option<Told> {
     let words = error.to_string();
-    let is_budget = words.contains("budget") || words.contains("recursion limit") || words.contains("alias");
+    let is_budget = words.contains("budget") || words.contains("recursion limit") || words.contains("alias replay");
     if !is_budget || words.contains("Documents {") {
         return None;
     }
@@ -107,6 +108,22 @@ fn several(error: &Error, text: &str) -> Option<Told> {
     })
 }
 
+/// `*word` that refers to nothing, and `<<:`.
+fn reference(error: &Error, text: &str) -> Option<Told> {
+    let words = error.to_string().to_lowercase();
+    if words.contains("merge") {
+        let at = text.find("<<")?;
+        return Some(syntax(at..at + 2, "`<<` is not read here", "merges another mapping", "write the keys out"));
+    }
+    if !words.contains("anchor") && !words.contains("alias") {
+        return None;
+    }
+    let at = text.match_indices('*').map(|(at, _)| at).find(|at| text[..*at].ends_with([' ', '\n', '[', '-']))?;
+    let length = text[at..].find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(text.len() - at);
+    let word = &text[at..at + length];
+    Some(syntax(at..at + length, format!("`{word}` refers to a part of this file that is not there"), "read as a reference", "put a text that begins with * into quotes"))
+}
+
 /// Typical slips, recognised on the line of the error or one of the lines before it.
 fn slip(text: &str, at: &Range<usize>) -> Option<Told> {
     let line_start = text[..at.start.min(text.len())].rfind('\n').map_or(0, |n| n + 1);
@@ -118,7 +135,7 @@ fn slip(text: &str, at: &Range<usize>) -> Option<Told> {
             .or_else(|| text_after_quote(line, start))
             .or_else(|| second_colon(line, start))
             .or_else(|| reserved_start(line, start))
-            .or_else(|| list_in_braces(line, start))
+            .or_else(|| in_braces(line, start)).or_else(|| list_in_braces(line, start))
             .or_else(|| unclosed_bracket(line, start))
             .or_else(|| no_colon(text, line, start));
         if found.is_some() {
@@ -211,7 +228,7 @@ fn text_after_quote(line: &str, start: usize) -> Option<Told> {
 /// `title: Offer: today only`
 fn second_colon(line: &str, start: usize) -> Option<Told> {
     let (at, value) = value_of(line)?;
-    if value.starts_with(['"', '\'', '{', '[', '|', '>']) {
+    if value.starts_with(['"', '\'', '{', '[', '|', '>', '&', '*', '!']) || value.contains('{') {
         return None;
     }
     let colon = value.find(": ").or_else(|| value.strip_suffix(':').map(str::len))?;
@@ -244,6 +261,32 @@ fn reserved_start(line: &str, start: usize) -> Option<Told> {
             "put the whole text into quotes",
         )
     })
+}
+
+/// `{ say: one end: two }`, `{ if: "a" == "b" }`
+fn in_braces(line: &str, start: usize) -> Option<Told> {
+    let open = line.find('{')? + 1;
+    let mut at = open;
+    for part in line[open..].split(',') {
+        let (begins, begins_at) = (part.trim_start(), at + part.len() - part.trim_start().len());
+        at += part.len() + 1;
+        let Some(colon) = begins.find(": ") else { continue };
+        let value = begins[colon + 2..].trim_end_matches(['}', ' ']);
+        let value_at = begins_at + colon + 2;
+        if let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            let Some(end) = closing(value, quote).map(|end| end + 1) else { continue };
+            if !value[end..].trim().is_empty() && !value[end..].trim_start().starts_with(['}', ']']) {
+                let place = start + value_at + end..start + value_at + value.len();
+                return Some(syntax(place, "the value goes on after its closing quote", "outside the quotes", "put the whole value into '…', with the texts inside in \"…\""));
+            }
+        } else if let Some(next) = value.find(": ").filter(|_| !value.contains(['{', '['])) {
+            let word = value[..next].rfind(' ').map_or(0, |space| space + 1);
+            let place = start + value_at + word..start + value_at + next;
+            let key = &value[word..next];
+            return Some(syntax(place, format!("a comma is missing before `{key}`"), "begins the next key", format!("write `, {key}: …`, or put the value into quotes")));
+        }
+    }
+    None
 }
 
 /// `{ when: lead.status in ["cold"] }`, `{ say: one, two: three: four }`
@@ -346,14 +389,15 @@ fn no_colon(text: &str, line: &str, start: usize) -> Option<Told> {
 fn indent(text: &str, line_start: usize) -> Option<Told> {
     let line = text[line_start..].lines().next().unwrap_or_default();
     let own = line.len() - line.trim_start_matches(' ').len();
-    if line.trim().is_empty() {
+    if line.trim().is_empty() || line.contains(['{', '[']) {
         return None;
     }
     let above = text[..line_start]
         .lines()
         .rev()
         .find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))?;
-    let other = above.len() - above.trim_start_matches(' ').len();
+    let dashes = if above.trim_start().starts_with("- ") { 2 } else { 0 };
+    let other = above.len() - above.trim_start_matches(' ').len() + dashes;
     (own != other).then(|| {
         let words = if own > other {
             "this line begins further right than the one above, which holds no mapping"
@@ -365,7 +409,7 @@ fn indent(text: &str, line_start: usize) -> Option<Told> {
             words,
             "indentation",
             format!(
-                "lines that belong together begin in the same column; the line above begins in column {}",
+                "lines that belong together begin in the same column; the line above has its key in column {}",
                 other + 1
             ),
         )

@@ -67,14 +67,16 @@ fn changed_number(source: &Source, node: &Node, pointer: &str, findings: &mut Fi
         return;
     }
     let is_reported = findings.list.iter().any(|each| each.place == Place::value(pointer));
+    // Values are expressions: their texts have quotes of their own.
+    let is_value = ["/set/", "/with/", "/update/"].iter().any(|owner| pointer.contains(owner));
     if !is_reported {
         findings
             .warning(
                 "unquoted-number",
                 Place::value(pointer),
-                format!("YAML reads {written} as a number and drops its first sign"),
+                format!("YAML reads {written} as a number and drops its {}", &written[..1]),
             )
             .label("read as a number")
-            .help(format!("write it in quotes: \"{written}\""));
+            .help(if is_value { format!("write it in double quotes: \"'{written}'\"") } else { format!("write it in quotes: \"{written}\"") });
     }
 }

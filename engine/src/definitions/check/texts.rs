@@ -74,7 +74,8 @@ fn single_braces(source: &str, from: usize, until: usize) -> Option<Mistake> {
         let at = from + at;
         return Some(
             Mistake::warning("stray-braces", at..at + 2, "these braces close nothing, and would be read out")
-                .label("closes nothing"),
+                .label("closes nothing")
+                .help("open them before the name: {{"),
         );
     }
     let open = words.find(['{', '<'])?;
@@ -86,6 +87,9 @@ fn single_braces(source: &str, from: usize, until: usize) -> Option<Mistake> {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '_');
     looks_like_a_name.then(|| {
         let at = from + open..from + open + close + 2;
+        let known = context::paths();
+        let full = known.iter().find(|path| path.split_once('.').is_some_and(|(_, field)| field == name));
+        let name = full.map_or(name, String::as_str);
         Mistake::warning("stray-braces", at, "this is no placeholder, and would be read out as it stands")
             .label("read out")
             .help(format!("write {{{{ {name} }}}}"))

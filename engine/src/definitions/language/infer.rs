@@ -150,6 +150,11 @@ impl<'n> Inference<'n> {
             _ => {}
         }
         if self.names.further.contains(root) && !context::knows(path, &[]) {
+            // Whoever starts a cadence may bring more fields than we know; a misspelling of one of ours is still one.
+            if let Some(near) = misspelt_field(path) {
+                let mistake = Mistake::error("unknown-variable", node.at.clone(), format!("there is no variable `{path}`"));
+                self.mistakes.push(mistake.label("unknown variable").help(format!("did you mean `{near}`?")));
+            }
             return Type::Anything;
         }
         if context::knows(path, &[]) {
@@ -207,7 +212,7 @@ impl<'n> Inference<'n> {
                         format!("nothing sets `answers.{name}`"),
                     )
                     .label("always missing")
-                    .maybe_help(help),
+                    .help(help.unwrap_or_else(|| "remember it with `save_as` or `set` in an earlier step".to_owned())),
                 );
             }
             Some(_) => {}
@@ -286,7 +291,8 @@ impl<'n> Inference<'n> {
         let input = self.value(of);
         self.all(arguments);
         if !sandbox::filter_names().contains(&name) {
-            let help = suggestion(name, sandbox::filter_names().iter().copied())
+            let synonym = FILTER_SYNONYMS.iter().find(|(word, _)| *word == name).map(|(_, filter)| format!("did you mean `{filter}`?"));
+            let help = synonym.or_else(|| suggestion(name, sandbox::filter_names().iter().copied()))
                 .unwrap_or_else(|| format!("filters are {}", sandbox::filter_names().join(", ")));
             self.mistakes.push(
                 Mistake::error("unknown-filter", name_at.clone(), format!("there is no filter `{name}`"))
@@ -324,6 +330,7 @@ impl<'n> Inference<'n> {
         }
         let near = suggestion(name, sandbox::TESTS).filter(|help| help.starts_with("did"));
         let help = near.unwrap_or_else(|| match of.path() {
+            Some(path) if nearest(name, &["empty", "blank", "missing"]).is_some() => format!("write: not {path}"),
             Some(path) => format!("to compare, write {path} == \"{name}\""),
             None => format!("to compare, write == \"{name}\""),
         });
@@ -560,6 +567,20 @@ impl<'n> Inference<'n> {
 
 fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// Other words for filters.
+const FILTER_SYNONYMS: [(&str, &str); 14] = [
+    ("currency", "money"), ("price", "money"), ("amount", "money"), ("uppercase", "upper"), ("lowercase", "lower"), ("capitalise", "capitalize"), ("len", "length"),
+    ("count", "length"), ("size", "length"), ("fallback", "default"), ("datetime", "date"), ("strip", "trim"), ("number", "float"), ("multiply", "times"),
+];
+
+/// The known field that a path nearly names.
+fn misspelt_field(path: &str) -> Option<String> {
+    let (root, field) = path.split_once('.')?;
+    let known = context::paths();
+    let fields: Vec<&str> = known.iter().filter_map(|each| each.strip_prefix(root)?.strip_prefix('.')).collect();
+    nearest(field, &fields).map(|near| format!("{root}.{near}"))
 }
 
 /// What to say about a path that does not exist.

@@ -131,7 +131,7 @@ impl<'s> Parser<'s> {
                 return Mistake::error(
                     "bad-expression",
                     at.start.saturating_sub(1)..at.end,
-                    format!("something is missing at the end: {wanted}"),
+                    format!("{wanted} is missing at the end"),
                 )
                 .label("and then?");
             }

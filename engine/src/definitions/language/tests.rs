@@ -81,7 +81,7 @@ fn sound_conditions_are_silent(#[case] source: &str) {
 #[case("lead.score = 5", "=", "does not compare")]
 #[case("lead.score > 5 && lead.score < 9", "&&", "not known here")]
 #[case("lead.score * 2 > 5", "*", "times(2)")]
-#[case("lead.score >", ">", "missing at the end")]
+#[case("lead.score >", ">", "is missing at the end")]
 #[case("lead.score 5", "5", "cannot stand here")]
 #[case("lead.status == “cold”", "“", "means nothing")]
 #[case("lead.status == \"cold", "\"cold", "not closed")]

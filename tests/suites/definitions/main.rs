@@ -1,0 +1,4 @@
+//! Definitions as authors meet them: what the compiler says about broken files, and what hostile files cost.
+
+mod broken;
+mod hostile;
