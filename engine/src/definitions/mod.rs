@@ -13,6 +13,7 @@ pub mod compile;
 pub mod context;
 pub mod diagnostic;
 pub mod embedded;
+pub mod explain;
 pub mod expression;
 mod filters;
 pub mod language;

@@ -1,9 +1,11 @@
 //! A review: the problems of a set of files and nothing else. What `check` and editors need, without the bundles of a library.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::check;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Place};
+use super::library::collect;
 use super::render::Sources;
 use super::schema::DefinitionKind;
 use super::workspace::Workspace;
@@ -51,4 +53,19 @@ impl Review {
             DefinitionKind::Cadence => self.counts[2],
         }
     }
+}
+
+/// Reads the definitions of two folders as (path, text); a folder that cannot be read is a diagnostic.
+pub fn read_folders(flows: &Path, cadences: &Path) -> (Vec<(String, String)>, Vec<Diagnostic>) {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    for folder in [flows, cadences] {
+        let shown =
+            folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
+        if let Err(error) = collect(folder, &shown, &mut files, 0) {
+            let message = format!("the folder {} cannot be read: {error}", folder.display());
+            problems.push(Diagnostic::error("unreadable", &shown, Place::Bytes(0..0), message));
+        }
+    }
+    files.sort();
+    (files, problems)
 }

@@ -167,10 +167,32 @@ fn explain(file: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
 
 /// Words of other tools, and ours for them.
 const SYNONYMS: [(&str, &str); 26] = [
-    ("speak", "say"), ("text", "say"), ("prompt", "say"), ("message", "say"), ("question", "ask"), ("goto", "next"), ("go", "next"), ("go_to", "next"),
-    ("hangup", "end"), ("hang_up", "end"), ("disposition", "end"), ("options", "then"), ("answers", "then"), ("outcomes", "then"), ("record", "recording"),
-    ("delay", "wait"), ("sleep", "wait"), ("sms", "message"), ("email", "message"), ("send", "message"), ("when", "if"), ("condition", "if"), ("name", "id"),
-    ("flow", "call"), ("dtmf", "keys"), ("retries", "retry"),
+    ("speak", "say"),
+    ("text", "say"),
+    ("prompt", "say"),
+    ("message", "say"),
+    ("question", "ask"),
+    ("goto", "next"),
+    ("go", "next"),
+    ("go_to", "next"),
+    ("hangup", "end"),
+    ("hang_up", "end"),
+    ("disposition", "end"),
+    ("options", "then"),
+    ("answers", "then"),
+    ("outcomes", "then"),
+    ("record", "recording"),
+    ("delay", "wait"),
+    ("sleep", "wait"),
+    ("sms", "message"),
+    ("email", "message"),
+    ("send", "message"),
+    ("when", "if"),
+    ("condition", "if"),
+    ("name", "id"),
+    ("flow", "call"),
+    ("dtmf", "keys"),
+    ("retries", "retry"),
 ];
 
 fn synonym(key: &str, known: &[String]) -> Option<String> {
@@ -181,23 +203,40 @@ fn synonym(key: &str, known: &[String]) -> Option<String> {
 
 /// A key that another kind of file has at its top.
 fn elsewhere(kind: DefinitionKind, pointer: &str, key: &str) -> Option<String> {
-    let has = |other: &&DefinitionKind| schema(**other).pointer(&format!("/properties/{}", escape(key))).is_some();
+    let has =
+        |other: &&DefinitionKind| schema(**other).pointer(&format!("/properties/{}", escape(key))).is_some();
     let other = DefinitionKind::ALL.iter().filter(|other| **other != kind && pointer.is_empty()).find(has)?;
     Some(format!("`{key}` is a key of {other}s, not of {kind}s"))
 }
 
 /// Keys that hold lengths of time.
-const LENGTHS: [&str; 10] =
-    ["wait", "again_after", "timeout", "gap", "after", "due", "valid_for", "max_duration", "call_back", "or_after"];
+const LENGTHS: [&str; 10] = [
+    "wait",
+    "again_after",
+    "timeout",
+    "gap",
+    "after",
+    "due",
+    "valid_for",
+    "max_duration",
+    "call_back",
+    "or_after",
+];
 
 /// What to do about a value of the wrong type, where more can be said than its type.
-fn remedy(kind: DefinitionKind, pointer: &str, expected: &str, found: &Value, written: &str) -> Option<String> {
+fn remedy(
+    kind: DefinitionKind,
+    pointer: &str,
+    expected: &str,
+    found: &Value,
+    written: &str,
+) -> Option<String> {
     let key = pointer.split('/').rev().find(|segment| segment.parse::<usize>().is_err()).unwrap_or_default();
     match found {
         Value::Number(_) if LENGTHS.contains(&key) => Some(format!("add the unit: {written} days")),
-        Value::Array(_) if pointer == "/steps" && kind == DefinitionKind::Flow => {
-            Some("give each step a name, without the dash: `greet: { say: greeting, next: offer }`".to_owned())
-        }
+        Value::Array(_) if pointer == "/steps" && kind == DefinitionKind::Flow => Some(
+            "give each step a name, without the dash: `greet: { say: greeting, next: offer }`".to_owned(),
+        ),
         Value::Object(_) if pointer == "/steps" && kind == DefinitionKind::Cadence => {
             Some("begin each step with a dash: `- id: first`".to_owned())
         }

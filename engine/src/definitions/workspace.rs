@@ -105,7 +105,9 @@ impl Workspace {
         let first = source.root.entries().first().map(|entry| entry.key.clone());
         let kind = kind_of(&source);
         let Some(kind) = kind else {
-            let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence"])).filter(|help| help.starts_with("did"));
+            let help = first
+                .and_then(|key| suggestion(&key, ["flow", "script", "cadence"]))
+                .filter(|help| help.starts_with("did"));
             findings.error("unknown-kind", Place::Bytes(0..0), "this file defines nothing").help(
                 help.unwrap_or_else(|| {
                     "begin with `flow: NAME`, `script: NAME` or `cadence: NAME`".to_owned()

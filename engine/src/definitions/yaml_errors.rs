@@ -42,7 +42,8 @@ fn place(text: &str, error: &Error) -> Range<usize> {
 
 fn budget(error: &Error) -> Option<Told> {
     let words = error.to_string();
-    let is_budget = words.contains("budget") || words.contains("recursion limit") || words.contains("alias replay");
+    let is_budget =
+        words.contains("budget") || words.contains("recursion limit") || words.contains("alias replay");
     if !is_budget || words.contains("Documents {") {
         return None;
     }
@@ -113,15 +114,28 @@ fn reference(error: &Error, text: &str) -> Option<Told> {
     let words = error.to_string().to_lowercase();
     if words.contains("merge") {
         let at = text.find("<<")?;
-        return Some(syntax(at..at + 2, "`<<` is not read here", "merges another mapping", "write the keys out"));
+        return Some(syntax(
+            at..at + 2,
+            "`<<` is not read here",
+            "merges another mapping",
+            "write the keys out",
+        ));
     }
     if !words.contains("anchor") && !words.contains("alias") {
         return None;
     }
-    let at = text.match_indices('*').map(|(at, _)| at).find(|at| text[..*at].ends_with([' ', '\n', '[', '-']))?;
-    let length = text[at..].find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(text.len() - at);
+    let at =
+        text.match_indices('*').map(|(at, _)| at).find(|at| text[..*at].ends_with([' ', '\n', '[', '-']))?;
+    let length = text[at..]
+        .find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}'))
+        .unwrap_or(text.len() - at);
     let word = &text[at..at + length];
-    Some(syntax(at..at + length, format!("`{word}` refers to a part of this file that is not there"), "read as a reference", "put a text that begins with * into quotes"))
+    Some(syntax(
+        at..at + length,
+        format!("`{word}` refers to a part of this file that is not there"),
+        "read as a reference",
+        "put a text that begins with * into quotes",
+    ))
 }
 
 /// Typical slips, recognised on the line of the error or one of the lines before it.
@@ -135,7 +149,8 @@ fn slip(text: &str, at: &Range<usize>) -> Option<Told> {
             .or_else(|| text_after_quote(line, start))
             .or_else(|| second_colon(line, start))
             .or_else(|| reserved_start(line, start))
-            .or_else(|| in_braces(line, start)).or_else(|| list_in_braces(line, start))
+            .or_else(|| in_braces(line, start))
+            .or_else(|| list_in_braces(line, start))
             .or_else(|| unclosed_bracket(line, start))
             .or_else(|| no_colon(text, line, start));
         if found.is_some() {
@@ -277,13 +292,23 @@ fn in_braces(line: &str, start: usize) -> Option<Told> {
             let Some(end) = closing(value, quote).map(|end| end + 1) else { continue };
             if !value[end..].trim().is_empty() && !value[end..].trim_start().starts_with(['}', ']']) {
                 let place = start + value_at + end..start + value_at + value.len();
-                return Some(syntax(place, "the value goes on after its closing quote", "outside the quotes", "put the whole value into '…', with the texts inside in \"…\""));
+                return Some(syntax(
+                    place,
+                    "the value goes on after its closing quote",
+                    "outside the quotes",
+                    "put the whole value into '…', with the texts inside in \"…\"",
+                ));
             }
         } else if let Some(next) = value.find(": ").filter(|_| !value.contains(['{', '['])) {
             let word = value[..next].rfind(' ').map_or(0, |space| space + 1);
             let place = start + value_at + word..start + value_at + next;
             let key = &value[word..next];
-            return Some(syntax(place, format!("a comma is missing before `{key}`"), "begins the next key", format!("write `, {key}: …`, or put the value into quotes")));
+            return Some(syntax(
+                place,
+                format!("a comma is missing before `{key}`"),
+                "begins the next key",
+                format!("write `, {key}: …`, or put the value into quotes"),
+            ));
         }
     }
     None

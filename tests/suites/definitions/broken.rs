@@ -31,8 +31,9 @@ fn sound() -> BTreeMap<String, String> {
 }
 
 /// Review of one file among the sound ones.
-fn review(path: &str, text: &str) -> Review {
-    let first = |text: &str| text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default().to_owned();
+pub fn review(path: &str, text: &str) -> Review {
+    let first =
+        |text: &str| text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default().to_owned();
     let mut files = sound();
     // `name-taken` is about two files of one name.
     if !path.starts_with("name-taken") {
@@ -100,7 +101,8 @@ fn columns_count_characters_also_behind_other_scripts_byte_order_marks_and_windo
     ] {
         let text = fs::read_to_string(folder("broken").join(name)).unwrap();
         let review = review(name, &text);
-        let found: &Diagnostic = review.diagnostics.iter().find(|each| each.code == "unknown-variable").unwrap();
+        let found: &Diagnostic =
+            review.diagnostics.iter().find(|each| each.code == "unknown-variable").unwrap();
         let at = review.sources.position(found);
         assert_eq!((at.line, at.column), (line, column), "{name}");
     }

@@ -77,6 +77,10 @@ fn changed_number(source: &Source, node: &Node, pointer: &str, findings: &mut Fi
                 format!("YAML reads {written} as a number and drops its {}", &written[..1]),
             )
             .label("read as a number")
-            .help(if is_value { format!("write it in double quotes: \"'{written}'\"") } else { format!("write it in quotes: \"{written}\"") });
+            .help(if is_value {
+                format!("write it in double quotes: \"'{written}'\"")
+            } else {
+                format!("write it in quotes: \"{written}\"")
+            });
     }
 }

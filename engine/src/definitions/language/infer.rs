@@ -152,7 +152,11 @@ impl<'n> Inference<'n> {
         if self.names.further.contains(root) && !context::knows(path, &[]) {
             // Whoever starts a cadence may bring more fields than we know; a misspelling of one of ours is still one.
             if let Some(near) = misspelt_field(path) {
-                let mistake = Mistake::error("unknown-variable", node.at.clone(), format!("there is no variable `{path}`"));
+                let mistake = Mistake::error(
+                    "unknown-variable",
+                    node.at.clone(),
+                    format!("there is no variable `{path}`"),
+                );
                 self.mistakes.push(mistake.label("unknown variable").help(format!("did you mean `{near}`?")));
             }
             return Type::Anything;
@@ -212,7 +216,9 @@ impl<'n> Inference<'n> {
                         format!("nothing sets `answers.{name}`"),
                     )
                     .label("always missing")
-                    .help(help.unwrap_or_else(|| "remember it with `save_as` or `set` in an earlier step".to_owned())),
+                    .help(help.unwrap_or_else(|| {
+                        "remember it with `save_as` or `set` in an earlier step".to_owned()
+                    })),
                 );
             }
             Some(_) => {}
@@ -291,8 +297,12 @@ impl<'n> Inference<'n> {
         let input = self.value(of);
         self.all(arguments);
         if !sandbox::filter_names().contains(&name) {
-            let synonym = FILTER_SYNONYMS.iter().find(|(word, _)| *word == name).map(|(_, filter)| format!("did you mean `{filter}`?"));
-            let help = synonym.or_else(|| suggestion(name, sandbox::filter_names().iter().copied()))
+            let synonym = FILTER_SYNONYMS
+                .iter()
+                .find(|(word, _)| *word == name)
+                .map(|(_, filter)| format!("did you mean `{filter}`?"));
+            let help = synonym
+                .or_else(|| suggestion(name, sandbox::filter_names().iter().copied()))
                 .unwrap_or_else(|| format!("filters are {}", sandbox::filter_names().join(", ")));
             self.mistakes.push(
                 Mistake::error("unknown-filter", name_at.clone(), format!("there is no filter `{name}`"))
@@ -330,7 +340,9 @@ impl<'n> Inference<'n> {
         }
         let near = suggestion(name, sandbox::TESTS).filter(|help| help.starts_with("did"));
         let help = near.unwrap_or_else(|| match of.path() {
-            Some(path) if nearest(name, &["empty", "blank", "missing"]).is_some() => format!("write: not {path}"),
+            Some(path) if nearest(name, &["empty", "blank", "missing"]).is_some() => {
+                format!("write: not {path}")
+            }
             Some(path) => format!("to compare, write {path} == \"{name}\""),
             None => format!("to compare, write == \"{name}\""),
         });
@@ -571,15 +583,28 @@ fn quoted(words: &[&str]) -> String {
 
 /// Other words for filters.
 const FILTER_SYNONYMS: [(&str, &str); 14] = [
-    ("currency", "money"), ("price", "money"), ("amount", "money"), ("uppercase", "upper"), ("lowercase", "lower"), ("capitalise", "capitalize"), ("len", "length"),
-    ("count", "length"), ("size", "length"), ("fallback", "default"), ("datetime", "date"), ("strip", "trim"), ("number", "float"), ("multiply", "times"),
+    ("currency", "money"),
+    ("price", "money"),
+    ("amount", "money"),
+    ("uppercase", "upper"),
+    ("lowercase", "lower"),
+    ("capitalise", "capitalize"),
+    ("len", "length"),
+    ("count", "length"),
+    ("size", "length"),
+    ("fallback", "default"),
+    ("datetime", "date"),
+    ("strip", "trim"),
+    ("number", "float"),
+    ("multiply", "times"),
 ];
 
 /// The known field that a path nearly names.
 fn misspelt_field(path: &str) -> Option<String> {
     let (root, field) = path.split_once('.')?;
     let known = context::paths();
-    let fields: Vec<&str> = known.iter().filter_map(|each| each.strip_prefix(root)?.strip_prefix('.')).collect();
+    let fields: Vec<&str> =
+        known.iter().filter_map(|each| each.strip_prefix(root)?.strip_prefix('.')).collect();
     nearest(field, &fields).map(|near| format!("{root}.{near}"))
 }
 
