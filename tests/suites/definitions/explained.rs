@@ -84,8 +84,8 @@ fn collect(source: &str, found: &mut BTreeSet<String>) {
         for (at, _) in source.match_indices(start) {
             let rest = source[at + start.len()..].trim_start();
             let Some(code) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
-            let is_code =
-                code.contains('-') || ["empty", "schema", "unreadable", "tab", "incomplete"].contains(&code);
+            let is_code = code.contains('-')
+                || ["empty", "schema", "unreadable", "tab", "incomplete", "untranslated"].contains(&code);
             if is_code && code.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !code.starts_with('-') {
                 found.insert(code.to_owned());
             }
