@@ -5,6 +5,7 @@
 
 pub mod infer;
 pub mod parse;
+mod suggest;
 pub mod text;
 mod token;
 pub mod tree;

@@ -357,7 +357,7 @@ impl<'s> Parser<'s> {
             let opened = self.here();
             if self.take(".") {
                 self.operation()?;
-                let (Some(Token::Name(name)) | Some(Token::Number(name))) = self.peek() else {
+                let Some(Token::Name(name) | Token::Number(name)) = self.peek() else {
                     return Err(self.unexpected("the name of a field"));
                 };
                 self.next += 1;

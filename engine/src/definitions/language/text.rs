@@ -105,12 +105,16 @@ fn shift(mut node: Node, by: usize) -> Node {
             Kind::Field { of, .. } | Kind::Not(of) | Kind::Minus(of) => walk(of, by),
             Kind::Index { of, by: more } | Kind::Call { name: of, arguments: more } => {
                 walk(of, by);
-                more.iter_mut().for_each(|each| walk(each, by));
+                for each in more {
+                    walk(each, by);
+                }
             }
             Kind::Filter { of, arguments, name_at, .. } | Kind::Test { of, arguments, name_at, .. } => {
                 *name_at = name_at.start + by..name_at.end + by;
                 walk(of, by);
-                arguments.iter_mut().for_each(|each| walk(each, by));
+                for each in arguments {
+                    walk(each, by);
+                }
             }
             Kind::Binary { left, right, .. } => {
                 walk(left, by);
@@ -119,7 +123,9 @@ fn shift(mut node: Node, by: usize) -> Node {
             Kind::Choice { condition, first, otherwise } => {
                 walk(condition, by);
                 walk(first, by);
-                otherwise.iter_mut().for_each(|each| walk(each, by));
+                if let Some(otherwise) = otherwise {
+                    walk(otherwise, by);
+                }
             }
         }
     }
@@ -148,7 +154,7 @@ fn marks(source: &str) -> Result<Marks<'_>, Mistake> {
         };
         let length = end_of_code(&source[inside..], close).ok_or_else(|| unclosed(open, close))?;
         let end = inside + length + 2;
-        found.push(mark(&source[inside..inside + length], inside, open..end, is_tag)?);
+        found.push(mark(&source[inside..inside + length], inside, open..end, is_tag));
         if found.len() > MOST_PIECES {
             let words = format!("this text is too long: at most {MOST_PIECES} placeholders are read");
             return Err(Mistake::error("bad-text", open..end, words));
@@ -180,19 +186,19 @@ fn unclosed(open: usize, close: &str) -> Mistake {
 }
 
 /// The inside of a pair of braces without the marks that trim white space.
-fn mark(inside: &str, inside_at: usize, at: Range<usize>, is_tag: bool) -> Result<Mark<'_>, Mistake> {
+fn mark(inside: &str, inside_at: usize, at: Range<usize>, is_tag: bool) -> Mark<'_> {
     let lead = usize::from(inside.starts_with(['-', '+']));
     let tail = usize::from(inside.len() > lead && inside.ends_with(['-', '+']));
     let code = &inside[lead..inside.len() - tail];
     let code_at = inside_at + lead;
     if !is_tag {
-        return Ok(Mark { what: What::Output, at, code, code_at });
+        return Mark { what: What::Output, at, code, code_at };
     }
     let start = code.len() - code.trim_start().len();
     let rest = &code[start..];
     let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
     let tag = What::Tag(rest[..length].to_owned());
-    Ok(Mark { what: tag, at, code: &rest[length..], code_at: code_at + start + length })
+    Mark { what: tag, at, code: &rest[length..], code_at: code_at + start + length }
 }
 
 /// Where `close` stands outside quotes and brackets.
