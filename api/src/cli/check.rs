@@ -1,30 +1,51 @@
 //! `callwright check`: every problem of the definitions at once.
 
-use std::path::{Path, PathBuf};
+mod workspace;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use callwright_engine::definitions::diagnostic::Diagnostic;
-use callwright_engine::definitions::library::Library;
+use callwright_engine::definitions::explain::{self, Levels};
 use callwright_engine::definitions::render;
+use callwright_engine::definitions::review::Review;
+use callwright_engine::definitions::schema::DefinitionKind;
 use clap::{Args, ValueEnum};
 
 use super::output;
+use workspace::Target;
+pub(super) use workspace::folders;
 
 /// Checks flows, scripts and cadences, and reports all problems at once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright check\n  callwright check my-outreach\n  callwright check flows cadences --format github\n\nExit code 1 when there is an error."
+    after_help = "Examples:\n  callwright check\n  callwright check my-outreach\n  callwright check flows cadences --format github\n  callwright check flows/price-drop.yaml\n  callwright check - --as flows/price-drop.yaml < draft.yaml\n  callwright check --explain unknown-variable\n  callwright check --deny unguarded-variable --allow unused-text\n\nExit code 1 when there is an error."
 )]
 pub struct CheckArgs {
-    /// A folder with `flows/` and `cadences/`, or those folders themselves; this folder when left out.
+    /// A folder with `flows/` and `cadences/`, those folders themselves, or one file, which is checked among its neighbours;
+    /// `-` reads a file from standard input. This folder when left out.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// The file that standard input stands for.
+    #[arg(long = "as", value_name = "FILE")]
+    stands_for: Option<PathBuf>,
     /// How problems are written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Warnings fail the check too.
     #[arg(long)]
     strict: bool,
+    /// Makes a warning an error.
+    #[arg(long, value_name = "CODE")]
+    deny: Vec<String>,
+    /// Keeps a warning a warning, also with `--strict`.
+    #[arg(long, value_name = "CODE")]
+    warn: Vec<String>,
+    /// Leaves a warning out.
+    #[arg(long, value_name = "CODE")]
+    allow: Vec<String>,
+    /// Explains a code, with a wrong and a right example; lists all codes when none is given.
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", conflicts_with = "paths")]
+    explain: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,55 +57,59 @@ enum Format {
 }
 
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (flows, cadences) = folders(&args.paths)?;
-    let (library, problems) = Library::load(&flows, &cadences);
-    match args.format {
-        Format::Human => human(&library, &problems),
-        Format::Json => output::print_json(&render::json(&problems, library.sources()))?,
-        Format::Github => output::print_raw(&render::github(&problems, library.sources())),
+    if let Some(code) = &args.explain {
+        return explain_code(code);
     }
-    let fails = problems.iter().any(|problem| args.strict || problem.is_error());
+    let levels = Levels { deny: args.deny.clone(), warn: args.warn.clone(), allow: args.allow.clone() };
+    if let Some(refusal) = levels.refusal() {
+        anyhow::bail!(refusal);
+    }
+    let target = Target::find(&args.paths, args.stands_for.as_deref())?;
+    let files = target.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let mut review = match &target.only {
+        Some(path) => Review::of_file(files, path),
+        None => Review::of(files),
+    };
+    review.diagnostics.splice(0..0, target.problems);
+    levels.apply(&mut review.diagnostics);
+    match args.format {
+        Format::Human => human(&review),
+        Format::Json => output::print_json(&render::json(&review.diagnostics, &review.sources))?,
+        Format::Github => output::print_raw(&render::github(&review.diagnostics, &review.sources)),
+    }
+    let strict = |code: &str| args.strict && !args.warn.iter().any(|each| each == code);
+    let fails = review.diagnostics.iter().any(|problem| problem.is_error() || strict(problem.code));
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The two folders that the paths mean.
-pub(super) fn folders(paths: &[PathBuf]) -> anyhow::Result<(PathBuf, PathBuf)> {
-    let here = PathBuf::from(".");
-    let (mut flows, mut cadences) = (None, None);
-    for path in if paths.is_empty() { std::slice::from_ref(&here) } else { paths } {
-        let holds = |name: &str| path.join(name).is_dir();
-        let is = |name: &str| path.file_name().is_some_and(|last| last == name);
-        match () {
-            () if is("flows") => flows = Some(path.clone()),
-            () if is("cadences") => cadences = Some(path.clone()),
-            () if holds("flows") || holds("cadences") => {
-                flows = Some(path.join("flows"));
-                cadences = Some(path.join("cadences"));
-            }
-            () => anyhow::bail!(
-                "{} holds neither `flows/` nor `cadences/`; `callwright init` makes them",
-                path.display()
-            ),
+fn explain_code(code: &str) -> anyhow::Result<ExitCode> {
+    if code.is_empty() {
+        let width = explain::pages().map(|page| page.code.len()).max().unwrap_or_default();
+        for page in explain::pages() {
+            output::print(&format!("{:width$}  {}", page.code, page.summary()));
         }
+        return Ok(ExitCode::SUCCESS);
     }
-    // One of the two alone is checked against its neighbour.
-    let beside = |known: &Option<PathBuf>, name: &str| {
-        known.as_deref().and_then(Path::parent).map(|parent| parent.join(name))
-    };
-    let flows_found = flows.clone().or_else(|| beside(&cadences, "flows"));
-    let cadences_found = cadences.or_else(|| beside(&flows, "cadences"));
-    flows_found.zip(cadences_found).ok_or_else(|| anyhow::anyhow!("name the folders `flows` and `cadences`"))
+    if let Some(page) = explain::page(code) {
+        let kind =
+            if explain::WARNINGS.contains(&page.code) { "may be a warning" } else { "always an error" };
+        output::print(&format!("{} ({kind})\n\nProtects: {}", page.code, page.body));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let levels = Levels { allow: vec![code.to_owned()], ..Levels::default() };
+    anyhow::bail!(levels.refusal().unwrap_or_default())
 }
 
-fn human(library: &Library, problems: &[Diagnostic]) {
-    if problems.is_empty() {
-        let count =
-            |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
-        let flows = count(library.flows().count(), "flow");
-        let scripts = count(library.scripts().count(), "script");
-        let cadences = count(library.cadences().count(), "cadence");
+fn human(review: &Review) {
+    if review.diagnostics.is_empty() {
+        let count = |kind: DefinitionKind| {
+            let number = review.count(kind);
+            format!("{number} {kind}{}", if number == 1 { "" } else { "s" })
+        };
+        let [flows, scripts, cadences] =
+            [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence].map(count);
         output::print(&format!("{flows}, {scripts} and {cadences}: no problems"));
     } else {
-        output::print_raw(&render::terminal(problems, library.sources(), output::colour()));
+        output::print_raw(&render::terminal(&review.diagnostics, &review.sources, output::colour()));
     }
 }

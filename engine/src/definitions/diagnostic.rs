@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::language::Mistake;
 use super::source::Source;
 
 /// How bad it is. Any `Error` leaves the file out of the library; a `Warning` does not.
@@ -22,6 +23,8 @@ pub enum Place {
     Key(String),
     /// The value that a JSON pointer names.
     Value(String),
+    /// Bytes of the text that a JSON pointer names, counted as the text reads, without quotes and indentation.
+    Within(String, Range<usize>),
     /// Bytes of the text: for files that are no YAML.
     Bytes(Range<usize>),
 }
@@ -33,6 +36,10 @@ impl Place {
 
     pub fn value(pointer: impl Into<String>) -> Self {
         Self::Value(pointer.into())
+    }
+
+    pub fn within(pointer: impl Into<String>, bytes: Range<usize>) -> Self {
+        Self::Within(pointer.into(), bytes)
     }
 }
 
@@ -113,6 +120,18 @@ impl<'a> Findings<'a> {
         self.list.push_mut(warning)
     }
 
+    /// Reports a mistake of the expression or text that stands at a pointer.
+    pub fn mistake(&mut self, pointer: &str, mistake: Mistake) -> &mut Diagnostic {
+        let place = Place::within(pointer, mistake.at);
+        let diagnostic = Diagnostic {
+            level: mistake.level,
+            label: mistake.label,
+            help: mistake.help,
+            ..Diagnostic::error(mistake.code, &self.source.path, place, mistake.message)
+        };
+        self.list.push_mut(diagnostic)
+    }
+
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(Diagnostic::is_error)
     }
@@ -131,7 +150,8 @@ pub fn suggestion<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> 
     Some(format!("known here: {}", list.join(", ")))
 }
 
-fn nearest<'k>(found: &str, known: &[&'k str]) -> Option<&'k str> {
+/// The one of `known` that was probably meant.
+pub fn nearest<'k>(found: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
     let found = plain(found);
     known

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
+use super::language::{Mistake, parse};
 use super::{sandbox, template};
 
 const MAX_SOURCE_BYTES: usize = 4 << 10;
@@ -29,22 +30,26 @@ struct Inner {
 pub struct ExpressionError {
     pub expression: String,
     pub message: String,
+    /// Where in the expression, when it could not be read.
+    pub mistake: Option<Box<Mistake>>,
 }
 
 impl Expression {
     pub fn compile(source: &str) -> Result<Self, ExpressionError> {
-        let failed = |message: String| ExpressionError { expression: source.trim().to_owned(), message };
+        let failed = |message: String, mistake: Option<Mistake>| ExpressionError {
+            expression: source.trim().chars().take(80).collect(),
+            message,
+            mistake: mistake.map(Box::new),
+        };
         if source.len() > MAX_SOURCE_BYTES {
             let message = format!("it has {} bytes; at most {MAX_SOURCE_BYTES} are allowed", source.len());
-            return Err(ExpressionError { expression: source.chars().take(40).collect(), message });
+            return Err(failed(message, None));
         }
-        if source.contains("{{") || source.contains("{%") {
-            return Err(failed("write conditions without braces".to_owned()));
-        }
-        sandbox::refuse_dangerous(source).map_err(|why| failed(why.to_owned()))?;
+        // What our own reader refuses never reaches the engine.
+        parse::expression(source).map_err(|mistake| failed(mistake.message.clone(), Some(mistake)))?;
         let compiled = sandbox::EXPRESSIONS
             .compile_expression_owned(source.to_owned())
-            .map_err(|error| failed(template::explain(&error)))?;
+            .map_err(|error| failed(template::explain(&error), None))?;
         Ok(Self(Arc::new(Inner { source: source.to_owned(), compiled, ordered: ordered_paths(source) })))
     }
 
@@ -87,7 +92,7 @@ impl Expression {
     }
 
     fn failed(&self, message: String) -> ExpressionError {
-        ExpressionError { expression: self.0.source.clone(), message }
+        ExpressionError { expression: self.0.source.clone(), message, mistake: None }
     }
 }
 

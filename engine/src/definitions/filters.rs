@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::calendar_words::CalendarWords;
 use crate::time::zone::Zone;
 
-const LONGEST_JOIN: usize = 64 << 10;
+const LONGEST_JOIN: usize = 4 << 10;
 
 fn wrong(words: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, words.into())
@@ -34,6 +34,13 @@ pub fn join(list: &Value, separator: Option<&str>) -> Result<String, Error> {
         }
     }
     Ok(text)
+}
+
+/// `value | capitalize`
+pub fn capitalize(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters.flat_map(char::to_lowercase)).collect()
 }
 
 /// `price | times(0.9)`: numbers only; the operator would also repeat texts.

@@ -243,7 +243,12 @@ impl LibraryHandle {
 
 const MAX_FOLDER_DEPTH: usize = 4;
 
-fn collect(folder: &Path, shown: &str, files: &mut Vec<(String, String)>, depth: usize) -> io::Result<()> {
+pub(super) fn collect(
+    folder: &Path,
+    shown: &str,
+    files: &mut Vec<(String, String)>,
+    depth: usize,
+) -> io::Result<()> {
     if depth > MAX_FOLDER_DEPTH {
         return Ok(());
     }

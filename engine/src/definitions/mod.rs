@@ -16,19 +16,24 @@ pub mod diagnostic;
 pub mod diff;
 pub mod editor;
 pub mod embedded;
+pub mod explain;
 pub mod expression;
 mod filters;
 pub mod graph;
+pub mod language;
 pub mod library;
 pub mod model;
 pub mod raw;
 pub mod render;
+pub mod review;
 mod sandbox;
+mod scalar;
 pub mod schema;
 mod schema_errors;
 pub mod source;
 pub mod template;
 mod workspace;
+mod yaml_errors;
 
 #[cfg(test)]
 mod template_tests;

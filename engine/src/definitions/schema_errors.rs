@@ -1,5 +1,6 @@
 //! Violations of the schema in the words of a helpful colleague: what was found, what was expected, what to do.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -29,8 +30,19 @@ pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'
         DefinitionKind::Test => &VALIDATORS[3],
     };
     let mut offending: Vec<String> = Vec::new();
-    for error in validator.iter_errors(value) {
-        explain(kind, &error, findings);
+    let errors: Vec<ValidationError<'_>> = validator.iter_errors(value).collect();
+    let has_options: BTreeSet<String> = errors
+        .iter()
+        .filter(|error| matches!(error.kind(), ValidationErrorKind::Enum { .. }))
+        .map(|error| error.instance_path().to_string())
+        .collect();
+    for error in &errors {
+        // The list of words says more than "a text".
+        let is_said_better = matches!(error.kind(), ValidationErrorKind::Type { .. })
+            && has_options.contains(&error.instance_path().to_string());
+        if !is_said_better {
+            explain(kind, error, findings);
+        }
         let pointer = error.instance_path().to_string();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
@@ -39,6 +51,10 @@ pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'
             ValidationErrorKind::Pattern { .. } | ValidationErrorKind::MinProperties { .. } => {}
             _ => offending.push(pointer),
         }
+    }
+    drop(errors);
+    if offending.is_empty() {
+        return;
     }
     take_out_all(value, offending);
     // What is left may now lack an obligatory key: its owner goes too.
@@ -76,16 +92,19 @@ fn take_out(value: &mut Value, pointer: &str) {
     }
 }
 
-fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
+fn explain(file: DefinitionKind, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
     let pointer = error.instance_path().to_string();
     let name = display_name(&pointer);
     let instance: &Value = error.instance();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let known = properties_beside(kind, error);
+            let known = properties_beside(file, error);
             for key in unexpected {
                 let place = Place::key(format!("{pointer}/{}", escape(key)));
-                let help = suggestion(key, known.iter().map(String::as_str));
+                let help = synonym(key, &known)
+                    .or_else(|| elsewhere(file, &pointer, key))
+                    .or_else(|| suggestion(key, known.iter().map(String::as_str)))
+                    .or_else(|| Some(format!("keys here are {}", known.join(", "))));
                 let note = findings
                     .error("unknown-key", place, format!("{name} has no key `{key}`"))
                     .label("unknown key");
@@ -101,13 +120,13 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
                 .help(format!("add `{key}: …`"));
         }
         ValidationErrorKind::Type { kind } => {
-            wrong_type(findings, pointer, &name, &expected_types(kind), instance);
+            wrong_type(file, findings, pointer, &name, &expected_types(kind), instance);
         }
         ValidationErrorKind::Enum { options } => {
-            not_among(findings, pointer, &name, instance, &strings(options));
+            not_among(file, findings, pointer, &name, instance, &strings(options));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            explain_choice(kind, error, context, findings);
+            explain_choice(file, error, context, findings);
         }
         ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {
             let least = matches!(error.kind(), ValidationErrorKind::Minimum { .. });
@@ -152,6 +171,89 @@ fn explain(kind: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
                 format!("{name} is not allowed here ({})", other.keyword()),
             );
         }
+    }
+}
+
+/// Words of other tools, and ours for them.
+const SYNONYMS: [(&str, &str); 26] = [
+    ("speak", "say"),
+    ("text", "say"),
+    ("prompt", "say"),
+    ("message", "say"),
+    ("question", "ask"),
+    ("goto", "next"),
+    ("go", "next"),
+    ("go_to", "next"),
+    ("hangup", "end"),
+    ("hang_up", "end"),
+    ("disposition", "end"),
+    ("options", "then"),
+    ("answers", "then"),
+    ("outcomes", "then"),
+    ("record", "recording"),
+    ("delay", "wait"),
+    ("sleep", "wait"),
+    ("sms", "message"),
+    ("email", "message"),
+    ("send", "message"),
+    ("when", "if"),
+    ("condition", "if"),
+    ("name", "id"),
+    ("flow", "call"),
+    ("dtmf", "keys"),
+    ("retries", "retry"),
+];
+
+fn synonym(key: &str, known: &[String]) -> Option<String> {
+    let key = key.to_lowercase();
+    let mut ours = SYNONYMS.iter().filter(|(word, _)| *word == key).map(|(_, ours)| *ours);
+    ours.find(|ours| known.iter().any(|each| each == ours)).map(|ours| format!("did you mean `{ours}`?"))
+}
+
+/// A key that another kind of file has at its top.
+fn elsewhere(kind: DefinitionKind, pointer: &str, key: &str) -> Option<String> {
+    let has =
+        |other: &&DefinitionKind| schema(**other).pointer(&format!("/properties/{}", escape(key))).is_some();
+    let other = DefinitionKind::ALL.iter().filter(|other| **other != kind && pointer.is_empty()).find(has)?;
+    Some(format!("`{key}` is a key of {other}s, not of {kind}s"))
+}
+
+/// Keys that hold lengths of time.
+const LENGTHS: [&str; 10] = [
+    "wait",
+    "again_after",
+    "timeout",
+    "gap",
+    "after",
+    "due",
+    "valid_for",
+    "max_duration",
+    "call_back",
+    "or_after",
+];
+
+/// What to do about a value of the wrong type, where more can be said than its type.
+fn remedy(
+    kind: DefinitionKind,
+    pointer: &str,
+    expected: &str,
+    found: &Value,
+    written: &str,
+) -> Option<String> {
+    let key = pointer.split('/').rev().find(|segment| segment.parse::<usize>().is_err()).unwrap_or_default();
+    match found {
+        Value::Number(_) if LENGTHS.contains(&key) => Some(format!("add the unit: {written} days")),
+        Value::Array(_) if pointer == "/steps" && kind == DefinitionKind::Flow => Some(
+            "give each step a name, without the dash: `greet: { say: greeting, next: offer }`".to_owned(),
+        ),
+        Value::Object(_) if pointer == "/steps" && kind == DefinitionKind::Cadence => {
+            Some("begin each step with a dash: `- id: first`".to_owned())
+        }
+        Value::String(text) if expected == "a list" => Some(format!("put it into brackets: [\"{text}\"]")),
+        Value::String(text) if expected.contains("number") && text.ends_with('%') => {
+            Some(format!("write it without %: {}", text.trim_end_matches('%').trim()))
+        }
+        _ => None,
     }
 }
 
@@ -215,27 +317,59 @@ fn explain_choice(
         }
     }
     if words.is_empty() {
-        wrong_type(findings, pointer, &name, &types.join(" or "), error.instance());
+        wrong_type(kind, findings, pointer, &name, &types.join(" or "), error.instance());
     } else {
-        not_among(findings, pointer, &name, error.instance(), &words);
+        not_among(kind, findings, pointer, &name, error.instance(), &words);
     }
 }
 
-fn wrong_type(findings: &mut Findings<'_>, pointer: String, name: &str, expected: &str, found: &Value) {
-    let found_words = describe(found);
+fn wrong_type(
+    kind: DefinitionKind,
+    findings: &mut Findings<'_>,
+    pointer: String,
+    name: &str,
+    expected: &str,
+    found: &Value,
+) {
+    let place = pointer.clone();
+    // A number as it is written: `010` is not 10 to its author.
+    let written = findings.source.written(&pointer).filter(|_| found.is_number()).map(str::to_owned);
+    let found_words =
+        written.as_ref().map_or_else(|| describe(found), |written| format!("the number {written}"));
     let note = findings
         .error("wrong-type", Place::value(pointer), format!("{name} must be {expected}, not {found_words}"))
         .label(format!("expected {expected}"));
-    if expected.contains("a text") && matches!(found, Value::Number(_) | Value::Bool(_)) {
-        note.help(format!("write it in quotes: \"{found}\""));
+    let shown = written.clone().unwrap_or_else(|| found.to_string());
+    if let Some(help) = remedy(kind, &place, expected, found, &shown) {
+        note.help(help);
+    } else if expected.contains("a text") && matches!(found, Value::Number(_) | Value::Bool(_)) {
+        let written = written.unwrap_or_else(|| found.to_string());
+        note.help(format!("write it in quotes: \"{written}\""));
+    } else if expected == "true or false" {
+        match found.as_str().map(str::to_lowercase).as_deref() {
+            Some("yes" | "on" | "y") => drop(note.help("write true")),
+            Some("no" | "off" | "n") => drop(note.help("write false")),
+            _ => {}
+        }
+    } else if let Some(text) =
+        found.as_str().filter(|text| expected.contains("number") && text.trim().parse::<f64>().is_ok())
+    {
+        note.help(format!("write it without quotes: {}", text.trim()));
     } else if found.is_null() {
         note.help("give it a value, or leave the key out");
     }
 }
 
-fn not_among(findings: &mut Findings<'_>, pointer: String, name: &str, found: &Value, options: &[String]) {
+fn not_among(
+    kind: DefinitionKind,
+    findings: &mut Findings<'_>,
+    pointer: String,
+    name: &str,
+    found: &Value,
+    options: &[String],
+) {
     let Some(text) = found.as_str() else {
-        wrong_type(findings, pointer, name, &format!("one of {}", options.join(", ")), found);
+        wrong_type(kind, findings, pointer, name, &format!("one of {}", options.join(", ")), found);
         return;
     };
     let list: Vec<String> = options.iter().map(|each| format!("`{each}`")).collect();

@@ -5,15 +5,16 @@ use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_yaml::{Budget, DuplicateKeyPolicy, Error, MergeKeyPolicy, Options, Spanned};
+use serde_yaml::{Budget, DuplicateKeyPolicy, MergeKeyPolicy, Options, Spanned};
 
 use super::diagnostic::{Diagnostic, Place};
+use super::{scalar, yaml_errors};
 
 /// Largest file that is read.
 pub const MAX_FILE_BYTES: usize = 1 << 20;
-const MAX_NODES: usize = 20_000;
-const MAX_ALIASES: usize = 50;
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_NODES: usize = 20_000;
+pub(super) const MAX_ALIASES: usize = 50;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// A parsed file.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ impl Source {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         match serde_yaml::from_str_with_options::<Tree>(&text, options()) {
             Ok(Tree(root)) => Ok(Self { path: path.to_owned(), text, root }),
-            Err(error) => Err(Box::new(unreadable(path, &text, error.without_snippet()))),
+            Err(error) => Err(Box::new(yaml_errors::explain(path, &text, error.without_snippet()))),
         }
     }
 
@@ -68,7 +69,24 @@ impl Source {
             Place::Bytes(range) => range.clone(),
             Place::Key(pointer) => self.locate(pointer, true),
             Place::Value(pointer) => self.locate(pointer, false),
+            Place::Within(pointer, bytes) => {
+                self.within(pointer, bytes).unwrap_or_else(|| self.locate(pointer, false))
+            }
         }
+    }
+
+    /// Part of a text, where the file writes it.
+    fn within(&self, pointer: &str, bytes: &Range<usize>) -> Option<Range<usize>> {
+        let node = self.root.pointer(pointer)?;
+        let Kind::Scalar(Value::String(value)) = &node.kind else { return None };
+        let span = scalar::written(&self.text, node.span.clone(), value, bytes)?;
+        Some(self.first_line(span))
+    }
+
+    /// What the file writes for the value at a pointer, when it is written on one line.
+    pub fn written(&self, pointer: &str) -> Option<&str> {
+        let text = self.text.get(self.root.pointer(pointer)?.span.clone())?.trim();
+        (!text.is_empty() && !text.contains('\n')).then_some(text)
     }
 
     fn locate(&self, pointer: &str, want_key: bool) -> Range<usize> {
@@ -114,6 +132,22 @@ impl Source {
 impl Node {
     pub fn entries(&self) -> &[Entry] {
         if let Kind::Map(entries) = &self.kind { entries } else { &[] }
+    }
+
+    pub fn items(&self) -> &[Node] {
+        if let Kind::List(items) = &self.kind { items } else { &[] }
+    }
+
+    /// The node that a JSON pointer names.
+    pub fn pointer(&self, pointer: &str) -> Option<&Node> {
+        let mut node = self;
+        for segment in pointer.split('/').skip(1).map(unescape) {
+            node = match &node.kind {
+                Kind::List(items) => segment.parse().ok().and_then(|index: usize| items.get(index))?,
+                _ => node.get(&segment)?,
+            };
+        }
+        Some(node)
     }
 
     pub fn get(&self, key: &str) -> Option<&Node> {
@@ -170,52 +204,6 @@ fn options() -> Options {
     options.strict_booleans = true;
     options.with_snippet = false;
     options
-}
-
-fn unreadable(path: &str, text: &str, error: &Error) -> Diagnostic {
-    let words = error.to_string();
-    let is_budget = words.contains("budget") || words.contains("recursion limit") || words.contains("alias");
-    let (code, help) = match error {
-        Error::DuplicateMappingKey { .. } => ("duplicate-key", Some("keep one of them")),
-        _ if words.contains("Documents {") => {
-            ("several-documents", Some("put each definition into its own file, without `---`"))
-        }
-        _ if is_budget => ("too-complex", Some("write it out without anchors, or split the file")),
-        _ if words.contains("flow mapping") => (
-            "yaml-syntax",
-            Some("inside { … }, put texts with [ ] { } , or : into quotes, or write one key per line"),
-        ),
-        _ => ("yaml-syntax", None),
-    };
-    let place = error.location().map_or(0..0, |at| {
-        let start = byte_of(text, at.line() as usize, at.column() as usize);
-        let length = at.span().byte_len().map_or(1, |length| length.max(1) as usize);
-        start..text.floor_char_boundary(start + length).max(start)
-    });
-    let message = match error {
-        Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` stands here twice"),
-        _ if code == "several-documents" => "the file holds more than one document".to_owned(),
-        _ if code == "too-complex" => format!(
-            "the file is too complex: at most {MAX_NODES} values, {MAX_ALIASES} aliases and {MAX_DEPTH} levels are read"
-        ),
-        _ => first_sentence(&words),
-    };
-    let mut diagnostic = Diagnostic::error(code, path, Place::Bytes(place), message);
-    diagnostic.help = help.map(str::to_owned);
-    diagnostic
-}
-
-fn first_sentence(message: &str) -> String {
-    let line = message.lines().next().unwrap_or("this is not YAML");
-    let line = line.split(" at line ").next().unwrap_or(line);
-    line.trim_end_matches([':', ' ']).to_owned()
-}
-
-/// Byte of a 1-based line and column (columns count characters).
-fn byte_of(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let rest = text.get(start..).unwrap_or_default();
-    start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
 }
 
 struct Tree(Node);

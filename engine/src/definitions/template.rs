@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use minijinja::{Environment, Error, ErrorKind, Value};
 
+use super::language::{Mistake, text};
 use super::sandbox;
 
 /// Longest template source.
 pub const MAX_SOURCE_BYTES: usize = 64 << 10;
 
 const NAME: &str = "text";
-/// Loops and choices; nothing that names, stores, includes or defines.
-const TAGS: [&str; 6] = ["if", "elif", "else", "endif", "for", "endfor"];
 
 /// A compiled text. Cloning shares the compiled form.
 #[derive(Clone)]
@@ -52,21 +51,27 @@ pub struct TemplateError {
     pub line: Option<usize>,
     /// A value was missing, as opposed to a fault of the template.
     pub missing: bool,
+    /// Where in the text, when it could not be read.
+    pub mistake: Option<Box<Mistake>>,
 }
 
 impl Template {
     /// Compiles `source`; `name` appears in errors only.
     pub fn compile(name: &str, source: &str) -> Result<Self, TemplateError> {
-        let failed =
-            |message: String| TemplateError { name: name.to_owned(), message, line: None, missing: false };
+        let failed = |message: String, mistake: Option<Mistake>| TemplateError {
+            name: name.to_owned(),
+            message,
+            line: None,
+            missing: false,
+            mistake: mistake.map(Box::new),
+        };
         if source.len() > MAX_SOURCE_BYTES {
-            return Err(failed(format!(
-                "it has {} bytes; at most {MAX_SOURCE_BYTES} are allowed",
-                source.len()
-            )));
+            let words = format!("it has {} bytes; at most {MAX_SOURCE_BYTES} are allowed", source.len());
+            return Err(failed(words, None));
         }
         let kind = if source.contains("{{") || source.contains("{%") || source.contains("{#") {
-            lint(source).map_err(failed)?;
+            // What our own reader refuses never reaches the engine.
+            text::parse(source, false).map_err(|mistake| failed(mistake.message.clone(), Some(mistake)))?;
             let mut environment = sandbox::TEXTS.clone();
             environment
                 .add_template_owned(NAME, source.to_owned())
@@ -139,6 +144,7 @@ impl TemplateError {
             message: explain(error),
             line: error.line(),
             missing: error.kind() == ErrorKind::UndefinedError,
+            mistake: None,
         }
     }
 }
@@ -155,52 +161,6 @@ pub(super) fn explain(error: &Error) -> String {
         }
         _ => error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
     }
-}
-
-/// Refuses tags and operators that can grow without bound or reach outside, before the engine sees them.
-fn lint(source: &str) -> Result<(), String> {
-    let mut rest = source;
-    while let Some(at) = rest.find('{') {
-        rest = &rest[at + 1..];
-        let (close, is_tag) = match rest.chars().next() {
-            Some('{') => ("}}", false),
-            Some('%') => ("%}", true),
-            Some('#') => {
-                rest = rest.split_once("#}").map_or("", |(_, after)| after);
-                continue;
-            }
-            _ => continue,
-        };
-        let end = end_of_code(&rest[1..], close).ok_or("a brace is opened and not closed")?;
-        let code = &rest[1..=end];
-        if is_tag {
-            let tag = code.trim_start_matches(['-', '+', ' ', '\n', '\t', '\r']);
-            let word: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect();
-            if !TAGS.contains(&word.as_str()) {
-                return Err(format!("`{word}` is not available in texts; use if, elif, else and for"));
-            }
-        }
-        sandbox::refuse_dangerous(code)?;
-        rest = &rest[1 + end + close.len()..];
-    }
-    Ok(())
-}
-
-/// Where `close` stands outside quotes.
-fn end_of_code(code: &str, close: &str) -> Option<usize> {
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, c) in code.char_indices() {
-        match (quote, c) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), _) if c == open => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, _) if code[at..].starts_with(close) => return Some(at),
-            _ => {}
-        }
-    }
-    None
 }
 
 struct Capped {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::check;
 use super::compile::{self, script::COMMON};
 use super::diagnostic::{Diagnostic, Findings, Place, suggestion};
 use super::embedded;
@@ -130,7 +131,9 @@ impl Workspace {
         let first = source.root.entries().first().map(|entry| entry.key.clone());
         let kind = kind_of(&source.root);
         let Some(kind) = kind else {
-            let help = first.and_then(|key| suggestion(&key, ["flow", "script", "cadence", "test"]));
+            let help = first
+                .and_then(|key| suggestion(&key, ["flow", "script", "cadence", "test"]))
+                .filter(|help| help.starts_with("did"));
             findings.error("unknown-kind", Place::Bytes(0..0), "this file defines nothing").help(
                 help.unwrap_or_else(|| {
                     "begin with `flow: NAME`, `script: NAME`, `cadence: NAME` or `test: TITLE`".to_owned()
@@ -145,6 +148,7 @@ impl Workspace {
         let mut value = source.root.to_json();
         let key = value.get(kind.as_str()).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         schema_errors::report(kind, &mut value, &mut findings);
+        check::values(&mut findings);
         if let Some(other) = self.declared.get(&(kind, key.clone())) {
             findings.list.push(duplicate(kind, &key, &source.path, other));
         } else if !key.is_empty() {

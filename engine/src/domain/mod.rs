@@ -16,6 +16,7 @@ pub mod publication;
 pub mod reach;
 pub mod suppression;
 pub mod user;
+pub mod vocabulary;
 
 /// A text that is not one of an enum's values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,11 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::flow::{Action, Exit, Flow, FlowStep};
 use super::super::workspace::Workspace;
-use super::FlowFile;
 use super::graph::flow_targets;
+use super::{FlowFile, Scope};
 use crate::domain::consent::Purpose;
 
-pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+pub fn flow(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
+    if never_asked(workspace, file, findings) {
+        return;
+    }
     // A flow that is only ever run inside others may rely on consent asked there: it is looked at where it is run.
     if is_only_run_by_others(workspace, &file.model.key) {
         return;
@@ -97,10 +100,43 @@ impl<'w> Search<'w> {
     }
 }
 
-fn is_only_run_by_others(workspace: &Workspace, key: &str) -> bool {
-    let runs = |file: &FlowFile| {
-        file.model.steps.iter().any(|step| matches!(&step.exit, Exit::SubFlow { flow, .. } if flow == key))
-    };
-    let is_called = workspace.cadences.values().any(|file| file.model.flows().any(|flow| flow == key));
-    !is_called && workspace.flows.values().any(runs)
+/// Recording without a question about it anywhere, also not in the flows that this one runs or is run by.
+fn never_asked(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) -> bool {
+    let starts =
+        |step: &&FlowStep| step.actions.iter().any(|action| matches!(action, Action::Recording { on: true }));
+    let Some(step) = file.model.steps.iter().find(starts) else { return false };
+    let mut seen = BTreeSet::new();
+    let mut open = vec![file.model.key.as_str()];
+    while let Some(key) = open.pop() {
+        if !seen.insert(key) {
+            continue;
+        }
+        // What a broken flow asks cannot be seen.
+        let Some(flow) = workspace.flows.get(key) else { return false };
+        if flow.model.steps.iter().any(|step| asks(&step.exit)) {
+            return false;
+        }
+        open.extend(workspace.run_by.get(key).into_iter().flatten());
+        open.extend(flow.model.steps.iter().filter_map(|step| match &step.exit {
+            Exit::SubFlow { flow, .. } => Some(flow.as_str()),
+            _ => None,
+        }));
+    }
+    findings
+        .error(
+            "consent-never-asked",
+            Place::value(format!("/steps/{}/recording", step.name)),
+            format!("step `{}` starts recording, and nothing in this flow asks for consent", step.name),
+        )
+        .label("consent is needed first")
+        .help("add a step with `ask_consent: recording`, and lead here from its `granted`");
+    true
+}
+
+fn asks(exit: &Exit) -> bool {
+    matches!(exit, Exit::Consent { purpose, .. } if purpose == Purpose::Recording.as_str())
+}
+
+fn is_only_run_by_others(workspace: &Scope<'_>, key: &str) -> bool {
+    !workspace.called.contains(key) && workspace.run_by.contains_key(key)
 }

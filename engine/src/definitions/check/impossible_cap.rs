@@ -1,13 +1,13 @@
 //! Protects from limits that do not do what they say: a limit that can never be reached, or that leaves steps uncalled.
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Weekday};
 
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::cadence::StepAction;
-use super::super::workspace::Workspace;
-use super::CadenceFile;
+use super::{CadenceFile, Scope};
+use crate::time::DaySet;
 
-pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     let limits = file.model.limits;
     if let (Some(day), Some(week)) = (limits.per_day, limits.per_week)
         && day > week
@@ -44,6 +44,7 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
             .label("never reached")
             .help("lower `per_day`, or shorten `gap`");
     }
+    against_hours(file, findings);
     let Some(total) = limits.total else { return };
     let retries =
         file.model.steps.iter().zip(&file.pointers).filter_map(|(step, pointer)| match &step.action {
@@ -61,5 +62,44 @@ pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
                 .label("more than `limits.total` allows")
                 .help("lower `retry`, or raise `total`");
         }
+    }
+}
+
+/// Limits that the cadence's own hours are too short for.
+fn against_hours(file: &CadenceFile, findings: &mut Findings<'_>) {
+    let (limits, Some(hours)) = (file.model.limits, &file.model.hours) else { return };
+    let spans = hours.hours.spans();
+    let days: Vec<DaySet> = spans.iter().map(|span| span.days).collect();
+    let week = (0..7_u8).filter_map(|day| Weekday::try_from(day).ok());
+    let open_days = week.filter(|day| days.iter().any(|set| set.contains(*day))).count() as u32;
+    if let (Some(day), Some(gap)) = (limits.per_day, limits.gap)
+        && gap < TimeDelta::days(1)
+    {
+        let first = spans.iter().map(|span| span.from.minutes()).min().unwrap_or(0);
+        let last = spans.iter().map(|span| span.until.minutes()).max().unwrap_or(0);
+        let needed = gap.num_minutes() * i64::from(day.saturating_sub(1));
+        if needed >= i64::from(last.saturating_sub(first)) && needed < 24 * 60 {
+            findings
+                .warning(
+                    "impossible-cap",
+                    Place::value("/limits/per_day"),
+                    format!("{day} calls a day do not fit into these hours with this `gap` between them"),
+                )
+                .label("never reached")
+                .help("lower `per_day`, shorten `gap`, or widen `hours`");
+        }
+    }
+    if let (Some(day), Some(week)) = (limits.per_day, limits.per_week)
+        && open_days > 0
+        && week > day.saturating_mul(open_days)
+    {
+        let days = if open_days == 1 { "1 day".to_owned() } else { format!("{open_days} days") };
+        findings
+            .warning(
+                "impossible-cap",
+                Place::value("/limits/per_week"),
+                format!("{week} calls a week are never reached with {day} a day on {days}"),
+            )
+            .label("never reached");
     }
 }

@@ -4,12 +4,11 @@
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::cadence::{StepAction, Wait};
 use super::super::model::flow::{Action, Exit};
-use super::super::workspace::Workspace;
 use super::graph::{cadence_edges, cycle_within, flow_edges};
-use super::{CadenceFile, FlowFile};
+use super::{CadenceFile, FlowFile, Scope};
 use crate::time::duration::Delay;
 
-pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+pub fn flow(_: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
     let instant: Vec<bool> = file
         .model
         .steps
@@ -32,7 +31,7 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     }
 }
 
-pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     let (edges, _) = cadence_edges(&file.model);
     let instant: Vec<bool> = file
         .model

@@ -1,44 +1,60 @@
 //! Checks that look beyond one file's shape. Each stands in a file of its own that says what it protects (DEF-3).
 
+mod ambiguous_phrase;
 mod consent_before_recording;
+mod cut_off;
+mod expressions;
 mod graph;
 mod impossible_cap;
 mod loop_without_wait;
+mod never_open;
 mod no_way_out;
 mod opt_out_path;
 mod overlapping_hours;
+mod scope;
 mod split_shares;
 mod test_subject;
+mod texts;
 mod unknown_answer;
 mod unknown_definition;
+mod unknown_event;
 mod unknown_outcome;
 mod unknown_text;
-mod unknown_variable;
 mod unreachable_step;
+mod unused_words;
 
 use super::diagnostic::{Diagnostic, Findings};
 use super::model::{cadence::Cadence, flow::Flow, script::Script};
 use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript};
 use super::workspace::{Compiled, Workspace};
+use scope::Scope;
 
 type FlowFile = Compiled<RawFlow, Flow>;
 type ScriptFile = Compiled<RawScript, Script>;
 type CadenceFile = Compiled<RawCadence, Cadence>;
 
-type FlowCheck = fn(&Workspace, &FlowFile, &mut Findings<'_>);
-type CadenceCheck = fn(&Workspace, &CadenceFile, &mut Findings<'_>);
+type FlowCheck = fn(&Scope<'_>, &FlowFile, &mut Findings<'_>);
+type CadenceCheck = fn(&Scope<'_>, &CadenceFile, &mut Findings<'_>);
 
 /// Look at one place at a time: also useful in a file that has other errors.
-const FLOW_PLACES: [FlowCheck; 4] =
-    [unknown_definition::flow, unknown_text::flow, unknown_answer::flow, unknown_variable::flow];
-const CADENCE_PLACES: [CadenceCheck; 7] = [
+const FLOW_PLACES: [FlowCheck; 6] = [
+    unknown_definition::flow,
+    unknown_text::flow,
+    unknown_answer::flow,
+    ambiguous_phrase::flow,
+    unknown_event::flow,
+    expressions::flow,
+];
+const CADENCE_PLACES: [CadenceCheck; 9] = [
     unknown_definition::cadence,
     unknown_text::cadence,
     unknown_outcome::cadence,
-    unknown_variable::cadence,
+    unknown_event::cadence,
+    expressions::cadence,
     split_shares::cadence,
     impossible_cap::cadence,
     overlapping_hours::cadence,
+    never_open::cadence,
 ];
 
 /// Look at how steps hang together: with a step missing or misspelt they would only repeat that.
@@ -60,41 +76,50 @@ pub(super) fn run(workspace: &mut Workspace) {
 /// Runs the checks of the files that are `wanted`, against all others.
 pub(super) fn run_on(workspace: &mut Workspace, wanted: impl Fn(&str) -> bool) {
     let mut found = Vec::new();
-    for file in workspace.flows.values().filter(|file| wanted(&file.source.path)) {
-        let mut findings = Findings::new(&file.source);
-        for check in FLOW_PLACES {
-            check(workspace, file, &mut findings);
-        }
-        if !workspace.broken.contains(&file.source.path) {
-            for check in FLOW_PATHS {
-                check(workspace, file, &mut findings);
+    {
+        let scope = Scope::new(workspace);
+        for file in workspace.flows.values().filter(|file| wanted(&file.source.path)) {
+            let mut findings = Findings::new(&file.source);
+            for check in FLOW_PLACES {
+                check(&scope, file, &mut findings);
             }
-        }
-        found.append(&mut findings.list);
-    }
-    for file in workspace.scripts.values().filter(|file| wanted(&file.source.path)) {
-        let mut findings = Findings::new(&file.source);
-        unknown_variable::script(workspace, file, &mut findings);
-        found.append(&mut findings.list);
-    }
-    for file in workspace.tests.values().filter(|file| wanted(&file.source.path)) {
-        let mut findings = Findings::new(&file.source);
-        test_subject::test(workspace, file, &mut findings);
-        found.append(&mut findings.list);
-    }
-    for file in workspace.cadences.values().filter(|file| wanted(&file.source.path)) {
-        let mut findings = Findings::new(&file.source);
-        for check in CADENCE_PLACES {
-            check(workspace, file, &mut findings);
-        }
-        if !workspace.broken.contains(&file.source.path) {
-            for check in CADENCE_PATHS {
-                check(workspace, file, &mut findings);
+            if !workspace.broken.contains(&file.source.path) {
+                for check in FLOW_PATHS {
+                    check(&scope, file, &mut findings);
+                }
             }
+            found.append(&mut findings.list);
         }
-        found.append(&mut findings.list);
+        for file in workspace.scripts.values().filter(|file| wanted(&file.source.path)) {
+            let mut findings = Findings::new(&file.source);
+            texts::script(&scope, file, &mut findings);
+            unused_words::script(&scope, file, &mut findings);
+            found.append(&mut findings.list);
+        }
+        for file in workspace.tests.values().filter(|file| wanted(&file.source.path)) {
+            let mut findings = Findings::new(&file.source);
+            test_subject::test(&scope, file, &mut findings);
+            found.append(&mut findings.list);
+        }
+        for file in workspace.cadences.values().filter(|file| wanted(&file.source.path)) {
+            let mut findings = Findings::new(&file.source);
+            for check in CADENCE_PLACES {
+                check(&scope, file, &mut findings);
+            }
+            if !workspace.broken.contains(&file.source.path) {
+                for check in CADENCE_PATHS {
+                    check(&scope, file, &mut findings);
+                }
+            }
+            found.append(&mut findings.list);
+        }
     }
     let broken = found.iter().filter(|each| Diagnostic::is_error(each)).map(|each| each.file.clone());
     workspace.broken.extend(broken);
     workspace.diagnostics.append(&mut found);
+}
+
+/// What can be said about a file's values before anybody knows what they mean.
+pub(super) fn values(findings: &mut Findings<'_>) {
+    cut_off::file(findings.source, findings);
 }

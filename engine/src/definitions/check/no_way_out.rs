@@ -1,11 +1,10 @@
 //! Protects people from conversations and cadences that cannot end: from every step an end must be reachable.
 
 use super::super::diagnostic::{Findings, Place};
-use super::super::workspace::Workspace;
 use super::graph::{cadence_edges, can_reach, flow_edges, may_end, reachable};
-use super::{CadenceFile, FlowFile};
+use super::{CadenceFile, FlowFile, Scope};
 
-pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+pub fn flow(_: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
     let edges = flow_edges(&file.model);
     let ends: Vec<bool> = file.model.steps.iter().map(|step| may_end(&step.exit)).collect();
     let reached = reachable(&edges, &[file.model.start]);
@@ -24,7 +23,7 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     }
 }
 
-pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     let (edges, ends) = cadence_edges(&file.model);
     let reached = reachable(&edges, &[0]);
     let leaves = can_reach(&edges, &ends);

@@ -3,11 +3,10 @@
 
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::flow::{Action, Exit};
-use super::super::workspace::Workspace;
-use super::FlowFile;
 use super::graph::{flow_edges, reachable};
+use super::{FlowFile, Scope};
 
-pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+pub fn flow(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
     words(workspace, file, findings);
     let edges = flow_edges(&file.model);
     for step in &file.model.steps {
@@ -32,8 +31,8 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
     }
 }
 
-fn words(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
-    let Some(script) = workspace.script_with_common(&file.model.script) else { return };
+fn words(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
+    let Some(script) = workspace.script(&file.model.script) else { return };
     for (code, words) in &script.languages {
         let says = words.texts.contains_key("opted_out");
         let understands = words.answers.contains_key("opt_out");

@@ -1,11 +1,10 @@
 //! Protects from hours that contradict themselves: two stretches of one day that overlap are a typing mistake.
 
 use super::super::diagnostic::{Findings, Place};
-use super::super::workspace::Workspace;
-use super::CadenceFile;
+use super::{CadenceFile, Scope};
 use crate::time::LocalSpan;
 
-pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     let Some(hours) = &file.raw.hours else { return };
     let spans: Vec<LocalSpan> =
         hours.between.as_slice().iter().filter_map(|text| text.parse().ok()).collect();

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::cadence::StepAction;
-use super::super::workspace::Workspace;
-use super::CadenceFile;
+use super::{CadenceFile, Scope};
 
-pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     for (step, pointer) in file.model.steps.iter().zip(&file.pointers) {
         let StepAction::Split(arms) = &step.action else { continue };
+        // An arm that could not be read has been reported.
+        let written = file.source.root.pointer(pointer).and_then(|step| step.get("split"));
+        if written.is_none_or(|node| node.items().len() != arms.len()) {
+            continue;
+        }
         let sum: u32 = arms.iter().map(|arm| arm.share).sum();
         if sum != 100 {
             findings

@@ -7,17 +7,16 @@ use super::super::compile::flow::{GLOBAL_ANSWERS, RESERVED_ANSWERS, TRANSFER_RES
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::flow::{Ask, Exit};
 use super::super::model::script::Script;
-use super::super::workspace::Workspace;
-use super::FlowFile;
 use super::unknown_outcome::dispositions;
+use super::{FlowFile, Scope};
 
-pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
-    let script = workspace.script_with_common(&file.model.script);
+pub fn flow(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
+    let script = workspace.script(&file.model.script);
     for step in &file.model.steps {
         let at = format!("/steps/{}", step.name);
         match &step.exit {
             Exit::Ask(ask) => {
-                if let Some(script) = &script {
+                if let Some(script) = script {
                     answers(
                         findings,
                         script,
@@ -81,7 +80,9 @@ fn answers(findings: &mut Findings<'_>, script: &Script, at: &str, ask: &Ask, li
             .label("cannot be given")
             .suggest(answer, known.iter().copied());
     }
-    if ask.then.contains_key("said") && !ask.open {
+    // `open: yes` has been reported; it is there all the same.
+    let says_open = findings.source.root.pointer(at).is_some_and(|step| step.get("open").is_some());
+    if ask.then.contains_key("said") && !ask.open && !says_open {
         findings
             .error(
                 "unknown-answer",

@@ -5,10 +5,9 @@ use super::super::diagnostic::{Findings, Place};
 use super::super::model::cadence::StepAction;
 use super::super::model::flow::Exit;
 use super::super::schema::DefinitionKind;
-use super::super::workspace::Workspace;
-use super::{CadenceFile, FlowFile};
+use super::{CadenceFile, FlowFile, Scope};
 
-pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+pub fn flow(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
     if !workspace.is_declared(DefinitionKind::Script, &file.model.script) {
         let pointer = if file.raw.script.is_some() { "/script" } else { "/flow" };
         report(
@@ -35,7 +34,7 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
     }
 }
 
-pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(workspace: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     for (step, pointer) in file.model.steps.iter().zip(&file.pointers) {
         let (kind, key, name, verb) = match &step.action {
             StepAction::Call(call) => (DefinitionKind::Flow, "call", &call.flow, "calls"),
@@ -69,7 +68,7 @@ pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Finding
 }
 
 fn report(
-    workspace: &Workspace,
+    workspace: &Scope<'_>,
     findings: &mut Findings<'_>,
     kind: DefinitionKind,
     pointer: &str,

@@ -6,11 +6,10 @@ use super::super::diagnostic::{Findings, Place};
 use super::super::model::cadence::StepAction;
 use super::super::model::flow::{Exit, Flow};
 use super::super::source::escape;
-use super::super::workspace::Workspace;
-use super::CadenceFile;
+use super::{CadenceFile, Scope};
 use crate::domain::outcome::Outcome;
 
-pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(workspace: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     for (step, pointer) in file.model.steps.iter().zip(&file.pointers) {
         let StepAction::Call(call) = &step.action else { continue };
         // An unknown or broken flow is reported elsewhere; its dispositions cannot be known.
@@ -34,7 +33,7 @@ pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Finding
 }
 
 /// Dispositions under which calls with this flow may be filed: its own ends, those the engine adds, and those of voicemail.
-pub fn dispositions(workspace: &Workspace, flow: &Flow) -> BTreeSet<String> {
+pub fn dispositions(workspace: &Scope<'_>, flow: &Flow) -> BTreeSet<String> {
     let mut found: BTreeSet<String> =
         ["opted_out", "wrong_number", "no_input", "hung_up", "transferred", "recording_refused"]
             .map(str::to_owned)
@@ -43,7 +42,7 @@ pub fn dispositions(workspace: &Workspace, flow: &Flow) -> BTreeSet<String> {
     found
 }
 
-fn collect(workspace: &Workspace, flow: &Flow, found: &mut BTreeSet<String>, seen: &mut BTreeSet<String>) {
+fn collect(workspace: &Scope<'_>, flow: &Flow, found: &mut BTreeSet<String>, seen: &mut BTreeSet<String>) {
     if !seen.insert(flow.key.clone()) {
         return;
     }

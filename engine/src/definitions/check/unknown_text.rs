@@ -4,11 +4,10 @@ use super::super::diagnostic::{Findings, Place};
 use super::super::model::cadence::StepAction;
 use super::super::model::flow::{Action, Exit};
 use super::super::model::script::Script;
-use super::super::workspace::Workspace;
-use super::{CadenceFile, FlowFile};
+use super::{CadenceFile, FlowFile, Scope};
 
-pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
-    let Some(script) = workspace.script_with_common(&file.model.script) else { return };
+pub fn flow(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
+    let Some(script) = workspace.script(&file.model.script) else { return };
     for step in &file.model.steps {
         let at = format!("/steps/{}", step.name);
         let texts: Vec<&String> = step
@@ -27,34 +26,34 @@ pub fn flow(workspace: &Workspace, file: &FlowFile, findings: &mut Findings<'_>)
             .is_some_and(|say| matches!(say.kind, super::super::source::Kind::List(_)));
         for (index, text) in texts.into_iter().enumerate() {
             let pointer = if is_list { format!("{at}/say/{index}") } else { format!("{at}/say") };
-            report(findings, &script, &pointer, text);
+            report(findings, script, &pointer, text);
         }
         match &step.exit {
-            Exit::Ask(ask) => report(findings, &script, &format!("{at}/ask"), &ask.text),
+            Exit::Ask(ask) => report(findings, script, &format!("{at}/ask"), &ask.text),
             Exit::Consent { words, .. } => {
                 let key = if file.raw.steps.get(&step.name).is_some_and(|raw| raw.words.is_some()) {
                     "words"
                 } else {
                     "ask_consent"
                 };
-                report(findings, &script, &format!("{at}/{key}"), words);
+                report(findings, script, &format!("{at}/{key}"), words);
             }
             _ => {}
         }
     }
     if let Some(text) = file.model.voicemail.as_ref().and_then(|ending| ending.say.as_ref()) {
-        report(findings, &script, "/voicemail/say", text);
+        report(findings, script, "/voicemail/say", text);
     }
 }
 
-pub fn cadence(workspace: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(workspace: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     for (step, pointer) in file.model.steps.iter().zip(&file.pointers) {
         if let StepAction::Message { script, text, .. } = &step.action
-            && let Some(script) = workspace.script_with_common(script)
+            && let Some(script) = workspace.script(script)
         {
             let written = file.source.root.keys_at(&format!("{pointer}/message")).contains(&"text");
             let key = if written { "text" } else { "script" };
-            report(findings, &script, &format!("{pointer}/message/{key}"), text);
+            report(findings, script, &format!("{pointer}/message/{key}"), text);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Protects the author's time: a step that nothing leads to is a forgotten link or dead text.
 
 use super::super::diagnostic::{Findings, Place};
-use super::super::workspace::Workspace;
 use super::graph::{cadence_edges, flow_edges, reachable};
-use super::{CadenceFile, FlowFile};
+use super::{CadenceFile, FlowFile, Scope};
 
-pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
+pub fn flow(_: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
     let reached = reachable(&flow_edges(&file.model), &[file.model.start]);
     for (step, _) in file.model.steps.iter().zip(reached).filter(|(_, reached)| !reached) {
         findings
@@ -19,7 +18,7 @@ pub fn flow(_: &Workspace, file: &FlowFile, findings: &mut Findings<'_>) {
     }
 }
 
-pub fn cadence(_: &Workspace, file: &CadenceFile, findings: &mut Findings<'_>) {
+pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     let (edges, _) = cadence_edges(&file.model);
     let reached = reachable(&edges, &[0]);
     for ((step, pointer), _) in

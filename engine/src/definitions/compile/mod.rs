@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use super::diagnostic::{Findings, Place};
 use super::expression::Expression;
+use super::language::Mistake;
 use super::raw::OneOrMany;
 use crate::time::DaySet;
 use crate::time::duration::Delay;
@@ -24,13 +25,11 @@ fn expression(findings: &mut Findings<'_>, pointer: &str, source: &str) -> Optio
     match Expression::compile(source) {
         Ok(expression) => Some(expression),
         Err(error) => {
-            findings
-                .error(
-                    "bad-expression",
-                    Place::value(pointer),
-                    format!("this is not an expression: {}", error.message),
-                )
-                .help("write for example: lead.score >= 70 and lead.status == \"cold\"");
+            let whole = || Mistake::error("bad-expression", 0..source.len(), error.message.clone());
+            let found = findings.mistake(pointer, error.mistake.map_or_else(whole, |mistake| *mistake));
+            if found.help.is_none() {
+                found.help("write for example: lead.score >= 70 and lead.status == \"cold\"");
+            }
             Expression::never()
         }
     }

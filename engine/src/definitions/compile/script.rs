@@ -1,6 +1,7 @@
 //! Scripts: texts to templates, phrases to the form in which answers are compared.
 
 use super::super::diagnostic::{Findings, Place};
+use super::super::language::Mistake;
 use super::super::model::script::{Script, Words};
 use super::super::raw::script::{RawScript, RawWords};
 use super::super::source::escape;
@@ -49,8 +50,12 @@ fn words_of(code: &str, raw: &RawWords, pieces: Pieces<'_>, findings: &mut Findi
         let whole = pieces.expand(source, &pointer, findings);
         let template = whole.and_then(|whole| {
             let broken = |error: TemplateError| {
-                let message = format!("text `{name}` is broken: {}", error.message);
-                findings.error("bad-text", Place::value(pointer), message);
+                let everything = || Mistake::error("bad-text", 0..source.len(), error.message.clone());
+                // Places in a text that includes others are those of what they came to, not of what is written.
+                let own = error.mistake.filter(|_| whole == *source);
+                let mistake = own.map_or_else(everything, |mistake| *mistake);
+                let message = format!("text `{name}` is broken: {}", mistake.message);
+                findings.mistake(&pointer, Mistake { message, ..mistake });
             };
             Template::compile(name, &whole).map_err(broken).ok()
         });

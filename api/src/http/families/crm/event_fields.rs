@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use callwright_engine::definitions::diagnostic::suggestion;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::definitions::model::cadence::{StepAction, Wait};
-use callwright_engine::domain::event::kinds;
+use callwright_engine::domain::vocabulary::{EVERY, FieldKind as Is, VOCABULARY};
 use callwright_engine::store::event_read::Recorded;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,51 +13,6 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::http::error::FieldProblem;
-
-/// What a field must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Is {
-    Text,
-    Texts,
-    Flag,
-    /// Not negative; a numeric text is accepted, as the source documents `"seconds"` and `"percentage"`.
-    Amount,
-    /// A whole number from 0 to 100.
-    Score,
-}
-
-/// Fields that any event may carry.
-const EVERY: &[(&str, Is)] = &[("agentId", Is::Text), ("flowId", Is::Text), ("note", Is::Text)];
-
-/// Every type of the vocabulary with the fields it knows. Other fields are kept as they are.
-const VOCABULARY: &[(&str, &[(&str, Is)])] = &[
-    (kinds::CALL_PLACED, &[]),
-    (kinds::CALL_ANSWERED, &[("callDuration", Is::Amount), ("flowNodesTraversed", Is::Texts)]),
-    (kinds::CALL_NO_ANSWER, &[("attemptNumber", Is::Amount), ("voicemail", Is::Flag)]),
-    (kinds::TRIAL_SIGNUP_OFFERED, &[("agentAccepted", Is::Flag)]),
-    (
-        kinds::QUALIFICATION_RESULT,
-        &[
-            ("painPoints", Is::Texts),
-            ("segment", Is::Text),
-            ("leadScore", Is::Score),
-            ("nextAction", Is::Text),
-        ],
-    ),
-    (
-        kinds::UPGRADE_OFFERED,
-        &[
-            ("currentPlan", Is::Text),
-            ("proposedPlan", Is::Text),
-            ("discount", Is::Amount),
-            ("accepted", Is::Flag),
-        ],
-    ),
-    (kinds::OFFER_ACCEPTED, &[]),
-    (kinds::OPTOUT_REQUESTED, &[("reason", Is::Text), ("source", Is::Text)]),
-    (kinds::WRONG_NUMBER, &[]),
-    (kinds::CALLBACK_REQUESTED, &[("requestedTime", Is::Text)]),
-];
 
 /// May events of this type be posted? The vocabulary, what some cadence waits for or exits on, and what was configured.
 pub fn check_kind(kind: &str, library: &Library, configured: &BTreeSet<String>) -> Result<(), FieldProblem> {

@@ -1,0 +1,74 @@
+//! A review: the problems of a set of files and nothing else. What `check` and editors need, without the bundles of a library.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::check;
+use super::diagnostic::{Diagnostic, Place};
+use super::library::collect;
+use super::render::Sources;
+use super::schema::DefinitionKind;
+use super::workspace::Workspace;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Review {
+    /// By file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the diagnostics point into.
+    pub sources: Sources,
+    counts: [usize; 4],
+}
+
+impl Review {
+    /// Checks everything.
+    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self::wanted(files, |_| true)
+    }
+
+    /// Checks one file against all others, and reports only its own problems.
+    pub fn of_file<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, path: &str) -> Self {
+        Self::wanted(files, |each| each == path)
+    }
+
+    fn wanted<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut workspace = Workspace::read(files);
+        check::run_on(&mut workspace, &wanted);
+        let mut diagnostics = std::mem::take(&mut workspace.diagnostics);
+        diagnostics.retain(|each| wanted(&each.file));
+        workspace.sources.sort(&mut diagnostics);
+        let [flows, scripts, cadences] =
+            [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence]
+                .map(|kind| workspace.keys(kind).collect::<BTreeSet<_>>().len());
+        let counts = [flows, scripts, cadences, workspace.tests.len()];
+        Self { diagnostics, sources: workspace.sources, counts }
+    }
+
+    /// How many definitions of a kind the files declare.
+    pub fn count(&self, kind: DefinitionKind) -> usize {
+        match kind {
+            DefinitionKind::Flow => self.counts[0],
+            DefinitionKind::Script => self.counts[1],
+            DefinitionKind::Cadence => self.counts[2],
+            DefinitionKind::Test => self.counts[3],
+        }
+    }
+}
+
+/// Reads the definitions of two folders as (path, text); a folder that cannot be read is a diagnostic.
+pub fn read_folders(flows: &Path, cadences: &Path) -> (Vec<(String, String)>, Vec<Diagnostic>) {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    for folder in [flows, cadences] {
+        let shown =
+            folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
+        if let Err(error) = collect(folder, &shown, &mut files, 0) {
+            let message = format!("the folder {} cannot be read: {error}", folder.display());
+            problems.push(Diagnostic::error("unreadable", &shown, Place::Bytes(0..0), message));
+        }
+    }
+    files.sort();
+    (files, problems)
+}
