@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use callwright_engine::definitions::graph::Graph;
+use callwright_engine::definitions::graph::{Coverage, Graph};
 use callwright_engine::definitions::library::Library;
+use callwright_engine::testing::{self, shading};
 use clap::{Args, ValueEnum};
 
 use super::definitions::DefinitionsArgs;
@@ -14,7 +15,7 @@ use super::output;
 /// Draws a flow or a cadence: its steps, what leads from one to the next, tries, waits, shares and ends.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright graph price-drop -o price-drop.svg          # open it in any browser\n  callwright graph price-drop --kind cadence > cadence.svg\n  callwright graph new-lead --format mermaid             # for wikis and pull requests\n  callwright graph new-lead --format json | jq '.edges'"
+    after_help = "Examples:\n  callwright graph price-drop -o price-drop.svg          # open it in any browser\n  callwright graph price-drop --kind cadence > cadence.svg\n  callwright graph price-drop --coverage -o tested.svg   # what its tests go through\n  callwright graph new-lead --format mermaid             # for wikis and pull requests\n  callwright graph new-lead --format json | jq '.edges'"
 )]
 pub struct GraphArgs {
     /// Its name in its file.
@@ -25,6 +26,9 @@ pub struct GraphArgs {
     /// How the graph is written.
     #[arg(long, value_enum, default_value_t = Form::Svg)]
     format: Form,
+    /// Shade what the tests of the definitions go through, and what not.
+    #[arg(long)]
+    coverage: bool,
     /// File to write; standard output when left out.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -49,10 +53,11 @@ enum Form {
 }
 
 pub fn run(args: &GraphArgs) -> anyhow::Result<ExitCode> {
-    let graph = find(&args.definitions.load()?, &args.name, args.kind)?;
+    let library = args.definitions.load()?;
+    let (graph, shading) = find(&library, args)?;
     let text = match args.format {
-        Form::Svg => graph.svg(None),
-        Form::Mermaid => graph.mermaid(None),
+        Form::Svg => graph.svg(shading.as_ref()),
+        Form::Mermaid => graph.mermaid(shading.as_ref()),
         Form::Json => serde_json::to_string_pretty(&graph)? + "\n",
     };
     match &args.output {
@@ -65,7 +70,10 @@ pub fn run(args: &GraphArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn find(library: &Library, name: &str, kind: Option<Kind>) -> anyhow::Result<Graph> {
+/// The graph, and what the tests of the definitions go through when that is asked for.
+fn find(library: &Library, args: &GraphArgs) -> anyhow::Result<(Graph, Option<Coverage>)> {
+    let (name, kind) = (args.name.as_str(), args.kind);
+    let tested = args.coverage.then(|| testing::run(library, |_, _| true).coverage);
     let flow = library.flow(name).filter(|_| kind != Some(Kind::Cadence));
     let cadence = library.cadence(name).filter(|_| kind != Some(Kind::Flow));
     match (flow, cadence) {
@@ -73,9 +81,11 @@ fn find(library: &Library, name: &str, kind: Option<Kind>) -> anyhow::Result<Gra
             if also.is_some() && kind.is_none() {
                 output::note(&format!("`{name}` is also a cadence: --kind cadence draws that"));
             }
-            Ok(Graph::of_flow(flow))
+            Ok((Graph::of_flow(flow), tested.map(|tested| shading::of_flow(&tested, flow))))
         }
-        (None, Some(cadence)) => Ok(Graph::of_cadence(cadence)),
+        (None, Some(cadence)) => {
+            Ok((Graph::of_cadence(cadence), tested.map(|tested| shading::of_cadence(&tested, cadence))))
+        }
         (None, None) => {
             let flows: Vec<&str> = library.flows().map(|flow| flow.key.as_str()).collect();
             let cadences: Vec<&str> = library.cadences().map(|cadence| cadence.key.as_str()).collect();

@@ -56,11 +56,12 @@ impl Sources {
 
     /// The bytes a problem stands at.
     pub fn span(&self, diagnostic: &Diagnostic) -> Range<usize> {
-        match (self.parsed.get(&diagnostic.file), &diagnostic.place) {
+        let span = match (self.parsed.get(&diagnostic.file), &diagnostic.place) {
             (Some(source), place) => source.span(place),
             (None, Place::Bytes(range)) => range.clone(),
             (None, _) => 0..0,
-        }
+        };
+        whole_characters(self.text(&diagnostic.file).unwrap_or_default(), &span)
     }
 
     pub fn position(&self, diagnostic: &Diagnostic) -> Position {
@@ -86,6 +87,12 @@ impl Sources {
             (each.file.clone(), self.span(each).start, each.code, each.message.clone())
         });
     }
+}
+
+/// The span widened to whole characters: readers of broken files count bytes.
+fn whole_characters(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = text.floor_char_boundary(span.start);
+    start..text.ceil_char_boundary(span.end.max(start))
 }
 
 fn line_column(text: &str, byte: usize) -> (usize, usize) {

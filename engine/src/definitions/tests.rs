@@ -309,7 +309,7 @@ fn texts_include_pieces_of_their_own_language_and_of_the_shared_words() {
         ),
     ];
     let (library, diagnostics) = Library::from_files(files);
-    assert_eq!(diagnostics, []);
+    assert!(!diagnostics.iter().any(super::diagnostic::Diagnostic::is_error), "{diagnostics:?}");
     let script = library.script("a").unwrap();
     let text = script.text("en", "greeting").unwrap();
     let spoken = text.render(&context::value(&context::sample()), RenderLimits::default()).unwrap();
@@ -346,7 +346,10 @@ fn a_flow_that_runs_one_that_records_needs_consent_first() {
     assert_eq!(problems(&asked), Vec::<String>::new());
     assert_eq!(
         problems(&flow("")),
-        ["step `inner` runs flow `taped`, which starts recording, and can be reached without consent"]
+        [
+            "step `inner` runs flow `taped`, which starts recording, and can be reached without consent",
+            "step `on` starts recording, and nothing in this flow asks for consent",
+        ]
     );
     let shared = flow("  ask: { run: recording-consent, then: { go_on: inner, no: bye } }\n");
     let consent =
@@ -355,4 +358,22 @@ fn a_flow_that_runs_one_that_records_needs_consent_first() {
     let codes: BTreeSet<&str> = problems.iter().map(|each| each.code).collect();
     // It also goes on unrecorded where the campaign says so.
     assert_eq!(codes, BTreeSet::from(["recording-without-consent", "unknown-answer"]));
+}
+
+#[test]
+fn places_of_broken_files_are_widened_to_whole_characters() {
+    let text = "script: x\nlanguages:\n  mr:\n    texts:\n      a: >-\n        कॉ\nल यादीत: [\n";
+    let (library, diagnostics) = Library::from_files([("flows/scripts/x.yaml", text)]);
+    assert!(!diagnostics.is_empty());
+    for diagnostic in &diagnostics {
+        let span = library.sources().span(diagnostic);
+        assert!(diagnostic.file != "flows/scripts/x.yaml" || text.get(span).is_some(), "{diagnostic:?}");
+    }
+    let all: Vec<super::diagnostic::Diagnostic> = (0..text.len())
+        .map(|at| {
+            let place = super::diagnostic::Place::Bytes(at..at + 1);
+            super::diagnostic::Diagnostic::error("schema", "flows/scripts/x.yaml", place, "here")
+        })
+        .collect();
+    assert!(render::terminal(&all, library.sources(), false).contains("here"));
 }

@@ -74,6 +74,11 @@ impl Coverage {
         self.covered.iter().any(|item| item.kind == kind && item.key == key && item.step == step)
     }
 
+    /// Whether a way out of a step (`then/accept`, `branch/0`) was taken.
+    pub fn has_way(&self, kind: DefinitionKind, key: &str, step: &str, way: &str) -> bool {
+        self.covered.contains(&item(kind, key, step, Some(way)))
+    }
+
     /// Figures of every definition, in order of kind and name.
     pub fn figures(&self, library: &Library) -> Vec<Figures> {
         let mut all: BTreeMap<(DefinitionKind, &str), Figures> = BTreeMap::new();

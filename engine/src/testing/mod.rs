@@ -9,6 +9,7 @@ mod expect;
 mod given;
 mod moment;
 pub mod mutate;
+pub mod shading;
 mod suite;
 mod talk;
 mod walk;

@@ -3,3 +3,4 @@
 mod broken;
 mod explained;
 mod hostile;
+mod shipped;

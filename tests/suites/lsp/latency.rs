@@ -43,7 +43,8 @@ fn measure(path: &str, text: &str) -> Vec<Duration> {
     for _ in 0..KEYSTROKES {
         let began = Instant::now();
         client.change(path, json!({ "range": { "start": at, "end": at }, "text": "x" }));
-        assert!(client.problems(path).is_empty());
+        // Texts that no flow speaks are warned of; there are no errors.
+        assert!(client.problems(path).iter().all(|problem| problem["severity"] != 1));
         times.push(began.elapsed());
     }
     times.sort();

@@ -17,7 +17,8 @@ use super::{pair, step_map};
 )]
 pub struct WithdrawArgs {
     /// (The beginning of) the version's hash.
-    version: String,
+    #[arg(value_name = "VERSION")]
+    hash: String,
     /// What becomes of the people under way in it.
     #[arg(long, value_enum, default_value_t = Running::Pin)]
     running: Running,
@@ -53,7 +54,7 @@ pub async fn run(args: WithdrawArgs, global: &Global) -> anyhow::Result<ExitCode
         Running::End => Mode::End,
     };
     let (steps, rate) = (step_map(&args.steps), args.rate);
-    let publication = engine.withdraw(&Withdrawal { version: args.version, running, steps, rate }).await?;
+    let publication = engine.withdraw(&Withdrawal { version: args.hash, running, steps, rate }).await?;
     let (publication, left) = super::move_people(&engine, &publication).await?;
     match args.format {
         Format::Human => output::print(&super::told(&publication, left)),

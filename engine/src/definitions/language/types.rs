@@ -73,10 +73,10 @@ pub fn type_of(path: &str) -> Type {
     match path {
         "lead.status" => Type::Word(Words::LeadStatus),
         "lead.segment" => Type::Word(Words::Segment),
-        "lead.score" | "cadence.placed" => Type::Number,
+        "lead.score" | "cadence.placed" | "offer.percent" => Type::Number,
         "lead.tags" => Type::List,
         "lead.synthetic" | "lead.doNotCall" | "campaign.continueUnrecorded" => Type::Truth,
-        "offer.percent" | "offer.savings" | "product.oldPrice" | "product.newPrice" => Type::Amount,
+        "offer.savings" | "product.oldPrice" | "product.newPrice" => Type::Amount,
         "offer.expiresAt" | "product.purchasedAt" => Type::Instant,
         "lead.firstName" | "lead.lastName" | "lead.fullName" | "lead.company" | "lead.language"
         | "lead.email" | "lead.zone" | "lead.country" | "lead.region" | "campaign.key" | "campaign.name"
