@@ -54,7 +54,7 @@ fn every_code_of_the_source_has_a_page() {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 open.push(path);
-            } else if name.ends_with(".rs") && !name.contains("tests") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !name.contains("tests") {
                 collect(&fs::read_to_string(&path).unwrap(), &mut found);
             }
         }
@@ -110,7 +110,7 @@ fn an_error_stays_an_error_whatever_is_allowed() {
     let warning = Diagnostic { level: Level::Warning, ..error.clone() };
     let mut all = vec![error.clone(), warning.clone()];
     Levels { allow: vec!["never-open".to_owned()], ..Levels::default() }.apply(&mut all);
-    assert_eq!(all, [error.clone()]);
+    assert_eq!(all, std::slice::from_ref(&error));
     let mut denied = vec![warning];
     Levels { deny: vec!["never-open".to_owned()], ..Levels::default() }.apply(&mut denied);
     assert_eq!(denied, [error]);

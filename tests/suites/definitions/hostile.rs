@@ -41,11 +41,11 @@ fn attack(case: &str) {
         "power" => expression("2 ** 1000000"),
         "doubling" => text(&"{% set x = x ~ x %}".repeat(1_000)),
         "nested-loops" => {
-            text(&format!("{}x{}", "{% for a in range(200) %}".repeat(8), "{% endfor %}".repeat(8)))
+            text(&format!("{}x{}", "{% for a in range(200) %}".repeat(8), "{% endfor %}".repeat(8)));
         }
         "deep-loops" => text(&"{% for a in range(2) %}".repeat(2_000)),
         "loop-of-words" => {
-            text(&format!("{{% for a in range(200) %}}{}{{% endfor %}}", "word ".repeat(10_000)))
+            text(&format!("{{% for a in range(200) %}}{}{{% endfor %}}", "word ".repeat(10_000)));
         }
         "elif-chain" => text(&format!("{{% if 1 == 2 %}}{}{{% endif %}}", "{% elif 1 == 2 %}".repeat(3_000))),
         "join-bomb" => text(
@@ -62,7 +62,7 @@ fn attack(case: &str) {
             "{{ '%1000000000s' | format('a') }}{{ 'a' | indent(1000000000) }}{{ 'a' | center(1000000000) }}",
         ),
         "replace" => {
-            text("{{ 'aaaa' | replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaa') | replace('a', 'aaaaaaaaaaaaaa') }}")
+            text("{{ 'aaaa' | replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaa') | replace('a', 'aaaaaaaaaaaaaa') }}");
         }
         "batch" => text("{{ range(200) | batch(1000000000, 'x') }}"),
         "namespace" => text(
