@@ -154,6 +154,8 @@ fn leads_of_the_database_are_copied_and_nothing_is_written_there() -> anyhow::Re
                 )
             })
             .collect();
+        // Readers of a log that was written back make it anew, empty.
+        all.retain(|(name, bytes)| !(name.ends_with("-wal") && bytes.is_empty()));
         all.sort();
         all
     };

@@ -187,7 +187,16 @@ fn at_least(version: &str, from: &str, to: &str) -> TimeDelta {
     }
 }
 
-async fn follows(db: TestDb, people: u64, mode: Mode) -> anyhow::Result<()> {
+/// How many walk: `CALLWRIGHT_SCENARIO_PEOPLE` makes more of them, such as 10000.
+fn people_walking(few: u64) -> anyhow::Result<u64> {
+    match std::env::var("CALLWRIGHT_SCENARIO_PEOPLE") {
+        Ok(text) => Ok(text.parse()?),
+        Err(_) => Ok(few),
+    }
+}
+
+async fn follows(db: TestDb, few: u64, mode: Mode) -> anyhow::Result<()> {
+    let people = people_walking(few)?;
     let trial = under_way(&db, people).await?;
     let (plan, view, left) = apply(&trial, NEW, mode).await?;
     assert_eq!(plan.running, people, "everybody is still under way");
