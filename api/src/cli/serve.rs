@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use callwright_engine::engine::Engine;
 use callwright_engine::store::api_key;
+use callwright_workers::bell::Bell;
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
@@ -68,7 +68,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{}:{} cannot be listened on", args.host, args.port))?;
     let address = listener.local_addr()?;
     let cancel = CancellationToken::new();
-    let bell = Arc::new(Notify::new());
+    let bell = Bell::new();
     let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel).await?;
     let problems = Arc::default();
     if let Some(folder) = args.definitions.folder() {
@@ -106,14 +106,14 @@ async fn start(
     args: &ServeArgs,
     engine: &Arc<Engine>,
     own_url: &str,
-    bell: &Arc<Notify>,
+    bell: &Bell,
     cancel: &CancellationToken,
 ) -> anyhow::Result<Running> {
     if args.no_dialing {
-        return Ok(Running::idle(cancel.clone()));
+        return Ok(Running::idle(engine, bell.clone(), cancel.clone()));
     }
     let callbacks = Some(format!("{own_url}/callbacks/carrier"));
-    Running::start(engine, &args.provider, callbacks, Arc::clone(bell), cancel.clone()).await
+    Running::start(engine, &args.provider, callbacks, bell.clone(), cancel.clone()).await
 }
 
 /// The first lines of the log: where, on which clock, and how to get in.
