@@ -182,7 +182,7 @@ fn launch(binaries: &Path) -> anyhow::Result<(Child, u16)> {
 }
 
 /// `env`, as `nobody` when we are root.
-fn unprivileged() -> Command {
+pub(crate) fn unprivileged() -> Command {
     let is_root =
         Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     if !is_root {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, PgConnection, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 use super::db::{Db, MIGRATIONS_TABLE, Tx};
 use super::error::StoreError;
@@ -74,9 +74,9 @@ pub(super) async fn begin(
 }
 
 /// A connection beside the pool, whose statements take as long as they take.
-pub(super) async fn patient(pool: &PgPool) -> Result<PgConnection, StoreError> {
+pub(super) async fn patient(pool: &PgPool) -> Result<PgPool, StoreError> {
     let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
-    Ok(options.connect().await?)
+    Ok(PgPoolOptions::new().max_connections(1).connect_with(options).await?)
 }
 
 /// Have all these migrations been applied?

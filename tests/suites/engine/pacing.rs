@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use callwright_engine::decide::pacing::Wanted;
 use callwright_engine::domain::campaign::{Campaign, Pacing};
 use callwright_engine::domain::priority::Priority;
 use callwright_engine::engine::EnrollRequest;
 use callwright_engine::phone::number::PhoneNumber;
+use callwright_engine::store::attempt::Range;
 use callwright_engine::store::pacing_counter::{self, Scope};
 use callwright_engine::store::{attempt, campaign, intent};
 use chrono::TimeDelta;
@@ -143,7 +143,7 @@ on_both! {
         let mut theirs = world.engine.db.begin().await?;
         pacing_counter::lock(&mut theirs, &[Scope::Campaign(campaign)], world.now().date_naive()).await?;
         let wanted =
-            Wanted { campaign, priority: Priority::Medium, after: None, until: world.now(), most: 2 };
+            Range { campaign, priority: Priority::Medium, after: None, until: world.now(), most: 2 };
         let taken: Vec<_> = attempt::candidates(&mut theirs, &[wanted]).await?;
         let taken: Vec<_> = taken.iter().map(|found| (found.id.to_string(), 0, None)).collect();
         attempt::claim(&mut theirs, &taken, "other", "fake", world.now(), world.now()).await?;

@@ -89,7 +89,7 @@ impl Counter {
 
 /// How much longer an interval is kept than asked for, so that a late request followed by a prompt one keeps it, too.
 fn margin(interval: TimeDelta) -> TimeDelta {
-    TOLERANCE.min(interval / 7)
+    TOLERANCE.min(interval / 10)
 }
 
 /// The next midnight UTC.
