@@ -55,6 +55,8 @@ pub struct Load {
     pub recent: Vec<Instant>,
     /// Intents of the day the limit is counted by: a campaign's in its own zone, the others' in UTC.
     pub intents_today: u32,
+    /// When that day ends; none: at midnight UTC.
+    pub day_ends: Option<Instant>,
 }
 
 /// One campaign with its limits and what it has under way.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::TimeDelta;
+use chrono::{Days, TimeDelta};
 
 use super::{Engine, EngineError};
 use crate::clock::Instant;
@@ -158,6 +158,7 @@ async fn lanes(
                 latest: load.latest,
                 recent: load.recent,
                 intents_today: today.get(&campaign.id).copied().unwrap_or(0),
+                day_ends: Some(campaign.zone.instant_of(campaign.zone.local(now).date + Days::new(1), 0)),
             },
             callers: campaign.caller_ids.clone(),
             caller_limits: campaign.caller_pacing.clone(),

@@ -25,11 +25,13 @@ const SETTINGS: [(&str, &str); 6] = [
     ("idle_in_transaction_session_timeout", "30s"),
 ];
 
-/// The same settings, for one transaction. One round trip, as `BEGIN` is.
-const BEGIN: &str = "BEGIN; SET LOCAL enable_seqscan = 'off'; SET LOCAL enable_hashjoin = 'off';
+/// The same settings, for one transaction. One round trip, as `BEGIN` is. Statements that another client has prepared on this
+/// connection are in the way of ours, which have the same names.
+const BEGIN: &str =
+    "BEGIN; DEALLOCATE ALL; SET LOCAL enable_seqscan = 'off'; SET LOCAL enable_hashjoin = 'off';
     SET LOCAL enable_mergejoin = 'off'; SET LOCAL jit = 'off'; SET LOCAL statement_timeout = '60s';
     SET LOCAL idle_in_transaction_session_timeout = '30s'";
-const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '60s';
+const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; DEALLOCATE ALL; SET LOCAL statement_timeout = '60s';
     SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 /// How long one waits for a connection: ours are held for milliseconds, so that longer means that the server is gone.
@@ -123,7 +125,7 @@ impl Address {
         Ok(PgConnectOptions::from_str(&self.url)?)
     }
 
-    /// Nothing that a pooler refuses at start-up or forgets afterwards: no settings, no named statements.
+    /// Nothing that a pooler refuses at start-up or forgets afterwards: no settings, and statements prepared for one use.
     fn sessionless(&self) -> Result<PgConnectOptions, StoreError> {
         Ok(self.options()?.statement_cache_capacity(0).extra_float_digits(None))
     }

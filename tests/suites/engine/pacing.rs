@@ -10,6 +10,7 @@ use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::attempt::Range;
 use callwright_engine::store::pacing_counter::{self, Scope};
 use callwright_engine::store::{attempt, campaign, intent};
+use callwright_engine::time::zone::Zone;
 use chrono::TimeDelta;
 
 use crate::facts::no_answer;
@@ -91,6 +92,24 @@ on_both! {
         let tomorrow = at("2026-07-16T16:00:00Z");
         world.pass(tomorrow - world.now());
         assert_eq!(world.dial(&provider).await?.accepted, 4);
+    }
+
+    async fn a_campaign_s_day_ends_in_its_own_zone_and_nothing_arrives_on_the_wrong_side(db) {
+        let world = World::open(db).await?;
+        five_calls(&world, "spring", |campaign| {
+            campaign.zone = Zone::find("Asia/Kolkata").expect("a zone");
+            campaign.pacing.max_per_day = Some(2);
+        })
+        .await?;
+        let provider = Fake::default();
+        // Midnight in Kolkata is half past two in the afternoon in Washington.
+        let midnight = at("2026-07-15T18:30:00Z");
+        world.pass(midnight - TimeDelta::milliseconds(400) - world.now());
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+        assert_eq!(world.claim(&provider).await?.again_at, Some(midnight));
+        world.pass(TimeDelta::milliseconds(400));
+        assert_eq!(world.dial(&provider).await?.accepted, 2);
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
     }
 
     async fn numbers_take_turns_from_claim_to_claim(db) {

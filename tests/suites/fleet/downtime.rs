@@ -36,7 +36,7 @@ fn local(at: Instant) -> (u32, u32) {
 
 on_both! {
     async fn six_hours_of_overdue_calls_are_dialed_as_the_limits_allow(db) {
-        let overdue = size("CALLWRIGHT_FLEET_OVERDUE", 240)?;
+        let overdue = size("CALLWRIGHT_FLEET_OVERDUE", 160)?;
         let mut stage = Stage::open(db, at(DOWN), 2).await?;
         stage.poll = std::time::Duration::from_mins(10);
         // Due one after the other while everything is down: half of them with a call that is worth making for three hours only.

@@ -178,7 +178,7 @@ async fn every_limit(db: callwright_tests::TestDb, workers: u64, calls: usize) -
 
 on_both! {
     async fn every_limit_holds_and_is_used_by_two_workers(db) {
-        every_limit(db, 2, size("CALLWRIGHT_FLEET_CALLS", 2_000)?).await?;
+        every_limit(db, 2, size("CALLWRIGHT_FLEET_CALLS", 1_000)?).await?;
     }
 
     async fn campaigns_with_equal_claims_have_equal_shares_of_the_provider(db) {
@@ -189,7 +189,7 @@ on_both! {
         // Twenty do not divide among twelve.
         let limits = Pacing { calls_per_second: Some(20.0), ..Pacing::default() };
         let exchange = Exchange::new(&stage.clock, limits, 4);
-        stage.dial(&exchange, TimeDelta::seconds(26)).await?;
+        stage.dial(&exchange, TimeDelta::seconds(20)).await?;
         let asked = exchange.asked();
         ensure!(worst_second(&asked) <= 20, "{} in a second", worst_second(&asked));
         let used = rate_used(&asked, 20.0);
@@ -222,5 +222,5 @@ async fn every_limit_holds_and_is_used_by_four_workers() -> anyhow::Result<()> {
     let Some(db) = callwright_tests::TestDb::open(callwright_tests::Backend::Postgres).await? else {
         return Ok(());
     };
-    every_limit(db, 4, size("CALLWRIGHT_FLEET_CALLS", 2_000)?).await
+    every_limit(db, 4, size("CALLWRIGHT_FLEET_CALLS", 1_000)?).await
 }

@@ -148,7 +148,7 @@ fn table(asked: &[Asked], campaigns: &HashMap<CampaignId, usize>) -> Vec<String>
         let of = if index % 5 == 4 { asked.caller.clone().unwrap_or_default() } else { index.to_string() };
         groups.entry((pacing(index).0, of)).or_default().push(asked.clone());
     }
-    let until = asked.iter().map(|asked| asked.at).max().unwrap_or_default();
+    let until = asked.iter().map(|asked| asked.at).max().unwrap_or_default() + TimeDelta::milliseconds(1);
     let mut kinds: BTreeMap<&str, (f64, Vec<f64>)> = BTreeMap::new();
     let mut broken = Vec::new();
     for ((kind, of), asked) in &groups {

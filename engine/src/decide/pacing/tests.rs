@@ -387,3 +387,17 @@ fn requests_within_a_rate_or_an_interval_must_leave_in_time() {
     assert_eq!(within(per_second(3.0), every(0.4)), ms(40));
     assert_eq!(within(every(0.01), Pacing::default()), ms(20));
 }
+
+#[test]
+fn nothing_goes_in_the_last_second_of_a_counted_day() {
+    let ends = |ms| Load { day_ends: Some(start() + TimeDelta::milliseconds(ms)), ..Load::default() };
+    let counted = Pacing { max_per_day: Some(9), ..Pacing::default() };
+    let picked = |limits: &Pacing, load| {
+        let lane = Lane { load, ..lane(1, limits.clone()) };
+        pick(&[lane], &Shared::default(), &calls(1, 3, Priority::High), 9, start())
+    };
+    assert_eq!(picked(&counted, ends(1_000)).picks.len(), 3);
+    let held = picked(&counted, ends(999));
+    assert_eq!((held.picks.len(), held.again_at), (0, Some(start() + TimeDelta::milliseconds(999))));
+    assert_eq!(picked(&Pacing::default(), ends(1)).picks.len(), 3);
+}
