@@ -19,7 +19,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
-use crate::provider::{PlaceRequest, Provider};
+use crate::provider::{Deadline, PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::pacing_counter::{self, Scope};
 use crate::store::walk::{self, Walk};
@@ -206,7 +206,8 @@ impl<'a> Claiming<'a> {
             to: *permit.number(),
         };
         let package = package::of(call, walk, campaign, bundle);
-        self.requests.push(PlaceRequest { send_by: permit.expires_at(), permit, package });
+        let send_by = permit.expires_at();
+        self.requests.push(PlaceRequest { send_by, deadline: Deadline::NEVER, permit, package });
     }
 
     async fn commit(

@@ -38,13 +38,13 @@ impl Engine {
     pub async fn place(
         &self,
         provider: &dyn Provider,
-        requests: Vec<PlaceRequest>,
+        mut requests: Vec<PlaceRequest>,
     ) -> Result<PlaceReport, EngineError> {
         if requests.is_empty() {
             return Ok(PlaceReport::default());
         }
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
-        let held_back = self.second_look(&requests).await?;
+        let held_back = self.second_look(&mut requests).await?;
         let (asked, kept_back): (Vec<_>, Vec<_>) =
             requests.into_iter().partition(|request| !held_back.contains_key(&request.attempt_id));
         let asked_ids: Vec<AttemptId> = asked.iter().map(|request| request.attempt_id).collect();
@@ -62,19 +62,26 @@ impl Engine {
         self.record_placements(provider.name(), &ids, &placements).await
     }
 
-    /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt.
+    /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt. Notes from
+    /// when on this machine's own clock it is too late, for whoever sends.
     async fn second_look(
         &self,
-        requests: &[PlaceRequest],
+        requests: &mut [PlaceRequest],
     ) -> Result<HashMap<AttemptId, String>, EngineError> {
+        let began = self.time.steady();
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
+        let speed = self.time.speed(&mut tx).await?.max(1.0);
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
         let mut blocked: HashMap<AttemptId, String> =
             second_look::blocked(&mut tx, &ids, now).await?.into_iter().collect();
         tx.rollback().await?;
-        for request in requests.iter().filter(|request| now > request.send_by) {
-            blocked.entry(request.attempt_id).or_insert_with(|| "too-late".to_owned());
+        for request in requests {
+            let left = (request.send_by - now).num_microseconds().unwrap_or(i64::MAX) as f64 / speed;
+            request.deadline = began.shifted(TimeDelta::microseconds(left as i64));
+            if now > request.send_by || request.deadline.has_passed() {
+                blocked.entry(request.attempt_id).or_insert_with(|| "too-late".to_owned());
+            }
         }
         Ok(blocked)
     }

@@ -6,8 +6,7 @@ use super::ground::{Ground, episodes, report};
 use crate::faults::figures::Figures;
 use crate::faults::stage::{Settings, Stage};
 
-/// Kills per episode: before calling hours end.
-const PER_EPISODE: u32 = 60;
+const PER_EPISODE: u32 = 125;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
     let ground = Ground::prepare(settings.backend)?;
@@ -34,7 +33,9 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
         report(settings, &sum);
     }
     if sum.aimed == 0 {
-        sum.violation("no kill met an attempt between its intent and the carrier's answer: nothing was shown");
+        sum.violation(
+            "no kill met an attempt between its intent and the carrier's answer: nothing was shown",
+        );
     }
     Ok(sum)
 }
