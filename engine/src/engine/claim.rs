@@ -20,7 +20,7 @@ use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
-use crate::provider::{PlaceRequest, Provider};
+use crate::provider::{Deadline, PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::pacing_counter::{self, Scope};
 use crate::store::walk::{self, Walk};
@@ -239,7 +239,7 @@ impl<'a> Claiming<'a> {
             self.within.insert(attempt.id, within);
         }
         let send_by = permit.expires_at();
-        self.requests.push(PlaceRequest { send_by, permit, package });
+        self.requests.push(PlaceRequest { send_by, deadline: Deadline::NEVER, permit, package });
     }
 
     async fn commit(

@@ -143,6 +143,16 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    if connection.is_in_transaction() {
+                        connection.ping().await?; // An ordinary rollback is on its way, before this.
+                    }
+                    // After a write that failed (disk full, I/O error) SQLite may have rolled back by itself. The driver then
+                    // fails to, and would refuse every transaction from there on: such a connection is given up.
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options.clone())
             .await?;
         // Readers would each see their own empty database if it lives in memory.
