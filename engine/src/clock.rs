@@ -7,6 +7,16 @@ use chrono::{DateTime, Utc};
 /// A point on the UTC time line.
 pub type Instant = DateTime<Utc>;
 
+/// A reading of this process's own steady clock: it alone sees that the process itself stood still. Never a time of day, and
+/// never a reason to decide anything but that it is too late.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures pauses of this very process, which no argument can know"
+)]
+pub fn steady_now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// The instant `micros` microseconds after 1970-01-01T00:00Z. Values outside chrono's ±262,000 years saturate.
 pub fn instant_from_micros(micros: i64) -> Instant {
     DateTime::from_timestamp_micros(micros).unwrap_or(if micros < 0 {

@@ -58,6 +58,8 @@ pub struct PlaceRequest {
     pub permit: Permit,
     /// Not to be asked for after this instant.
     pub send_by: Instant,
+    /// When `permit` was issued, by this process's steady clock: adapters look at it right before they send.
+    pub issued: std::time::Instant,
     pub package: Package,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod postgres;
+pub mod protocol;
 
 pub use database::{Backend, TestDb};
 

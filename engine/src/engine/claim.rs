@@ -45,7 +45,7 @@ impl Engine {
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let Picked { calls: picked, again_at, limited, now } =
+        let Picked { calls: picked, again_at, limited, now, steady } =
             self.pick(&mut tx, limit, provider, now).await?;
         if picked.is_empty() {
             tx.rollback().await?;
@@ -67,7 +67,7 @@ impl Engine {
         let loaded: Vec<Walk> = walks.values().cloned().collect();
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
-        let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
+        let mut claiming = Claiming::new(self, provider, now, steady, self.time.speed(&mut tx).await?);
         claiming.callers = picked.into_iter().map(|(candidate, caller)| (candidate.id, caller)).collect();
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
@@ -83,6 +83,8 @@ struct Claiming<'a> {
     engine: &'a Engine,
     provider: &'a dyn Provider,
     now: Instant,
+    /// `now`, by the steady clock.
+    steady: std::time::Instant,
     /// Of the clock that `now` was read from: a permit's second is one of the wall.
     speed: f64,
     changes: Changes,
@@ -99,11 +101,18 @@ struct Claiming<'a> {
 }
 
 impl<'a> Claiming<'a> {
-    fn new(engine: &'a Engine, provider: &'a dyn Provider, now: Instant, speed: f64) -> Self {
+    fn new(
+        engine: &'a Engine,
+        provider: &'a dyn Provider,
+        now: Instant,
+        steady: std::time::Instant,
+        speed: f64,
+    ) -> Self {
         Self {
             engine,
             provider,
             now,
+            steady,
             speed,
             changes: Changes::default(),
             follow_ups: FollowUps::new(),
@@ -220,7 +229,8 @@ impl<'a> Claiming<'a> {
             to: *permit.number(),
         };
         let package = package::of(call, walk, campaign, bundle);
-        self.requests.push(PlaceRequest { send_by: permit.expires_at(), permit, package });
+        let send_by = permit.expires_at();
+        self.requests.push(PlaceRequest { send_by, issued: self.steady, permit, package });
     }
 
     async fn commit(

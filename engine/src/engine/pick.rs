@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Engine, EngineError};
-use crate::clock::Instant;
+use crate::clock::{Instant, steady_now};
 use crate::decide::pacing::{self, Lane, Load, Shared, Waiting};
 use crate::domain::campaign::{Campaign, Pacing};
 use crate::id::CampaignId;
@@ -23,8 +23,10 @@ pub(super) struct Picked {
     pub again_at: Option<Instant>,
     /// Counters that this transaction holds: intents within their limits are to be counted.
     pub limited: Vec<Scope>,
-    /// The instant of the claim.
+    /// The instant of the claim,
     pub now: Instant,
+    /// and the same by the steady clock.
+    pub steady: std::time::Instant,
 }
 
 impl Engine {
@@ -35,13 +37,15 @@ impl Engine {
         provider: &dyn Provider,
         now: Instant,
     ) -> Result<Picked, EngineError> {
+        let steady = steady_now();
         let campaigns = campaign::with_planned(tx, now).await?;
         if campaigns.is_empty() {
-            return Ok(Picked { calls: Vec::new(), again_at: None, limited: Vec::new(), now });
+            return Ok(Picked { calls: Vec::new(), again_at: None, limited: Vec::new(), now, steady });
         }
         let limited = limited(&campaigns, provider);
         let counted = pacing_counter::lock(tx, &limited, now.date_naive()).await?;
         // Waiting for another worker's claim takes time, and limits are about when calls really go.
+        let steady = if limited.is_empty() { steady } else { steady_now() };
         let now = if limited.is_empty() { now } else { self.time.now(tx).await? };
         let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
         let candidates = attempt::candidates(tx, &ids, now, limit).await?;
@@ -61,7 +65,7 @@ impl Engine {
         let again_at = picked.again_at;
         let calls =
             picked.picks.into_iter().map(|pick| (candidates[pick.index].clone(), pick.caller)).collect();
-        Ok(Picked { calls, again_at, limited, now })
+        Ok(Picked { calls, again_at, limited, now, steady })
     }
 }
 

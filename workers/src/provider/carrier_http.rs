@@ -1,7 +1,8 @@
 //! The stand-alone simulated carrier as a provider: one POST per batch, never repeated, every doubt reported as unknown.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use callwright_engine::decide::protocol::send::{HeldBack, is_fresh};
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, Package, PlaceRequest, Placement, Provider, ProviderError,
 };
@@ -50,8 +51,6 @@ pub struct HttpCarrier {
 
 /// Calls per POST: a lost answer makes this many attempts unknown.
 const BATCH: usize = 100;
-/// The life of a permit, in real time.
-const FRESH: Duration = Duration::from_secs(1);
 
 impl HttpCarrier {
     /// The provider's name, stored with each call.
@@ -62,18 +61,17 @@ impl HttpCarrier {
         Ok(Self { options, client })
     }
 
-    /// Asks for calls by their JSON form; answers in order, one each.
+    /// Asks for calls by their JSON form, whose permits were issued at `issued`; answers in order, one each.
     ///
-    /// Batches that a slow one has held up past the life of a permit are not sent any more (I2).
-    pub async fn ask(&self, calls: Vec<CallRequest>) -> Vec<Placement> {
-        let began = tokio::time::Instant::now();
+    /// What is past the life of a permit is not sent any more (I2): a slow batch held it up, or this process stood still.
+    pub async fn ask(&self, calls: Vec<CallRequest>, issued: Instant) -> Vec<Placement> {
         let mut placements = Vec::with_capacity(calls.len());
         for batch in calls.chunks(BATCH) {
-            if began.elapsed() > FRESH {
-                let late = Placement::NotSent { reason: "an earlier batch took too long".to_owned() };
-                placements.extend(vec![late; batch.len()]);
-            } else {
+            if is_fresh(issued.elapsed()) {
                 placements.extend(self.ask_batch(batch.to_vec()).await);
+            } else {
+                let late = Placement::NotSent { reason: HeldBack::TooLate.as_str().to_owned() };
+                placements.extend(vec![late; batch.len()]);
             }
         }
         placements
@@ -207,7 +205,8 @@ impl Provider for HttpCarrier {
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
         let calls =
             requests.iter().map(|request| CallRequest::of(request, &self.options.callback_url)).collect();
-        Box::pin(self.ask(calls))
+        let issued = requests.iter().map(|request| request.issued).min().unwrap_or_else(Instant::now);
+        Box::pin(self.ask(calls, issued))
     }
 
     fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {

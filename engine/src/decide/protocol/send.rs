@@ -1,5 +1,7 @@
 //! May an intent still be sent? The second look, after the claim's commit and right before the provider is asked (I2).
 
+use std::time::Duration;
+
 use crate::clock::Instant;
 use crate::domain::attempt::AttemptState;
 use crate::domain::campaign::CampaignStatus;
@@ -16,6 +18,15 @@ text_enum! {
         /// Its permit has run out: what it was decided on may have changed.
         TooLate = "too-late",
     }
+}
+
+/// The life of a permit by the steady clock of the process that holds it. A process that stood still after its second look
+/// has no other way to notice.
+pub const FRESH: Duration = Duration::from_secs(1);
+
+/// May a request still leave whose permit is this old by the steady clock?
+pub fn is_fresh(age: Duration) -> bool {
+    age <= FRESH
 }
 
 /// What is on file at the second look.

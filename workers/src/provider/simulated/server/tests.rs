@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use callwright_engine::clock::{Instant, instant_from_micros};
+use callwright_engine::clock::{Instant, instant_from_micros, steady_now};
 use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::flow::interpreter::{Expect, Expected, Prompt};
 use callwright_engine::flow::session::Ended;
@@ -119,7 +119,7 @@ impl Line {
     }
 
     async fn place(&self, call: &CallRequest) -> Placement {
-        self.provider.ask(vec![call.clone()]).await.remove(0)
+        self.provider.ask(vec![call.clone()], steady_now()).await.remove(0)
     }
 
     async fn look_up(&self, call: &CallRequest) -> LookUpResult {
@@ -198,10 +198,19 @@ async fn a_lost_answer_is_unknown_and_the_call_is_found_again() {
 async fn calls_behind_a_batch_that_hangs_are_not_sent() {
     let faults = Faults { timeout_after_accept: 1.0, ..Faults::default() };
     let line = Line::open(ServerOptions { faults, ..options(Scripted::RINGS_OUT) }).await;
-    let placements = line.provider.ask((0..101).map(|_| line.call()).collect()).await;
+    let placements = line.provider.ask((0..101).map(|_| line.call()).collect(), steady_now()).await;
     assert!(placements[..100].iter().all(|placement| matches!(placement, Placement::Unknown { .. })));
     assert!(matches!(placements[100], Placement::NotSent { .. }));
     assert_eq!(line.audit().requests, 100);
+}
+
+#[tokio::test]
+async fn a_process_that_stood_still_after_its_claim_sends_nothing() {
+    let line = Line::open(options(Scripted::RINGS_OUT)).await;
+    let long_ago = steady_now().checked_sub(std::time::Duration::from_secs(2)).unwrap();
+    let placements = line.provider.ask(vec![line.call()], long_ago).await;
+    assert!(matches!(placements[0], Placement::NotSent { .. }), "{placements:?}");
+    assert_eq!(line.audit().requests, 0);
 }
 
 #[tokio::test]
@@ -225,7 +234,7 @@ async fn a_refusal_is_definite_and_nobody_home_is_one() {
     drop(closed);
     let timeout = HttpCarrierOptions::TIMEOUT;
     let nobody = HttpCarrierOptions { url, callback_url: String::new(), token: None, timeout };
-    let placements = HttpCarrier::new(nobody).unwrap().ask(vec![line.call()]).await;
+    let placements = HttpCarrier::new(nobody).unwrap().ask(vec![line.call()], steady_now()).await;
     assert!(matches!(placements[0], Placement::Refused { retry: true, .. }), "{placements:?}");
 }
 
@@ -296,7 +305,7 @@ async fn strangers_without_the_token_are_refused() {
     let timeout = HttpCarrierOptions::TIMEOUT;
     let stranger =
         HttpCarrierOptions { url, callback_url: String::new(), token: Some("wrong".to_owned()), timeout };
-    let placements = HttpCarrier::new(stranger).unwrap().ask(vec![line.call()]).await;
+    let placements = HttpCarrier::new(stranger).unwrap().ask(vec![line.call()], steady_now()).await;
     assert!(matches!(placements[0], Placement::Refused { retry: false, .. }));
 }
 
