@@ -198,11 +198,11 @@ impl World {
             lag += TimeDelta::minutes(45);
         }
         let again_at = self.workers[worker].again_at.take();
-        let timer = self.next_timer().map(|due| match again_at {
-            // Held back by pacing: worth a look when that is over.
-            Some(again_at) if due <= self.now => again_at.max(self.now + LINE_POLL),
-            _ => due,
-        });
+        let now = self.now;
+        let is_overdue = self.timers().any(|due| due <= now);
+        // Held back by pacing, or taken by somebody else: worth a look when that is over.
+        let held_back = is_overdue.then(|| again_at.map_or(now, |again_at| again_at.max(now + LINE_POLL)));
+        let timer = self.timers().filter(|due| *due > now).chain(held_back).min();
         let doubt = self.next_doubt().map(|at| at + TimeDelta::milliseconds(1));
         let next = [timer, doubt].into_iter().flatten().min();
         next.map_or(self.now + TimeDelta::hours(2), |next| next.max(self.now + POLL) + lag)

@@ -247,12 +247,17 @@ impl World {
 
     /// When a timer of an enrollment or a planned attempt of an active campaign is next due.
     pub fn next_timer(&self) -> Option<Instant> {
+        self.timers().min()
+    }
+
+    /// All of them.
+    pub fn timers(&self) -> impl Iterator<Item = Instant> {
         let waiting = self.db.enrollments.iter().filter(|row| row.state == EnrollmentState::Waiting);
         let planned = self.db.attempts.iter().filter(|row| {
             row.state == AttemptState::Planned
                 && self.db.campaigns[row.campaign].campaign().status == CampaignStatus::Active
         });
-        waiting.filter_map(|row| row.due_at).chain(planned.map(|row| row.due_at)).min()
+        waiting.filter_map(|row| row.due_at).chain(planned.map(|row| row.due_at))
     }
 
     /// When a look-up will next be due.
