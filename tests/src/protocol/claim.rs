@@ -7,7 +7,7 @@ use std::sync::Arc;
 use callwright_engine::clock::Instant;
 use callwright_engine::decide::advance::{self, Move};
 use callwright_engine::decide::gate;
-use callwright_engine::decide::pacing::{self, Lane, Load, Shared, Waiting};
+use callwright_engine::decide::pacing::{self, Lane, Load, Pick, Picking, Shared, Waiting, Wanted};
 use callwright_engine::decide::protocol::again::next_visit;
 use callwright_engine::decide::protocol::planned::{AtClaim, Planned, at_claim};
 use callwright_engine::decide::snapshot::{CampaignFacts, Snapshot};
@@ -28,6 +28,20 @@ use super::world::{Commit, Step, World};
 
 /// Intents of one transaction at most.
 const BATCH: usize = 4;
+
+/// Of every call of a run.
+const PRIORITY: Priority = Priority::Medium;
+/// When calls are looked at again that another worker was just looking at.
+const HELD: TimeDelta = TimeDelta::milliseconds(50);
+
+/// A call that pacing lets go.
+#[derive(Debug, Clone, Copy)]
+struct PickedCall {
+    attempt: usize,
+    /// Index of the number to show.
+    caller: Option<usize>,
+    send_within: Option<TimeDelta>,
+}
 
 /// What a claim has decided and will write.
 #[derive(Debug, Clone, Default)]
@@ -52,29 +66,29 @@ impl World {
         if has_limits && !self.has(Bug::PacingPerWorker) && self.db.held.iter().any(|held| held.counts) {
             return self.next(worker, Phase::Claim, 2, 5);
         }
-        let picked = self.pick(worker, now);
+        let mut picked = self.pick(worker, now);
         if picked.is_empty() {
             return self.find_doubts(worker);
         }
-        let numbers: Vec<(usize, usize)> = if self.has(Bug::NoNumberLock) {
-            Vec::new()
-        } else {
-            picked.iter().map(|(attempt, _)| self.db.attempts[*attempt].number).collect()
-        };
-        if numbers.iter().any(|number| self.db.is_number_held(*number)) {
-            return self.next(worker, Phase::Claim, 2, 5);
+        // Whatever somebody else holds is passed over.
+        let before = picked.len();
+        if !self.has(Bug::BlindClaim) {
+            picked.retain(|call| !self.db.is_attempt_held(call.attempt));
+        }
+        if !self.has(Bug::NoNumberLock) {
+            picked.retain(|call| !self.db.is_number_held(self.db.attempts[call.attempt].number));
+        }
+        if picked.len() < before {
+            self.workers[worker].again_at = Some(self.now + HELD);
         }
         let owner = self.owner(worker);
-        let is_blind = self.has(Bug::BlindClaim);
-        let mine: Vec<(usize, Option<usize>)> = picked
-            .into_iter()
-            .filter(|(attempt, _)| is_blind || !self.db.is_attempt_held(*attempt))
-            .collect();
-        let attempts = mine.iter().map(|(attempt, _)| *attempt).collect();
+        let attempts: Vec<usize> = picked.iter().map(|call| call.attempt).collect();
+        let numbers = attempts.iter().map(|attempt| self.db.attempts[*attempt].number);
+        let numbers = if self.has(Bug::NoNumberLock) { Vec::new() } else { numbers.collect() };
         self.db.held.push(Held { owner, attempts, numbers, counts: has_limits });
         let mut read = ClaimRead { now: Some(now), began_at: Some(self.now), ..ClaimRead::default() };
-        for (attempt, caller) in mine {
-            self.judge_planned(&mut read, attempt, caller, now);
+        for call in picked {
+            self.judge_planned(&mut read, call, now);
         }
         let longest = if self.strikes(Fault::SlowCommit) { 3_000 } else { 25 };
         self.next(worker, Phase::CommitClaim(read), 2, longest);
@@ -88,7 +102,8 @@ impl World {
         if self.has(Bug::StaleInstant) { self.workers[worker].woke_at } else { self.now }
     }
 
-    fn judge_planned(&mut self, read: &mut ClaimRead, attempt: usize, caller: Option<usize>, now: Instant) {
+    fn judge_planned(&mut self, read: &mut ClaimRead, call: PickedCall, now: Instant) {
+        let PickedCall { attempt, caller, send_within } = call;
         let row = &self.db.attempts[attempt];
         let enrollment = &self.db.enrollments[row.enrollment];
         let is_taken = read.intents.iter().any(|(other, ..)| {
@@ -114,7 +129,10 @@ impl World {
         let (fence, valid_until) = (row.fence, row.valid_until);
         let snapshot = self.snapshot(row.enrollment, Some(attempt), now);
         match self.judge_again(&snapshot, attempt, now) {
-            Ok(send_by) => read.intents.push((attempt, fence, caller, send_by)),
+            Ok(expires_at) => {
+                let send_by = send_within.map_or(expires_at, |within| expires_at.min(now + within));
+                read.intents.push((attempt, fence, caller, send_by));
+            }
             Err(Verdict::Defer { until, .. }) => {
                 read.put_off.push((attempt, valid_until.map_or(until, |end| until.min(end))));
             }
@@ -278,24 +296,11 @@ impl World {
     }
 
     /// What pacing lets go, with the number each is to show.
-    fn pick(&mut self, worker: usize, now: Instant) -> Vec<(usize, Option<usize>)> {
-        let due: Vec<usize> = (0..self.db.attempts.len())
-            .filter(|index| {
-                let row = &self.db.attempts[*index];
-                row.state == AttemptState::Planned && row.due_at <= now
-            })
-            .collect();
-        if due.is_empty() {
+    fn pick(&mut self, worker: usize, now: Instant) -> Vec<PickedCall> {
+        let is_due = |row: &Attempt| row.state == AttemptState::Planned && row.due_at <= now;
+        if !self.db.attempts.iter().any(is_due) {
             return Vec::new();
         }
-        let waiting: Vec<Waiting> = due
-            .iter()
-            .map(|index| {
-                let row = &self.db.attempts[*index];
-                let campaign = self.db.campaigns[row.campaign].campaign().id;
-                Waiting { index: *index, campaign, priority: Priority::Medium, due_at: row.due_at }
-            })
-            .collect();
         let lanes: Vec<Lane> =
             (0..self.db.campaigns.len()).map(|index| self.lane(worker, index, now)).collect();
         let load = |counter: &Counter, is_ours: &dyn Fn(&Attempt) -> bool| {
@@ -312,10 +317,44 @@ impl World {
             provider: load(&self.db.provider, &|_| true),
             callers,
         };
-        let picked = pacing::pick(&lanes, &shared, &waiting, BATCH, now);
+        let mut picking = Picking::new(&lanes, &shared, BATCH, now);
+        while let Some(wanted) = picking.wanted() {
+            let offered: Vec<Waiting> = wanted.iter().flat_map(|wanted| self.candidates(wanted)).collect();
+            picking.offer(&offered);
+        }
+        let picked = picking.finish();
         self.workers[worker].again_at = picked.again_at;
-        let shown = |number: String| CALLERS.iter().position(|known| *known == number);
-        picked.picks.into_iter().map(|pick| (pick.index, pick.caller.and_then(shown))).collect()
+        self.workers[worker].is_busy |= picked.has_more && !picked.picks.is_empty();
+        let shown = |number: &String| CALLERS.iter().position(|known| known == number);
+        let call = |pick: Pick| PickedCall {
+            attempt: pick.index,
+            caller: pick.caller.as_ref().and_then(shown),
+            send_within: pick.send_within,
+        };
+        picked.picks.into_iter().map(call).collect()
+    }
+
+    /// What is due of a campaign and priority, the longest due first.
+    fn candidates(&self, wanted: &Wanted) -> Vec<Waiting> {
+        if wanted.priority != PRIORITY {
+            return Vec::new();
+        }
+        let is_wanted = |(_, row): &(usize, &Attempt)| {
+            row.state == AttemptState::Planned
+                && self.db.campaigns[row.campaign].campaign().id == wanted.campaign
+                && row.due_at <= wanted.until
+                && wanted.after.is_none_or(|after| row.due_at > after)
+        };
+        let waiting = |(index, row): (usize, &Attempt)| Waiting {
+            index,
+            campaign: wanted.campaign,
+            due_at: row.due_at,
+        };
+        let mut due: Vec<Waiting> =
+            self.db.attempts.iter().enumerate().filter(is_wanted).map(waiting).collect();
+        due.sort_unstable_by_key(|call| (call.due_at, call.index));
+        due.truncate(wanted.most as usize);
+        due
     }
 
     fn lane(&self, worker: usize, index: usize, now: Instant) -> Lane {
@@ -327,7 +366,17 @@ impl World {
             load: Load { intents_today, ..self.load(worker, &|attempt| attempt.campaign == index) },
             callers: row.campaign().caller_ids.clone(),
             caller_limits: row.campaign().caller_pacing.clone(),
+            oldest: [None, self.oldest(index, now), None],
+            is_closed: gate::campaign_is_closed(row.campaign(), now),
         }
+    }
+
+    /// Since when the longest waiting call of a campaign is due.
+    fn oldest(&self, campaign: usize, now: Instant) -> Option<Instant> {
+        let due = self.db.attempts.iter().filter(|row| {
+            row.state == AttemptState::Planned && row.campaign == campaign && row.due_at <= now
+        });
+        due.map(|row| row.due_at).min()
     }
 
     /// What is under way; a seeded bug sees only what its own worker did.
@@ -341,6 +390,11 @@ impl World {
             }
             let is_forgotten = self.has(Bug::LinesIgnoreUnknown) && row.state == AttemptState::Unknown;
             load.live += u32::from(row.state.is_live() && !is_forgotten);
+            load.at_last = match load.last_intent.cmp(&Some(at)) {
+                std::cmp::Ordering::Less => 1,
+                std::cmp::Ordering::Equal => load.at_last + 1,
+                std::cmp::Ordering::Greater => load.at_last,
+            };
             load.last_intent = load.last_intent.max(Some(at));
             if at > self.now - pacing::LOOK_BACK {
                 load.recent.push(at);

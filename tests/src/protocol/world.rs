@@ -110,7 +110,7 @@ impl World {
         let mut world = Self {
             ground,
             rules: Rules::embedded(),
-            checks: Checks::new(&db),
+            checks: Checks::new(&db, setting.provider_limits.calls_per_second),
             db,
             ledger: Ledger::default(),
             rates,

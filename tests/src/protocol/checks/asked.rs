@@ -12,13 +12,14 @@ use crate::protocol::rows::{Attempt, Tables};
 
 /// What a request may still ignore: people's last second.
 const GRACE: TimeDelta = TimeDelta::seconds(1);
+/// A second, less what a request needs to leave once it was looked at for the last time.
+const SECOND: TimeDelta = TimeDelta::milliseconds(990);
 
 impl Checks {
     pub fn posted(&mut self, db: &Tables, ledger: &Ledger, ground: &Ground) {
         let Some(post) = ledger.posts.last() else { return };
         let (at, attempt) = (post.sent_at, post.attempt);
         let row = &db.attempts[attempt];
-        self.judged += 1;
         if ledger.posts.iter().filter(|other| other.attempt == attempt).count() > 1 {
             return self.broken("I1", at, || format!("attempt {attempt} was asked for twice"));
         }
@@ -28,7 +29,7 @@ impl Checks {
         self.people(row, at);
         self.windows(db, ground, row, at);
         self.caps(db, ledger, ground, row, at);
-        self.pacing(db, ground, row, intent_at, at);
+        self.pacing(db, ledger, ground, row, intent_at, at);
     }
 
     /// What people did before the claim holds; what they did after it, a second later (I2, I11).
@@ -107,8 +108,16 @@ impl Checks {
         }
     }
 
-    /// Intents of the campaign within its limits: per second, per day, at once, apart.
-    fn pacing(&mut self, db: &Tables, ground: &Ground, row: &Attempt, intent_at: Instant, at: Instant) {
+    /// The campaign and the provider within their limits: requests per second, and intents per day, at once, apart.
+    fn pacing(
+        &mut self,
+        db: &Tables,
+        ledger: &Ledger,
+        ground: &Ground,
+        row: &Attempt,
+        intent_at: Instant,
+        at: Instant,
+    ) {
         let limits = &db.campaigns[row.campaign].campaign().pacing;
         let of_campaign = || {
             db.attempts
@@ -119,9 +128,17 @@ impl Checks {
         let within = |span: TimeDelta| {
             of_campaign().filter(|(other, _)| *other <= intent_at && intent_at - *other < span).count()
         };
+        let just_sent = |is_ours: &dyn Fn(usize) -> bool| {
+            let recent = ledger.posts.iter().rev().take_while(|post| at - post.sent_at < SECOND);
+            recent.filter(|post| is_ours(post.attempt)).count() as f64
+        };
         let mut wrong = None;
-        if limits.calls_per_second.is_some_and(|rate| within(TimeDelta::seconds(1)) as f64 > rate) {
-            wrong = Some("more calls in a second than the campaign allows");
+        let is_ours = |attempt: usize| db.attempts[attempt].campaign == row.campaign;
+        if limits.calls_per_second.is_some_and(|rate| just_sent(&is_ours) > rate) {
+            wrong = Some("more requests in a second than the campaign allows");
+        }
+        if self.provider_rate.is_some_and(|rate| just_sent(&|_| true) > rate) {
+            wrong = Some("more requests in a second than the provider takes");
         }
         let apart = limits.min_interval_s.map(|s| TimeDelta::milliseconds((s * 1e3) as i64));
         if apart.is_some_and(|apart| within(apart) > 1) {

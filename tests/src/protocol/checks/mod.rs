@@ -58,19 +58,19 @@ pub struct Checks {
     deeds: Vec<Deed>,
     /// Numbers of the leads when it began.
     numbers: Vec<(usize, usize)>,
-    /// Requests and calls that were looked at.
-    pub judged: u64,
+    /// Requests per second that the provider takes.
+    provider_rate: Option<f64>,
 }
 
 impl Checks {
-    pub fn new(db: &Tables) -> Self {
+    pub fn new(db: &Tables, provider_rate: Option<f64>) -> Self {
         Self {
             violation: None,
             seen: Vec::new(),
             enrollments: db.enrollments.iter().map(|row| row.state).collect(),
             deeds: Vec::new(),
             numbers: (0..db.leads.len()).map(|lead| db.number_of(lead)).collect(),
-            judged: 0,
+            provider_rate,
         }
     }
 
