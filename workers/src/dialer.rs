@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_engine::clock::Instant;
-use callwright_engine::engine::{Engine, EngineError};
+use callwright_engine::engine::{Claimed, Engine, EngineError};
 use callwright_engine::provider::{PlaceRequest, Provider};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,9 @@ impl Options {
 const SHORTEST_REST: Duration = Duration::from_millis(100);
 /// Longest rest after an error.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// Longest that one verb of a round may take. A connection whose other end is gone without a word answers never; what was
+/// asked over it then counts as not answered, which every verb survives as it survives a crash.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Shortest sleep: something due that nobody may take yet (a paused campaign) must not spin the loop.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
 /// Shortest sleep while pacing holds calls back: lines and spans become free one by one, and are better used a few at a time.
@@ -45,7 +48,7 @@ const PACED_SLEEP: Duration = Duration::from_millis(20);
 const MOST_PLACING: usize = 8;
 
 /// Runs until cancelled. `bell` wakes it early: new work was committed.
-/// On cancellation the batches in hand are finished, so that no attempt is left in doubt.
+/// On cancellation nothing more is claimed, and what is claimed is asked for and written down: no attempt is left in doubt.
 pub async fn run(
     engine: Arc<Engine>,
     provider: Arc<dyn Provider>,
@@ -56,7 +59,7 @@ pub async fn run(
     let mut rest = Rest::between(SHORTEST_REST, LONGEST_REST);
     let mut placing = Placing { engine, provider, batches: JoinSet::new() };
     while !cancel.is_cancelled() {
-        let sleep = match round(&mut placing, &options).await {
+        let sleep = match round(&mut placing, &options, &cancel).await {
             Ok(sleep) => {
                 rest.is_over();
                 sleep
@@ -79,15 +82,16 @@ pub async fn run(
 struct Placing {
     engine: Arc<Engine>,
     provider: Arc<dyn Provider>,
-    batches: JoinSet<Result<(), EngineError>>,
+    batches: JoinSet<Result<(), Trouble>>,
 }
 
 impl Placing {
     /// Sends a batch off; waits first while too many are under way. Answers with the error of one that has failed meanwhile.
-    async fn place(&mut self, requests: Vec<PlaceRequest>) -> Result<(), EngineError> {
+    async fn place(&mut self, requests: Vec<PlaceRequest>) -> Result<(), Trouble> {
         if !requests.is_empty() {
             let (engine, provider) = (Arc::clone(&self.engine), Arc::clone(&self.provider));
-            self.batches.spawn(async move { engine.place(provider.as_ref(), requests).await.map(|_| ()) });
+            let placed = async move { bounded("place", engine.place(provider.as_ref(), requests)).await };
+            self.batches.spawn(async move { placed.await.map(drop) });
         }
         loop {
             let done = if self.batches.len() >= MOST_PLACING {
@@ -116,12 +120,30 @@ impl Placing {
     }
 }
 
+/// Why a round was not finished.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("`{verb}` had no answer within {} s; its connection is given up", PATIENCE.as_secs())]
+    Silence { verb: &'static str },
+}
+
 /// One round over everything that is due; answers how long to sleep.
-async fn round(placing: &mut Placing, options: &Options) -> Result<Duration, EngineError> {
+async fn round(
+    placing: &mut Placing,
+    options: &Options,
+    cancel: &CancellationToken,
+) -> Result<Duration, Trouble> {
     let (engine, provider) = (Arc::clone(&placing.engine), Arc::clone(&placing.provider));
-    let (requests, look) = look(&engine, provider.as_ref(), options).await?;
+    let (requests, look) = look(&engine, provider.as_ref(), options, cancel).await?;
     placing.place(requests).await?;
-    engine.reconcile(provider.as_ref(), options.batch).await?;
+    // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Ok(Duration::ZERO),
+        done = engine.reconcile(provider.as_ref(), options.batch) => drop(done?),
+    }
     pause(&engine, look, options, rand::random()).await
 }
 
@@ -135,15 +157,19 @@ pub struct Look {
     planned_at: Instant,
 }
 
-/// Moves, plans and claims what is due. The requests are to be placed at once.
+/// Moves, plans and claims what is due; claims nothing more once it is to stop. The requests are to be placed at once.
 pub async fn look(
     engine: &Engine,
     provider: &dyn Provider,
     options: &Options,
-) -> Result<(Vec<PlaceRequest>, Look), EngineError> {
-    let moved = engine.move_enrollments(options.batch).await?;
-    let planned = engine.plan(options.batch).await?;
-    let claimed = engine.claim(options.batch, provider, &options.owner).await?;
+    cancel: &CancellationToken,
+) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
+    let moved = bounded("move", engine.move_enrollments(options.batch)).await?;
+    let planned = bounded("plan", engine.plan(options.batch)).await?;
+    let claimed = match cancel.is_cancelled() {
+        false => bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?,
+        true => Claimed::default(),
+    };
     let again_at = claimed.again_at.filter(|_| !claimed.has_more);
     let has_asked = !claimed.requests.is_empty() && again_at.is_none();
     let look = Look {
@@ -155,21 +181,27 @@ pub async fn look(
 }
 
 /// How long to sleep after a look. `chance`, between 0 and 1, keeps several loops from staying in step.
-pub async fn pause(
-    engine: &Engine,
-    look: Look,
-    options: &Options,
-    chance: f64,
-) -> Result<Duration, EngineError> {
+pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) -> Result<Duration, Trouble> {
     if look.is_moving {
         return Ok(Duration::ZERO);
     }
-    let now = engine.now().await?;
-    let next = [engine.next_wake_since(look.planned_at).await?, look.again_at].into_iter().flatten().min();
+    let now = bounded("now", engine.now()).await?;
+    let next = bounded("next_wake", engine.next_wake_since(look.planned_at)).await?;
+    let next = [next, look.again_at].into_iter().flatten().min();
     let wait = next.map_or(options.poll, |next| {
         let ahead = (next - now).to_std().unwrap_or_default();
         ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
     });
     let shortest = if look.again_at.is_some() { jittered_by(PACED_SLEEP, chance) } else { SHORTEST_SLEEP };
     Ok(wait.max(shortest).min(jittered_by(options.poll, chance)))
+}
+
+async fn bounded<T>(
+    verb: &'static str,
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Trouble::Silence { verb }),
+    }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Postgres, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::db::{Db, MIGRATIONS_TABLE, Tx};
 use super::error::StoreError;
@@ -23,6 +23,15 @@ const SETTINGS: [(&str, &str); 6] = [
     ("jit", "off"),
     ("statement_timeout", "60s"),
     ("idle_in_transaction_session_timeout", "30s"),
+];
+
+/// Of a process that is gone without a word nothing may stay locked: the server lets go of its connection. Behind a pooler that
+/// is the pooler's to see to.
+const KEEP_ALIVE: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30s"),
 ];
 
 /// The same settings, for one transaction. One round trip, as `BEGIN` is. Statements that another client has prepared on this
@@ -43,14 +52,36 @@ pub(super) async fn connect(url: &str) -> Result<Db, StoreError> {
     let (options, begin) = if address.is_pooled {
         (address.sessionless()?, Some(BEGIN))
     } else {
-        (address.options()?.statement_cache_capacity(256).options(SETTINGS), None)
+        (address.options()?.statement_cache_capacity(256).options(SETTINGS).options(KEEP_ALIVE), None)
     };
     let pool = PgPoolOptions::new()
         .max_connections(MOST_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // The driver would ask after every connection on its way out and back, and wait for ever for one that was cut off.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= TRUSTED_FOR {
+                    is_alive(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(|connection, _| Box::pin(async move { is_alive(connection).await.map(|()| true) }))
         .connect_with(options)
         .await?;
     Ok(Db::Postgres { pool, begin })
+}
+
+/// A connection that was in use so recently is taken as it is.
+const TRUSTED_FOR: Duration = Duration::from_millis(100);
+/// Longest wait for a connection's sign of life.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Asks after a connection, and finishes what was left half-way on it. An error closes it without a good-bye.
+async fn is_alive(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await.map_err(silent)?
 }
 
 /// One connection to read through.

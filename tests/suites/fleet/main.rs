@@ -8,9 +8,6 @@ mod exchange;
 mod hints;
 mod limits;
 mod pooler;
-#[path = "../durability/process.rs"]
-#[expect(dead_code, reason = "nobody is killed here, and no command is run to its end")]
-mod process;
 mod processes;
 mod report;
 mod speed;
