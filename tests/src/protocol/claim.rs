@@ -15,7 +15,7 @@ use callwright_engine::decide::verdict::{Permit, Verdict};
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::domain::priority::Priority;
-use chrono::TimeDelta;
+use chrono::{Days, TimeDelta};
 
 use super::bug::Bug;
 use super::fault::Fault;
@@ -43,13 +43,24 @@ struct PickedCall {
     send_within: Option<TimeDelta>,
 }
 
+/// An intent to be written.
+#[derive(Debug, Clone, Copy)]
+struct Intended {
+    attempt: usize,
+    /// The fence it must have.
+    fence: u32,
+    caller: Option<usize>,
+    /// End of its permit.
+    expires_at: Instant,
+    send_within: Option<TimeDelta>,
+}
+
 /// What a claim has decided and will write.
 #[derive(Debug, Clone, Default)]
 pub struct ClaimRead {
     now: Option<Instant>,
     began_at: Option<Instant>,
-    /// `(attempt, its fence, caller, not to be sent after)`.
-    intents: Vec<(usize, u32, Option<usize>, Instant)>,
+    intents: Vec<Intended>,
     put_off: Vec<(usize, Instant)>,
     gone: Vec<usize>,
     stale: Vec<usize>,
@@ -106,8 +117,8 @@ impl World {
         let PickedCall { attempt, caller, send_within } = call;
         let row = &self.db.attempts[attempt];
         let enrollment = &self.db.enrollments[row.enrollment];
-        let is_taken = read.intents.iter().any(|(other, ..)| {
-            let other = &self.db.attempts[*other];
+        let is_taken = read.intents.iter().any(|other| {
+            let other = &self.db.attempts[other.attempt];
             other.number == row.number || other.lead == row.lead
         });
         let planned_for = ground_number(row.number);
@@ -130,8 +141,7 @@ impl World {
         let snapshot = self.snapshot(row.enrollment, Some(attempt), now);
         match self.judge_again(&snapshot, attempt, now) {
             Ok(expires_at) => {
-                let send_by = send_within.map_or(expires_at, |within| expires_at.min(now + within));
-                read.intents.push((attempt, fence, caller, send_by));
+                read.intents.push(Intended { attempt, fence, caller, expires_at, send_within });
             }
             Err(Verdict::Defer { until, .. }) => {
                 read.put_off.push((attempt, valid_until.map_or(until, |end| until.min(end))));
@@ -188,14 +198,14 @@ impl World {
         self.db.release(owner);
         let requests = if fate == Commit::Failed { Vec::new() } else { self.write_claim(worker, &read) };
         self.trace.step(self.now, "claimed", worker, || {
-            format!("{:?} {fate:?}", read.intents.iter().map(|(attempt, ..)| attempt).collect::<Vec<_>>())
+            format!("{:?} {fate:?}", read.intents.iter().map(|intended| intended.attempt).collect::<Vec<_>>())
         });
         if fate != Commit::Failed {
             self.committed();
         }
         if fate != Commit::Applied {
             if self.has(Bug::SendWithoutCommit) && !read.intents.is_empty() {
-                let requests = self.requests(&read);
+                let requests = self.requests(&read, self.now);
                 return self.next(worker, Phase::Send(requests, Vec::new()), 1, 3);
             }
             return self.rest(worker);
@@ -207,11 +217,13 @@ impl World {
         self.next(worker, Phase::SecondLook(requests), 1, 3);
     }
 
-    fn requests(&self, read: &ClaimRead) -> Vec<Request> {
+    fn requests(&self, read: &ClaimRead, intent_at: Instant) -> Vec<Request> {
         let began_at = read.began_at.unwrap_or(self.now);
-        let request = |(attempt, _, _, send_by): &(usize, u32, Option<usize>, Instant)| Request {
-            attempt: *attempt,
-            send_by: *send_by,
+        let request = |intended: &Intended| Request {
+            attempt: intended.attempt,
+            send_by: intended
+                .send_within
+                .map_or(intended.expires_at, |within| intended.expires_at.min(intent_at + within)),
             began_at,
         };
         read.intents.iter().map(request).collect()
@@ -241,8 +253,11 @@ impl World {
             self.apply_move(enrollment, moved.clone());
         }
         let owner = self.owner(worker);
+        // As late as it can be where pacing gives requests little time to leave.
+        let has_little_time = read.intents.iter().any(|intended| intended.send_within.is_some());
+        let intent_at = if has_little_time { self.instant_of(worker) } else { now };
         let mut taken = Vec::new();
-        for (attempt, fence, caller, _) in &read.intents {
+        for Intended { attempt, fence, caller, .. } in &read.intents {
             let row = &self.db.attempts[*attempt];
             let is_mine = row.state == AttemptState::Planned && row.fence == *fence;
             if !is_mine && !self.has(Bug::BlindClaim) {
@@ -253,20 +268,20 @@ impl World {
             row.state = AttemptState::Dialing;
             row.fence += 1;
             row.owner = Some(owner);
-            row.intent_at = Some(now);
+            row.intent_at = Some(intent_at);
             row.send_by = now + Permit::LIFETIME;
             row.caller = *caller;
             row.events.dialing += 1;
             row.claimed_in = commit;
             taken.push(*attempt);
-            self.count_intent(*attempt, now);
+            self.count_intent(*attempt, now, intent_at);
         }
-        let mut requests = self.requests(read);
+        let mut requests = self.requests(read, intent_at);
         requests.retain(|request| taken.contains(&request.attempt));
         requests
     }
 
-    fn count_intent(&mut self, attempt: usize, now: Instant) {
+    fn count_intent(&mut self, attempt: usize, now: Instant, intent_at: Instant) {
         let (campaign, caller) = (self.db.attempts[attempt].campaign, self.db.attempts[attempt].caller);
         let day = self.campaign_day(campaign, now);
         let row = &mut self.db.campaigns[campaign];
@@ -276,7 +291,7 @@ impl World {
         let counters = caller.map(|caller| &mut self.db.callers[caller]);
         for counter in counters.into_iter().chain(std::iter::once(&mut self.db.provider)) {
             *counter.days.entry(now.date_naive()).or_default() += 1;
-            counter.last_intent = Some(now);
+            counter.last_intent = Some(intent_at);
         }
     }
 
@@ -359,11 +374,13 @@ impl World {
 
     fn lane(&self, worker: usize, index: usize, now: Instant) -> Lane {
         let row = &self.db.campaigns[index];
-        let intents_today = row.days.get(&self.campaign_day(index, now)).copied().unwrap_or(0);
+        let day = self.campaign_day(index, now);
+        let intents_today = row.days.get(&day).copied().unwrap_or(0);
+        let day_ends = Some(row.campaign().zone.instant_of(day + Days::new(1), 0));
         Lane {
             campaign: row.campaign().id,
             limits: row.campaign().pacing.clone(),
-            load: Load { intents_today, ..self.load(worker, &|attempt| attempt.campaign == index) },
+            load: Load { intents_today, day_ends, ..self.load(worker, &|attempt| attempt.campaign == index) },
             callers: row.campaign().caller_ids.clone(),
             caller_limits: row.campaign().caller_pacing.clone(),
             oldest: [None, self.oldest(index, now), None],
@@ -390,16 +407,14 @@ impl World {
             }
             let is_forgotten = self.has(Bug::LinesIgnoreUnknown) && row.state == AttemptState::Unknown;
             load.live += u32::from(row.state.is_live() && !is_forgotten);
-            load.at_last = match load.last_intent.cmp(&Some(at)) {
-                std::cmp::Ordering::Less => 1,
-                std::cmp::Ordering::Equal => load.at_last + 1,
-                std::cmp::Ordering::Greater => load.at_last,
-            };
+            load.latest.push(at);
             load.last_intent = load.last_intent.max(Some(at));
             if at > self.now - pacing::LOOK_BACK {
                 load.recent.push(at);
             }
         }
+        load.latest.sort_unstable_by(|a, b| b.cmp(a));
+        load.latest.truncate(pacing::REMEMBERED as usize);
         load
     }
 
