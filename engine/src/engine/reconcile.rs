@@ -79,17 +79,19 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            let (ends, missing) = self.record_look_ups(provider, results, &mut report).await?;
+            let (ends, missing) = self.record_look_ups(provider, results, now, &mut report).await?;
             self.record_ends(provider, ends, missing, &mut report).await?;
         }
         Ok(report)
     }
 
-    /// Answers the ends that the look-ups brought, and the facts that are not waited for any longer.
+    /// Answers the ends that the look-ups brought, and the facts that are not waited for any longer. `asked_at` is before any
+    /// of them was asked for: what they prove, they prove for that instant, however late it is by now.
     async fn record_look_ups(
         &self,
         provider: &dyn Provider,
         results: Vec<(Attempt, LookUpResult)>,
+        asked_at: Instant,
         report: &mut ReconcileReport,
     ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>), EngineError> {
         let mut tx = self.db.begin().await?;
@@ -102,6 +104,7 @@ impl Engine {
         let mut resolving = Resolving {
             engine: self,
             provider,
+            asked_at,
             now,
             speed,
             changes: Changes::default(),
@@ -191,6 +194,7 @@ enum Known {
 struct Resolving<'a> {
     engine: &'a Engine,
     provider: &'a dyn Provider,
+    asked_at: Instant,
     now: Instant,
     speed: f64,
     changes: Changes,
@@ -200,7 +204,7 @@ struct Resolving<'a> {
 
 impl Resolving<'_> {
     fn resolve(&mut self, attempt: &Attempt, walk: &Walk, result: &LookUpResult) {
-        let age = self.now - attempt.intent_at.unwrap_or(self.now);
+        let age = self.asked_at - attempt.intent_at.unwrap_or(self.asked_at);
         match after_look_up(attempt.state, result, age, self.provider.capabilities(), self.speed) {
             AfterLookUp::Nothing => {}
             AfterLookUp::Found { provider_call_id, is_news, end } => {
