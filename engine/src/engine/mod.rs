@@ -4,6 +4,7 @@
 //! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
+mod again;
 mod apply;
 mod batch;
 mod changes;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
 use super::{Engine, EngineError, state};
@@ -23,6 +24,8 @@ use crate::store::{attempt, call, second_look};
 
 /// A call that was not placed for a passing reason is planned anew after this long.
 const REPLAN_AFTER: TimeDelta = TimeDelta::seconds(30);
+/// However long a provider asks to be left alone.
+const LONGEST_REST: TimeDelta = TimeDelta::hours(1);
 
 /// What became of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +62,7 @@ impl Engine {
             let doubt = || Placement::Unknown { reason: "the provider gave no answer".to_owned() };
             placements.entry(*id).or_insert_with(doubt);
         }
-        self.record_placements(provider.name(), &ids, &placements).await
+        unless_deadlocked("place", || self.record_placements(provider.name(), &ids, &placements)).await
     }
 
     /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt.
@@ -113,6 +116,11 @@ impl Engine {
                 Placement::Refused { reason, retry: true } => {
                     report.refused += 1;
                     answer.not_placed(&mut changes, AttemptState::Finished, reason, now + REPLAN_AFTER);
+                }
+                Placement::Busy { reason, after } => {
+                    report.refused += 1;
+                    let again_at = now + (*after).clamp(REPLAN_AFTER, LONGEST_REST);
+                    answer.not_placed(&mut changes, AttemptState::Finished, reason, again_at);
                 }
                 Placement::Refused { reason, retry: false } => {
                     report.refused += 1;

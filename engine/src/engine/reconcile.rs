@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
 use super::place::{mark_placed, next_visit};
@@ -91,7 +92,10 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            let (ends, missing) = self.record_look_ups(provider, results, &mut report).await?;
+            let looked_up = report.looked_up;
+            let (ends, missing, written) =
+                unless_deadlocked("reconcile", || self.record_look_ups(provider, &results, looked_up)).await?;
+            report = written;
             self.record_ends(provider, ends, missing, &mut report).await?;
         }
         Ok(report)
@@ -101,9 +105,10 @@ impl Engine {
     async fn record_look_ups(
         &self,
         provider: &dyn Provider,
-        results: Vec<(Attempt, LookUpResult)>,
-        report: &mut ReconcileReport,
-    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>), EngineError> {
+        results: &[(Attempt, LookUpResult)],
+        looked_up: usize,
+    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>, ReconcileReport), EngineError> {
+        let mut report = ReconcileReport { looked_up, ..ReconcileReport::default() };
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let speed = self.time.speed(&mut tx).await?;
@@ -118,11 +123,11 @@ impl Engine {
             speed,
             changes: Changes::default(),
             ends: Vec::new(),
-            report,
+            report: &mut report,
         };
         let mut checked = Vec::new();
         let mut placed = Vec::new();
-        for (seen, result) in &results {
+        for (seen, result) in results {
             // A callback may have resolved it while we asked: then there is nothing left to say.
             let Some(attempt) =
                 fresh.iter().find(|attempt| attempt.id == seen.id && attempt.state == seen.state)
@@ -147,7 +152,7 @@ impl Engine {
             .retain(|fact| fact.key != GIVEN_UP || ends.iter().all(|end| end.attempt_id != fact.attempt_id));
         self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
-        Ok((ends, missing))
+        Ok((ends, missing, report))
     }
 
     /// Ends are facts like those of callbacks. A crash before this leaves calls that are silent, and looked up again.
