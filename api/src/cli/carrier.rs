@@ -22,9 +22,7 @@ use crate::http::moment::Moment;
 
 /// Runs the simulated carrier as a server: it takes calls over HTTP, plays the callees and reports by signed callbacks.
 #[derive(Debug, Args)]
-#[command(
-    after_help = after_help()
-)]
+#[command(after_help = after_help())]
 pub struct CarrierArgs {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
@@ -47,9 +45,12 @@ pub struct CarrierArgs {
     /// JSON file of how callees behave.
     #[arg(long, value_name = "FILE.json")]
     profile: Option<PathBuf>,
-    /// JSON object of faults to inject, by rate (see below).
+    /// JSON object of faults to inject, by rate (listed below), such as '{"timeoutAfterAccept": 0.02}'.
     #[arg(long, value_name = "JSON")]
     faults: Option<String>,
+    /// Numbers with certain last digits bring certain faults (listed below), to try one out.
+    #[arg(long)]
+    scripted_faults: bool,
     /// Start a virtual clock at this instant.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     virtual_clock: Option<Moment>,

@@ -36,7 +36,7 @@ pub use control::EnrollmentView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
-pub use outlets::{EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
+pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use callwright_engine::clock::{Instant, micros};
 use callwright_engine::definitions::library::Library;
-use callwright_engine::engine::{Claimed, EngineError, RecordReport, ReportedFact};
+use callwright_engine::engine::{Claimed, EngineError, MessageOrder, RecordReport, ReportedFact};
 use callwright_engine::id::{EnrollmentId, JobId};
-use callwright_engine::provider::{PlaceRequest, Provider as _, VirtualCarrier as _};
+use callwright_engine::provider::{PlaceRequest, Provider as _};
 use callwright_engine::store::edge;
 use callwright_engine::store::jobs::{Finish, Outcome};
 use callwright_workers::jobs::Outgoing;
@@ -29,7 +29,7 @@ use crate::verdict;
 use crate::world::{World, edition};
 
 /// Steps of a storm before the faults stop.
-const STEPS: u64 = 260;
+const STEPS: u64 = 220;
 /// Rounds that everybody gets afterwards.
 const ROUNDS: usize = 1_500;
 
@@ -61,8 +61,10 @@ pub struct Acknowledged {
     /// `(lead, micros)`.
     pub stops: Vec<(String, i64)>,
     pub revocations: Vec<(String, i64)>,
-    /// Jobs that ran to their end, by id.
+    /// Jobs of messages that ran to their end, by id.
     pub messages: BTreeSet<JobId>,
+    /// Messages that arrived: `(enrollment, micros)`.
+    pub letters: Vec<(String, i64)>,
 }
 
 /// Who an operation belongs to.
@@ -300,7 +302,16 @@ impl Storm {
         let gate = self.gate();
         let line = self.line(&gate);
         let worker = &mut self.world.workers[index];
-        let verb = VERBS[worker.verb % VERBS.len()];
+        let mut verb = VERBS[worker.verb % VERBS.len()];
+        // Most rounds have nobody to move, and without a claim there is nothing to place.
+        if verb == "move" && !self.calm && self.dice.chance(0.7) {
+            worker.verb += 1;
+            verb = "plan";
+        }
+        if verb == "place" && worker.hand.is_empty() {
+            worker.verb += 1;
+            verb = "reconcile";
+        }
         worker.verb += 1;
         let (engine, owner) = (Arc::clone(&worker.engine), worker.owner.clone());
         let work: Work = match verb {
@@ -341,11 +352,11 @@ impl Storm {
         }
         let gate = self.gate();
         let engine = Arc::clone(&self.world.workers[index].engine);
-        let name = self.world.carrier.name();
+        let name = self.world.carrier.name().to_owned();
         let told = facts.clone();
         let keys: Vec<&str> = facts.iter().map(|fact| fact.key.as_str()).collect();
         let what = format!("record {}", keys.join(" "));
-        let work: Work = Box::pin(async move { Ok(Left::Recorded(engine.record(name, told).await?)) });
+        let work: Work = Box::pin(async move { Ok(Left::Recorded(engine.record(&name, told).await?)) });
         self.start(Who::Worker(index), what, work, gate, Care::Callbacks(facts)).await
     }
 
@@ -560,6 +571,10 @@ impl Storm {
             }
             Care::Act(Act::Revoke(lead)) => self.told.revocations.push((lead.to_string(), at)),
             Care::Job(taken) => {
+                let arrived = self.inbox.take().contains(&taken.job.id.to_string());
+                if let (true, Ok(order)) = (arrived, serde_json::from_str::<MessageOrder>(&taken.job.payload)) {
+                    self.told.letters.push((order.enrollment_id.to_string(), at));
+                }
                 let done = |finish: &Finish| finish.id == taken.job.id && finish.outcome == Outcome::Done;
                 if taken.kind == "deliver_message" && self.finishes.last().is_some_and(done) {
                     self.told.messages.insert(taken.job.id);
@@ -649,10 +664,10 @@ impl Storm {
         while self.world.carrier.next_at().is_some_and(|at| at <= self.world.now()) {
             self.deliver(index).await?;
         }
-        for _ in 0..5 {
+        for _ in 0..4 {
             self.dial(index).await?;
         }
-        self.steps += 5;
+        self.steps += 4;
         let mut jobs_left = self.jobs_left().await?;
         while jobs_left > 0 && self.clerks_turns(&mut jobs_left).await? {}
         let live = |state: &str| matches!(state, "planned" | "dialing" | "placed" | "unknown");

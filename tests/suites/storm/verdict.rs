@@ -18,6 +18,7 @@ use crate::world::World;
 pub async fn check(world: &World, judge: &mut Judge, told: &Acknowledged) -> anyhow::Result<()> {
     books(world, judge);
     words(world, judge, told);
+    letters(judge, told);
     nothing_is_left(judge);
     calls(world, judge).await?;
     events(world, judge).await?;
@@ -65,6 +66,16 @@ fn words(world: &World, judge: &mut Judge, told: &Acknowledged) {
         }
         if told.revocations.iter().any(|(lead, since)| *lead == row.lead && at > *since + 1_000_000) {
             judge.accuse("I11", format!("attempt {id} was asked for after a revocation was acknowledged"));
+        }
+    }
+}
+
+/// I2 for messages: none arrives once a stop was acknowledged.
+fn letters(judge: &mut Judge, told: &Acknowledged) {
+    for (enrollment, at) in &told.letters {
+        let Some(lead) = judge.seen.enrollments.get(enrollment).map(|row| row.lead.clone()) else { continue };
+        if told.stops.iter().any(|(who, since)| *who == lead && *at > *since + 1_000_000) {
+            judge.accuse("I2", format!("enrollment {enrollment} got a message after its lead's stop"));
         }
     }
 }

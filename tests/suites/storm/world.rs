@@ -90,8 +90,6 @@ pub struct Worker {
     pub hand: Vec<PlaceRequest>,
     /// It does nothing until then, and goes on with what it has in hand.
     pub asleep_until: Option<Instant>,
-    /// An operation of it is stopped somewhere.
-    pub busy: bool,
 }
 
 /// Everything of one run.
@@ -171,7 +169,6 @@ impl World {
             verb: 0,
             hand: Vec::new(),
             asleep_until: None,
-            busy: false,
         }
     }
 
