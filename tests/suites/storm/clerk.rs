@@ -36,7 +36,7 @@ struct Letters {
 
 impl Inbox {
     /// Opens it for business on the loopback; answers its URL. Ends with the runtime.
-    pub async fn open(&self) -> anyhow::Result<reqwest::Url> {
+    async fn open(&self) -> anyhow::Result<reqwest::Url> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/", listener.local_addr()?).parse()?;
         let router = Router::new().route("/", post(receive)).with_state(self.clone());
@@ -57,6 +57,34 @@ impl Inbox {
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The post between the outbox and its receiver: opened once, for every world in turn.
+#[derive(Debug)]
+pub struct Post {
+    pub inbox: Inbox,
+    url: reqwest::Url,
+    outgoing: Option<Outgoing>,
+}
+
+impl Post {
+    pub async fn open() -> anyhow::Result<Self> {
+        let inbox = Inbox::default();
+        let url = inbox.open().await?;
+        Ok(Self { inbox, url, outgoing: None })
+    }
+
+    pub fn outgoing(&mut self, engine: &Arc<Engine>) -> anyhow::Result<Outgoing> {
+        if let Some(outgoing) = &self.outgoing {
+            return Ok(outgoing.of(Arc::clone(engine)));
+        }
+        let endpoints = [("crm".to_owned(), self.url.clone())].into();
+        let outgoing =
+            Outgoing::new(Arc::clone(engine), Some(self.url.clone()), endpoints, b"storm".to_vec())?;
+        let own = outgoing.of(Arc::clone(engine));
+        self.outgoing = Some(outgoing);
+        Ok(own)
     }
 }
 

@@ -9,7 +9,7 @@ use callwright_tests::{Backend, TestDb};
 use callwright_workers::provider::simulated::faults::Faults;
 
 use crate::bugs::Bug;
-use crate::clerk::Inbox;
+use crate::clerk::Post;
 use crate::gate::Boundary;
 use crate::people::Act;
 use crate::storm::{Setup, Story, run};
@@ -103,17 +103,11 @@ async fn memory() -> anyhow::Result<Db> {
     Ok(db)
 }
 
-async fn inbox() -> anyhow::Result<(Inbox, reqwest::Url)> {
-    let inbox = Inbox::default();
-    let url = inbox.open().await?;
-    Ok((inbox, url))
-}
-
 async fn seeds(db: &Db, seeds: impl Iterator<Item = u64>, bug: Option<Bug>) -> anyhow::Result<Sum> {
-    let inbox = inbox().await?;
+    let mut post = Post::open().await?;
     let mut sum = Sum::default();
     for seed in seeds {
-        let story = run(db, &inbox, Setup { seed, bug, told: false });
+        let story = run(db, &mut post, Setup { seed, bug, told: false });
         sum.add(seed, story.await.with_context(|| format!("seed {seed}"))?);
     }
     Ok(sum)
@@ -138,10 +132,10 @@ async fn promises_are_kept_on_postgres() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_same_seed_is_the_same_story() -> anyhow::Result<()> {
-    let (inbox, one, other) = (inbox().await?, memory().await?, memory().await?);
+    let (mut post, one, other) = (Post::open().await?, memory().await?, memory().await?);
     for seed in [3, 4] {
         let setup = Setup { seed, bug: None, told: true };
-        let (first, second) = (run(&one, &inbox, setup).await?, run(&other, &inbox, setup).await?);
+        let (first, second) = (run(&one, &mut post, setup).await?, run(&other, &mut post, setup).await?);
         let differs = first.lines.iter().zip(&second.lines).find(|(a, b)| a != b);
         ensure!(first.hash == second.hash, "seed {seed} went two ways: {differs:?}");
     }
@@ -152,14 +146,14 @@ async fn the_same_seed_is_the_same_story() -> anyhow::Result<()> {
 async fn every_seeded_bug_is_noticed() -> anyhow::Result<()> {
     let mut unnoticed = Vec::new();
     for bug in Bug::ALL {
-        let (db, inbox) = (memory().await?, inbox().await?);
+        let (db, mut post) = (memory().await?, Post::open().await?);
         if bug == Bug::NoNumberLock {
             // The database's own last line of defence would refuse what the missing lock lets through.
             crate::seen::execute(&db, "DROP INDEX attempts_number_live").await?;
         }
         let mut noticed = false;
         for seed in 1..=SEEDS_PER_BUG {
-            let story = run(&db, &inbox, Setup { seed, bug: Some(bug), told: false }).await;
+            let story = run(&db, &mut post, Setup { seed, bug: Some(bug), told: false }).await;
             // A world so broken that the run cannot go on is noticed as well.
             if story.is_err() || story.is_ok_and(|story| !story.violations.is_empty()) {
                 noticed = true;
@@ -181,7 +175,7 @@ async fn every_seeded_bug_is_noticed() -> anyhow::Result<()> {
 fn long_run() -> anyhow::Result<()> {
     if let Some(seed) = number("STORM_SEED") {
         let story = on_this_thread(async move {
-            run(&memory().await?, &inbox().await?, Setup { seed, bug: None, told: true }).await
+            run(&memory().await?, &mut Post::open().await?, Setup { seed, bug: None, told: true }).await
         })?;
         story.lines.iter().for_each(|line| println!("{line}"));
         println!("{:#?}", story.violations);

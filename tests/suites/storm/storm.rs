@@ -18,7 +18,7 @@ use callwright_workers::provider::simulated::faults::Faults;
 use chrono::TimeDelta;
 
 use crate::bugs::Bug;
-use crate::clerk::{self, Inbox, Taken};
+use crate::clerk::{self, Inbox, Post, Taken};
 use crate::dice::Dice;
 use crate::gate::{Boundary, Gate, Order, Rates, Tally};
 use crate::judge::{Judge, Violation};
@@ -146,7 +146,7 @@ const IN_SIGHT: &str =
 /// Runs one seed in an emptied database.
 pub async fn run(
     db: &callwright_engine::store::Db,
-    inbox: &(Inbox, reqwest::Url),
+    post: &mut Post,
     setup: Setup,
 ) -> anyhow::Result<Story> {
     wipe(db).await?;
@@ -154,10 +154,8 @@ pub async fn run(
     let world = World::open(db.clone(), setup.seed, setup.bug, &mut dice).await?;
     let rates = swarm(&mut dice);
     world.carrier.set_faults(carrier_faults(&mut dice));
-    let endpoints = [("crm".to_owned(), inbox.1.clone())].into();
-    let outgoing =
-        Outgoing::new(Arc::clone(&world.desk), Some(inbox.1.clone()), endpoints, b"storm".to_vec())?;
-    inbox.0.take();
+    let outgoing = post.outgoing(&world.desk)?;
+    post.inbox.take();
     let mut storm = Storm {
         world,
         judge: Judge::default(),
@@ -171,7 +169,7 @@ pub async fn run(
         jobs: Vec::new(),
         finishes: Vec::new(),
         outgoing: Arc::new(outgoing),
-        inbox: inbox.0.clone(),
+        inbox: post.inbox.clone(),
         setup,
         hash: 0xcbf2_9ce4_8422_2325,
         steps: 0,
@@ -247,13 +245,20 @@ impl Storm {
             return self.wake(index).await;
         }
         let free: Vec<usize> = (0..self.world.workers.len()).filter(|index| self.is_free(*index)).collect();
+        // A dial loop places what it has claimed at once, unless something comes between.
+        let hand = free.iter().copied().find(|index| !self.world.workers[*index].hand.is_empty());
+        if let Some(worker) = hand
+            && self.dice.chance(0.85)
+        {
+            return self.dial(worker).await;
+        }
         let callbacks = self.world.carrier.next_at().is_some_and(|at| at <= now);
         let weights = [
             if free.is_empty() { 0 } else { 30 },
             if callbacks && !free.is_empty() { 12 } else { 0 },
             if self.is_busy(Who::Desk) { 0 } else { 5 },
             if self.is_busy(Who::Clerk) { 0 } else { 4 },
-            14,
+            10,
             1,
         ];
         match self.dice.weighted(&weights) {
@@ -432,7 +437,12 @@ impl Storm {
     async fn pass(&mut self) -> anyhow::Result<()> {
         let now = self.world.now();
         let to = match self.dice.weighted(&[10, 4, 2, 1]) {
-            0 => self.next_instant().await?.unwrap_or(now + TimeDelta::minutes(30)),
+            0 => match self.next_instant().await? {
+                Some(next) if next > now => next,
+                // Something is due: whoever is to do it gets the chance.
+                Some(_) => now + TimeDelta::milliseconds(self.dice.between(1, 3_000)),
+                None => now + TimeDelta::minutes(30),
+            },
             1 => now + TimeDelta::milliseconds(self.dice.between(1, 20_000)),
             2 => now + TimeDelta::minutes(self.dice.between(1, 60)),
             _ => now + TimeDelta::minutes(self.dice.between(60, 600)),
@@ -447,8 +457,7 @@ impl Storm {
         let desk = &self.world.desk;
         let waits = [desk.next_wake().await?, desk.next_look_up(&line).await?, self.world.carrier.next_at()];
         let sleepers = self.stopped.iter().map(|stopped| stopped.until);
-        let ahead = waits.into_iter().flatten().chain(sleepers).filter(|at| *at > self.world.now());
-        Ok(ahead.min())
+        Ok(waits.into_iter().flatten().chain(sleepers).min())
     }
 
     /// What happens to data and processes rather than to operations: a row nobody can read, a worker that falls asleep.
@@ -602,7 +611,14 @@ impl Storm {
         let who = operation.who;
         drop(operation);
         match who {
-            Who::Worker(index) => self.world.workers[index] = self.world.booted(),
+            Who::Worker(index) => {
+                // Half the time with caches that are still warm: nothing else of a process outlives it.
+                let warm = self.dice.chance(0.5).then(|| Arc::clone(&self.world.workers[index].engine));
+                self.world.workers[index] = self.world.booted();
+                if let Some(engine) = warm {
+                    self.world.workers[index].engine = engine;
+                }
+            }
             Who::Desk => {}
             Who::Clerk => {
                 self.jobs.clear();
@@ -681,7 +697,8 @@ impl Storm {
         }
         let now = self.world.now();
         let next = self.next_instant().await?.unwrap_or(now + TimeDelta::minutes(10));
-        self.world.clock.advance_to(next.min(now + TimeDelta::hours(12)).max(now + TimeDelta::seconds(1)));
+        // What is due and cannot be done (a row that waits for another) is looked at again a little later.
+        self.world.clock.advance_to(next.min(now + TimeDelta::hours(12)).max(now + TimeDelta::seconds(20)));
         Ok(false)
     }
 

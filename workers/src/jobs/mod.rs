@@ -43,6 +43,19 @@ impl Outgoing {
         Ok(Self { engine, client: http::repeatable(PATIENCE)?, messages, endpoints, secret })
     }
 
+    /// The same for another engine: the client with its connections is shared.
+    #[must_use]
+    pub fn of(&self, engine: Arc<Engine>) -> Self {
+        let Self { client, messages, endpoints, secret, .. } = self;
+        Self {
+            engine,
+            client: client.clone(),
+            messages: messages.clone(),
+            endpoints: endpoints.clone(),
+            secret: secret.clone(),
+        }
+    }
+
     /// What the engine may plan for.
     pub fn outlets(&self) -> Outlets {
         Outlets { messages: self.messages.is_some(), endpoints: self.endpoints.keys().cloned().collect() }
