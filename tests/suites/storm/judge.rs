@@ -112,8 +112,8 @@ impl Judge {
         let is_sound = |id: &str, row: &EnrollmentSeen| {
             let (planned, live) = seen.open(id);
             match row.state.as_str() {
-                "waiting" => row.timed && planned + live == 0,
-                "open" => !row.timed && planned + live == 1,
+                "waiting" => row.due_at.is_some() && planned + live == 0,
+                "open" => !row.due_at.is_some() && planned + live == 1,
                 // A call in progress finishes while its enrollment is held or has ended.
                 "held" => !row.hold.is_empty() && planned == 0 && live <= 1,
                 "ended" => !row.result.is_empty() && planned == 0 && live <= 1,

@@ -30,6 +30,7 @@ pub struct AttemptSeen {
     pub campaign: String,
     pub number: String,
     pub state: String,
+    pub due_at: i64,
     pub intent_at: Option<i64>,
 }
 
@@ -39,7 +40,7 @@ pub struct EnrollmentSeen {
     pub state: String,
     pub hold: String,
     pub step: String,
-    pub timed: bool,
+    pub due_at: Option<i64>,
     pub result: String,
     pub version: String,
     pub placed: i64,
@@ -57,9 +58,9 @@ pub struct Seen {
     pub suppressed: BTreeSet<(String, String)>,
 }
 
-const ATTEMPTS: &str = "SELECT id, coalesce(enrollment_id, ''), lead_id, campaign_id, number, state, intent_at FROM attempts";
+const ATTEMPTS: &str = "SELECT id, coalesce(enrollment_id, ''), lead_id, campaign_id, number, state, due_at, intent_at FROM attempts";
 const ENROLLMENTS: &str =
-    "SELECT id, lead_id, state, coalesce(hold, ''), step, CAST(CASE WHEN due_at IS NULL THEN 0 ELSE 1 END AS BIGINT),
+    "SELECT id, lead_id, state, coalesce(hold, ''), step, due_at,
             coalesce(result, ''), version, placed FROM enrollments";
 const PAUSED: &str = "SELECT id FROM campaigns WHERE status <> 'active'";
 const SHUT: &str = "SELECT id FROM leads WHERE do_not_call = 1 OR status = 'opted_out'
@@ -67,8 +68,8 @@ const SHUT: &str = "SELECT id FROM leads WHERE do_not_call = 1 OR status = 'opte
        AND NOT EXISTS (SELECT 1 FROM consents d WHERE d.lead_id = c.lead_id AND d.purpose = c.purpose AND d.revoked_at IS NULL)";
 const SUPPRESSED: &str = "SELECT number, campaign_id FROM suppressions";
 
-type AttemptRow = (String, String, String, String, String, String, Option<i64>);
-type EnrollmentRow = (String, String, String, String, String, i64, String, String, i64);
+type AttemptRow = (String, String, String, String, String, String, i64, Option<i64>);
+type EnrollmentRow = (String, String, String, String, String, Option<i64>, String, String, i64);
 
 impl Seen {
     pub async fn look(db: &Db) -> anyhow::Result<Self> {
@@ -77,12 +78,12 @@ impl Seen {
         let paused: Vec<(String,)> = rows!(db, PAUSED);
         let shut: Vec<(String,)> = rows!(db, SHUT);
         let suppressed: Vec<(String, String)> = rows!(db, SUPPRESSED);
-        let attempt = |(id, enrollment, lead, campaign, number, state, intent_at): AttemptRow| {
-            (id, AttemptSeen { enrollment, lead, campaign, number, state, intent_at })
+        let attempt = |(id, enrollment, lead, campaign, number, state, due_at, intent_at): AttemptRow| {
+            (id, AttemptSeen { enrollment, lead, campaign, number, state, due_at, intent_at })
         };
         let enrollment = |row: EnrollmentRow| {
-            let (id, lead, state, hold, step, timed, result, version, placed) = row;
-            (id, EnrollmentSeen { lead, state, hold, step, timed: timed == 1, result, version, placed })
+            let (id, lead, state, hold, step, due_at, result, version, placed) = row;
+            (id, EnrollmentSeen { lead, state, hold, step, due_at, result, version, placed })
         };
         Ok(Self {
             attempts: attempts.into_iter().map(attempt).collect(),
@@ -91,6 +92,15 @@ impl Seen {
             shut: shut.into_iter().map(|(id,)| id).collect(),
             suppressed: suppressed.into_iter().collect(),
         })
+    }
+
+    /// Is an enrollment or a planned attempt due at `at`? Calls of paused campaigns are not waited for.
+    pub fn is_anything_due(&self, at: i64) -> bool {
+        let enrollment = |row: &EnrollmentSeen| row.state == "waiting" && row.due_at.is_some_and(|due| due <= at);
+        let planned = |row: &AttemptSeen| {
+            row.state == "planned" && row.due_at <= at && !self.paused.contains(&row.campaign)
+        };
+        self.enrollments.values().any(enrollment) || self.attempts.values().any(planned)
     }
 
     /// Attempts of an enrollment: planned, and live ones.

@@ -253,12 +253,14 @@ impl Storm {
             return self.dial(worker).await;
         }
         let callbacks = self.world.carrier.next_at().is_some_and(|at| at <= now);
+        // Idle rounds prove little: workers are busiest when there is something to do, and time passes when there is not.
+        let due = self.judge.seen.is_anything_due(micros(now));
         let weights = [
-            if free.is_empty() { 0 } else { 30 },
-            if callbacks && !free.is_empty() { 12 } else { 0 },
-            if self.is_busy(Who::Desk) { 0 } else { 5 },
-            if self.is_busy(Who::Clerk) { 0 } else { 4 },
-            10,
+            if free.is_empty() { 0 } else if due { 36 } else { 8 },
+            if callbacks && !free.is_empty() { 16 } else { 0 },
+            if self.is_busy(Who::Desk) { 0 } else { 4 },
+            if self.is_busy(Who::Clerk) { 0 } else { 3 },
+            if due || callbacks { 4 } else { 20 },
             1,
         ];
         match self.dice.weighted(&weights) {
@@ -436,7 +438,7 @@ impl Storm {
     /// Time passes: to whatever is next, a little, or a lot.
     async fn pass(&mut self) -> anyhow::Result<()> {
         let now = self.world.now();
-        let to = match self.dice.weighted(&[10, 4, 2, 1]) {
+        let to = match self.dice.weighted(&[20, 4, 2, 1]) {
             0 => match self.next_instant().await? {
                 Some(next) if next > now => next,
                 // Something is due: whoever is to do it gets the chance.

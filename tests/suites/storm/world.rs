@@ -67,13 +67,16 @@ const STARTS: [&str; 8] = [
 ];
 
 /// Numbers and who they belong to: two share one, one lies in a state of two zones, one abroad.
-const PEOPLE: [(&str, Option<&str>); 6] = [
+const PEOPLE: [(&str, Option<&str>); 9] = [
     ("+12024561111", None),
     ("+12134561111", Some("America/Los_Angeles")),
     ("+12024561111", None),
     ("+16024561111", None),
     ("+12084561111", None),
     ("+919876543210", None),
+    ("+17734561111", None),
+    ("+13034561111", None),
+    ("+14044561111", Some("America/New_York")),
 ];
 
 /// Numbers that people change to.
