@@ -49,6 +49,11 @@ pub enum Boundary {
 }
 
 impl Boundary {
+    /// At a question to the provider.
+    pub const fn is_outside(self) -> bool {
+        matches!(self, Self::Asking | Self::Asked | Self::LookingUp | Self::LookedUp)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Begin => "begin",
@@ -143,12 +148,14 @@ impl Gate {
     fn order(&self, boundary: Boundary) -> Option<Order> {
         let mut state = self.state();
         let rates = state.rates;
-        if state.dice.chance(rates.kill) {
+        // Transactions are many and questions few; both are to be met.
+        let often = if boundary.is_outside() { 6.0 } else { 1.0 };
+        if state.dice.chance(rates.kill * often) {
             self.tally.note(format!("kill at {}", boundary.name()));
             return Some(Order::Die);
         }
         // A connection is held there, on which everybody else would wait.
-        if boundary != Boundary::Commit && state.dice.chance(rates.sleep) {
+        if boundary != Boundary::Commit && state.dice.chance(rates.sleep * often) {
             self.tally.note(format!("sleep at {}", boundary.name()));
             let length = match state.dice.below(4) {
                 0 => TimeDelta::milliseconds(state.dice.between(1, 900)),

@@ -94,13 +94,17 @@ impl Seen {
         })
     }
 
-    /// Is an enrollment or a planned attempt due at `at`? Calls of paused campaigns are not waited for.
-    pub fn is_anything_due(&self, at: i64) -> bool {
-        let enrollment = |row: &EnrollmentSeen| row.state == "waiting" && row.due_at.is_some_and(|due| due <= at);
+    /// Is an enrollment due at `at`?
+    pub fn is_anyone_due(&self, at: i64) -> bool {
+        self.enrollments.values().any(|row| row.state == "waiting" && row.due_at.is_some_and(|due| due <= at))
+    }
+
+    /// Is a planned call due at `at`? Those of paused campaigns are not waited for.
+    pub fn is_any_call_due(&self, at: i64) -> bool {
         let planned = |row: &AttemptSeen| {
             row.state == "planned" && row.due_at <= at && !self.paused.contains(&row.campaign)
         };
-        self.enrollments.values().any(enrollment) || self.attempts.values().any(planned)
+        self.attempts.values().any(planned)
     }
 
     /// Attempts of an enrollment: planned, and live ones.

@@ -194,27 +194,27 @@ fn swarm(dice: &mut Dice) -> Rates {
 }
 
 fn carrier_faults(dice: &mut Dice) -> Faults {
-    let mut rate = |most: f64| if dice.chance(0.4) { 0.0 } else { most * (dice.below(100) as f64 / 100.0) };
+    let mut rate = |most: f64| if dice.chance(0.3) { 0.0 } else { most * (dice.below(100) as f64 / 100.0) };
     Faults {
         refuse: rate(0.1),
         timeout_before_accept: rate(0.1),
         timeout_after_accept: rate(0.1),
         error_before_accept: rate(0.1),
         error_after_accept: rate(0.1),
-        late_accept: rate(0.15),
+        late_accept: rate(0.1),
+        too_many_requests: rate(0.1),
+        reset_before_accept: rate(0.1),
+        reset_after_accept: rate(0.1),
+        slow_answer: rate(0.1),
         duplicate_callback: rate(0.3),
         reorder_callback: rate(0.3),
-        late_callback: rate(0.15),
-        lose_callback: rate(0.15),
-        early_callback: rate(0.2),
+        late_callback: rate(0.2),
+        lose_callback: rate(0.2),
+        early_callback: rate(0.4),
         forge_callback: rate(0.2),
-        too_many_requests: rate(0.1),
-        reset_before_accept: rate(0.05),
-        reset_after_accept: rate(0.05),
-        slow_answer: rate(0.05),
-        fail_look_up: rate(0.3),
-        lag_look_up: rate(0.4),
-        stale_look_up: rate(0.4),
+        fail_look_up: rate(0.4),
+        lag_look_up: rate(1.0),
+        stale_look_up: rate(1.0),
         ..Faults::default()
     }
 }
@@ -254,12 +254,13 @@ impl Storm {
         }
         let callbacks = self.world.carrier.next_at().is_some_and(|at| at <= now);
         // Idle rounds prove little: workers are busiest when there is something to do, and time passes when there is not.
-        let due = self.judge.seen.is_anything_due(micros(now));
+        let seen = &self.judge.seen;
+        let due = seen.is_anyone_due(micros(now)) || seen.is_any_call_due(micros(now));
         let weights = [
             if free.is_empty() { 0 } else if due { 36 } else { 8 },
             if callbacks && !free.is_empty() { 16 } else { 0 },
             if self.is_busy(Who::Desk) { 0 } else { 4 },
-            if self.is_busy(Who::Clerk) { 0 } else { 3 },
+            if self.is_busy(Who::Clerk) { 0 } else if self.jobs.is_empty() && self.finishes.is_empty() { 2 } else { 8 },
             if due || callbacks { 4 } else { 20 },
             1,
         ];
@@ -308,17 +309,16 @@ impl Storm {
         let limit = if self.calm { 50 } else { [1, 3, 50][self.dice.below(3) as usize] };
         let gate = self.gate();
         let line = self.line(&gate);
+        // Verbs that have nothing to do are left out, most of the time: they prove little.
+        let mut verb = VERBS[self.world.workers[index].verb % VERBS.len()];
+        for _ in 0..VERBS.len() {
+            if !self.is_idle(index, verb) {
+                break;
+            }
+            self.world.workers[index].verb += 1;
+            verb = VERBS[self.world.workers[index].verb % VERBS.len()];
+        }
         let worker = &mut self.world.workers[index];
-        let mut verb = VERBS[worker.verb % VERBS.len()];
-        // Most rounds have nobody to move, and without a claim there is nothing to place.
-        if verb == "move" && !self.calm && self.dice.chance(0.7) {
-            worker.verb += 1;
-            verb = "plan";
-        }
-        if verb == "place" && worker.hand.is_empty() {
-            worker.verb += 1;
-            verb = "reconcile";
-        }
         worker.verb += 1;
         let (engine, owner) = (Arc::clone(&worker.engine), worker.owner.clone());
         let work: Work = match verb {
@@ -340,6 +340,20 @@ impl Storm {
             self.is_deaf = true;
         }
         self.start(Who::Worker(index), verb.to_owned(), work, gate, Care::Nothing).await
+    }
+
+    /// Has a verb nothing to do, as far as the tables tell? Now and then it is done all the same.
+    fn is_idle(&mut self, index: usize, verb: &str) -> bool {
+        let seen = &self.judge.seen;
+        let at = micros(self.world.now());
+        let idle = match verb {
+            "place" => return self.world.workers[index].hand.is_empty(),
+            "move" => !self.calm,
+            "plan" => !seen.is_anyone_due(at),
+            "claim" => !seen.is_any_call_due(at),
+            _ => !seen.attempts.values().any(|attempt| matches!(attempt.state.as_str(), "dialing" | "placed" | "unknown")),
+        };
+        idle && self.dice.chance(0.8)
     }
 
     /// Callbacks that are due, some or all of them, at one of the workers.

@@ -328,7 +328,7 @@ impl Faults {
             _ => self.lag_look_up,
         };
         let draw = key.draw(seed);
-        if draw.chance("lag", rate) { draw.between("lag-by", 1, Self::LATEST_LISTING_S) } else { 0 }
+        if draw.chance("lag", rate) { draw.between("lag-by", 5, Self::LATEST_LISTING_S) } else { 0 }
     }
 
     /// Drawn by key and instant: a look-up that failed may succeed the next time.
@@ -341,7 +341,7 @@ impl Faults {
         let is_stale = draw.chance("stale", rates.stale_look_up);
         LookUpFault {
             fails: draw.chance("fail-look-up", rates.fail_look_up),
-            stale_s: if is_stale { draw.between("stale-by", 1, Self::LATEST_LISTING_S) } else { 0 },
+            stale_s: if is_stale { draw.between("stale-by", 5, Self::LATEST_LISTING_S) } else { 0 },
         }
     }
 }
