@@ -63,13 +63,13 @@ impl Act {
             Self::OutsideCall(_) => "outside call",
             Self::Publish(Mode::Follow) => "published to follow",
             Self::Publish(Mode::Migrate) => "published to migrate",
-            Self::Publish(_) => "published",
+            Self::Publish(_) => "published for new people",
             Self::KeepHouse => "house kept",
         }
     }
 
     /// Every name, for the proof that each has happened.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 21] = [
         "opt-out",
         "opt-out by event",
         "do not call",
@@ -89,6 +89,7 @@ impl Act {
         "outside call",
         "published to follow",
         "published to migrate",
+        "published for new people",
         "house kept",
     ];
 
@@ -97,7 +98,7 @@ impl Act {
         let campaign = world.campaigns[dice.below(2) as usize];
         let enrollment = dice.pick(enrollments).copied().unwrap_or_default();
         let key = format!("key-{}", dice.below(12));
-        match dice.weighted(&[2, 2, 1, 2, 1, 1, 4, 6, 5, 8, 4, 2, 8, 3, 4, 10, 2, 2, 2, 3]) {
+        match dice.weighted(&[2, 2, 1, 2, 2, 3, 4, 6, 5, 8, 4, 2, 8, 3, 4, 10, 2, 2, 3, 4, 3]) {
             0 => Self::OptOut(lead),
             1 => Self::OptOutByEvent(lead, format!("stop-{key}-{lead}")),
             2 => Self::DoNotCall(lead),
@@ -118,6 +119,7 @@ impl Act {
             16 => Self::OutsideCall(lead),
             17 => Self::Publish(Mode::Follow),
             18 => Self::Publish(Mode::Migrate),
+            19 => Self::Publish(Mode::Pin),
             _ => Self::KeepHouse,
         }
     }
