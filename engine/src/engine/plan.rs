@@ -26,6 +26,8 @@ use crate::store::{Tx, attempt, enrollment};
 /// What one batch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanReport {
+    /// The instant of the look.
+    pub at: Instant,
     /// Enrollments looked at; fewer than the limit means that nothing else is due.
     pub due: usize,
     pub planned: usize,
@@ -40,7 +42,8 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (walks, unreadable) = walk::due(&mut tx, now, limit).await?;
-        let mut report = PlanReport { due: walks.len() + unreadable.len(), ..PlanReport::default() };
+        let mut report =
+            PlanReport { at: now, due: walks.len() + unreadable.len(), ..PlanReport::default() };
         if report.due == 0 {
             tx.rollback().await?;
             return Ok(report);

@@ -1,22 +1,24 @@
 //! One way to two databases: [`Db`], [`Tx`], the `on_db!` dispatch and the few words in which the dialects differ.
 //! Statements are written once with `$1` binds; [`Sql`] fills in the dialect's tokens once and keeps the text.
 
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 
 use super::edge::{self, Fate};
 use super::error::StoreError;
+use super::postgres;
 
 /// Name of our migration table; distinct, so that another library's cannot be taken for it.
-const MIGRATIONS_TABLE: &str = "callwright_migrations";
+pub(super) const MIGRATIONS_TABLE: &str = "callwright_migrations";
 
 static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
@@ -24,8 +26,15 @@ static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrati
 /// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    Sqlite { write: SqlitePool, read: SqlitePool },
-    Postgres(PgPool),
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres {
+        pool: PgPool,
+        /// How transactions begin where a session cannot keep our settings: behind a transaction pooler.
+        begin: Option<&'static str>,
+    },
 }
 
 /// A transaction. Dropped without [`Tx::commit`] it rolls back.
@@ -70,7 +79,8 @@ macro_rules! on_db {
 pub(crate) use on_db;
 
 impl Db {
-    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations. With `?pooler=transaction` in the
+    /// address nothing outlives a transaction, and missing migrations are an error.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let db = Self::connect(url, Durability::Full).await?;
         db.migrate().await?;
@@ -80,7 +90,7 @@ impl Db {
     /// Opens without migrating.
     pub async fn connect(url: &str, durability: Durability) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Self::connect_postgres(url).await;
+            return postgres::connect(url).await;
         }
         if url.starts_with("sqlite:") {
             return Self::connect_sqlite(url, durability).await;
@@ -99,8 +109,7 @@ impl Db {
             return Ok(Self::Sqlite { write: read.clone(), read });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?.options([("default_transaction_read_only", "on")]);
-            return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect_with(options).await?));
+            return postgres::connect_read_only(url).await;
         }
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
     }
@@ -147,38 +156,39 @@ impl Db {
         Ok(Self::Sqlite { write, read })
     }
 
-    async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
-        // Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
-        // follow, and a plan made for an empty one (scan it, hash it) takes seconds once it is full.
-        // Whatever must scan all the same looks so dear to PostgreSQL then that it would compile it first.
-        let look_ups = [
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("jit", "off"),
-        ];
-        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256).options(look_ups);
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
-            .await?;
-        Ok(Self::Postgres(pool))
+    /// Applies missing migrations, under the database's own lock: many processes may start at once.
+    // Boxed: the compiler cannot see that what `run` borrows may cross threads.
+    pub fn migrate(&self) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
+                Self::Postgres { pool, begin: None } => {
+                    // A connection of its own: an index over millions of rows takes longer than a statement otherwise may.
+                    let mut connection = postgres::patient(pool).await?;
+                    migrator(&POSTGRES_MIGRATIONS).run(&mut connection).await?;
+                    connection.close().await?;
+                }
+                // The lock that keeps two processes from migrating at once belongs to a session.
+                Self::Postgres { begin: Some(_), .. } => {
+                    let known: Vec<i64> = POSTGRES_MIGRATIONS.iter().map(|step| step.version).collect();
+                    if !postgres::has_migrations(self, &known).await? {
+                        return Err(StoreError::MigrateDirectly);
+                    }
+                }
+            }
+            Ok(())
+        })
     }
 
-    /// Applies missing migrations, under the database's own lock: many processes may start at once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
-            Self::Postgres(pool) => migrator(&POSTGRES_MIGRATIONS).run(pool).await?,
-        }
-        Ok(())
+    /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
+    pub const fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres { begin: Some(_), .. })
     }
 
     pub const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -189,7 +199,7 @@ impl Db {
         }
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
         })
     }
 
@@ -200,7 +210,7 @@ impl Db {
         }
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
         })
     }
 
@@ -210,7 +220,7 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 }

@@ -21,7 +21,7 @@ const FREE_ENROLLMENT: &str = "SELECT id FROM enrollments FOR UPDATE NOWAIT";
 
 async fn world() -> anyhow::Result<Option<(World, PgPool)>> {
     let Some(test) = TestDb::open(Backend::Postgres).await? else { return Ok(None) };
-    let Db::Postgres(pool) = &test.db else { anyhow::bail!("made for PostgreSQL") };
+    let Db::Postgres { pool, .. } = &test.db else { anyhow::bail!("made for PostgreSQL") };
     let pool = pool.clone();
     Ok(Some((World::open(test).await?, pool)))
 }

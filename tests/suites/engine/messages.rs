@@ -103,7 +103,7 @@ async fn order(world: &World) -> anyhow::Result<callwright_engine::engine::Messa
     const ORDER: &str = "SELECT payload FROM jobs WHERE kind = 'deliver_message'";
     let payload: String = match &world.engine.db {
         Db::Sqlite { read, .. } => sqlx::query_scalar(ORDER).fetch_one(read).await?,
-        Db::Postgres(pool) => sqlx::query_scalar(ORDER).fetch_one(pool).await?,
+        Db::Postgres { pool, .. } => sqlx::query_scalar(ORDER).fetch_one(pool).await?,
     };
     Ok(serde_json::from_str(&payload)?)
 }

@@ -14,7 +14,7 @@ impl World {
     async fn spoil(&self, lead: LeadId, sql: &'static str) -> anyhow::Result<()> {
         match &self.engine.db {
             Db::Sqlite { write, .. } => drop(sqlx::query(sql).bind(lead.to_string()).execute(write).await?),
-            Db::Postgres(pool) => drop(sqlx::query(sql).bind(lead.to_string()).execute(pool).await?),
+            Db::Postgres { pool, .. } => drop(sqlx::query(sql).bind(lead.to_string()).execute(pool).await?),
         }
         Ok(())
     }

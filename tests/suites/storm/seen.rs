@@ -9,7 +9,7 @@ macro_rules! rows {
     ($db:expr, $sql:expr) => {
         match $db {
             callwright_engine::store::Db::Sqlite { read, .. } => sqlx::query_as($sql).fetch_all(read).await?,
-            callwright_engine::store::Db::Postgres(pool) => sqlx::query_as($sql).fetch_all(pool).await?,
+            callwright_engine::store::Db::Postgres { pool, .. } => sqlx::query_as($sql).fetch_all(pool).await?,
         }
     };
 }
@@ -19,7 +19,7 @@ pub(crate) use rows;
 pub async fn execute(db: &Db, sql: &'static str) -> anyhow::Result<u64> {
     Ok(match db {
         Db::Sqlite { write, .. } => sqlx::query(sql).execute(write).await?.rows_affected(),
-        Db::Postgres(pool) => sqlx::query(sql).execute(pool).await?.rows_affected(),
+        Db::Postgres { pool, .. } => sqlx::query(sql).execute(pool).await?.rows_affected(),
     })
 }
 
