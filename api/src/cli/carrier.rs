@@ -77,7 +77,9 @@ and `callsPerSecond`: the carrier takes more calls than that, but rings them lat
 
 fn after_help() -> String {
     let table = scripted::table();
-    format!("{EXAMPLES}\n\n{RATES}\n\nWith --scripted-faults, by the last digits of the called number:\n{table}")
+    format!(
+        "{EXAMPLES}\n\n{RATES}\n\nWith --scripted-faults, by the last digits of the called number:\n{table}"
+    )
 }
 
 pub async fn run(args: CarrierArgs, global: &Global) -> anyhow::Result<ExitCode> {

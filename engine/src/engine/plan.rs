@@ -42,8 +42,7 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (walks, unreadable) = walk::due(&mut tx, now, limit).await?;
-        let mut report =
-            PlanReport { at: now, due: walks.len() + unreadable.len(), ..PlanReport::default() };
+        let mut report = PlanReport { at: now, due: walks.len() + unreadable.len(), ..PlanReport::default() };
         if report.due == 0 {
             tx.rollback().await?;
             return Ok(report);

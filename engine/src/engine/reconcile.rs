@@ -82,7 +82,8 @@ impl Engine {
         if !results.is_empty() {
             let looked_up = report.looked_up;
             let (ends, missing, written) =
-                unless_deadlocked("reconcile", || self.record_look_ups(provider, &results, looked_up)).await?;
+                unless_deadlocked("reconcile", || self.record_look_ups(provider, &results, looked_up))
+                    .await?;
             report = written;
             self.record_ends(provider, ends, missing, &mut report).await?;
         }

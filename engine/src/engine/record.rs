@@ -69,11 +69,7 @@ impl Engine {
         unless_deadlocked("record", || self.record_once(provider, &facts)).await
     }
 
-    async fn record_once(
-        &self,
-        provider: &str,
-        facts: &[ReportedFact],
-    ) -> Result<RecordReport, EngineError> {
+    async fn record_once(&self, provider: &str, facts: &[ReportedFact]) -> Result<RecordReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let opting_out: Vec<AttemptId> =

@@ -62,7 +62,9 @@ async fn people_wait_for_a_claims_number_before_they_hold_anything() -> anyhow::
     let mut opt_out = tokio::spawn(async move { other.opt_out(lead, "asked", "api").await });
     assert!(timeout(WAITING, &mut pause).await.is_err() && timeout(WAITING, &mut opt_out).await.is_err());
     let mut rows = pool.begin().await?;
-    run(&mut rows, FREE_ENROLLMENT).await.context("somebody holds the enrollment while waiting for the number")?;
+    run(&mut rows, FREE_ENROLLMENT)
+        .await
+        .context("somebody holds the enrollment while waiting for the number")?;
     rows.rollback().await?;
     claim.rollback().await?;
     // Either may be first: an enrollment that has ended cannot be paused any more.

@@ -124,7 +124,9 @@ impl Judge {
             .enrollments
             .iter()
             .filter(|(id, row)| !is_sound(id, row))
-            .map(|(id, row)| format!("enrollment {id} is {row:?} with {:?} planned and live calls", seen.open(id)))
+            .map(|(id, row)| {
+                format!("enrollment {id} is {row:?} with {:?} planned and live calls", seen.open(id))
+            })
             .collect();
         unsound.into_iter().for_each(|what| self.accuse("I4", what));
     }

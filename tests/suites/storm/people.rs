@@ -112,7 +112,10 @@ impl Act {
             10 => Self::Skip(enrollment),
             11 => Self::End(enrollment),
             12 => Self::EnrollAgain(lead, campaign),
-            13 => Self::Rezone(lead, ["America/New_York", "America/Phoenix", "Pacific/Honolulu"][dice.below(3) as usize]),
+            13 => Self::Rezone(
+                lead,
+                ["America/New_York", "America/Phoenix", "Pacific/Honolulu"][dice.below(3) as usize],
+            ),
             14 => Self::Renumber(lead, OTHER_NUMBERS[dice.below(3) as usize]),
             15 if dice.chance(0.2) => Self::Event(lead, "PAYMENT_RECEIVED", format!("paid-{key}")),
             15 => Self::Event(lead, "MESSAGE_RECEIVED", key),

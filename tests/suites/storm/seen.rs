@@ -9,7 +9,9 @@ macro_rules! rows {
     ($db:expr, $sql:expr) => {
         match $db {
             callwright_engine::store::Db::Sqlite { read, .. } => sqlx::query_as($sql).fetch_all(read).await?,
-            callwright_engine::store::Db::Postgres { pool, .. } => sqlx::query_as($sql).fetch_all(pool).await?,
+            callwright_engine::store::Db::Postgres { pool, .. } => {
+                sqlx::query_as($sql).fetch_all(pool).await?
+            }
         }
     };
 }
@@ -59,8 +61,7 @@ pub struct Seen {
 }
 
 const ATTEMPTS: &str = "SELECT id, coalesce(enrollment_id, ''), lead_id, campaign_id, number, state, due_at, intent_at FROM attempts";
-const ENROLLMENTS: &str =
-    "SELECT id, lead_id, state, coalesce(hold, ''), step, due_at,
+const ENROLLMENTS: &str = "SELECT id, lead_id, state, coalesce(hold, ''), step, due_at,
             coalesce(result, ''), version, placed FROM enrollments";
 const PAUSED: &str = "SELECT id FROM campaigns WHERE status <> 'active'";
 const SHUT: &str = "SELECT id FROM leads WHERE do_not_call = 1 OR status = 'opted_out'

@@ -137,11 +137,7 @@ struct Storm {
 }
 
 /// Runs one seed in an emptied database.
-pub async fn run(
-    db: &Db,
-    post: &mut Post,
-    setup: Setup,
-) -> anyhow::Result<Story> {
+pub async fn run(db: &Db, post: &mut Post, setup: Setup) -> anyhow::Result<Story> {
     wipe(db).await?;
     let mut dice = Dice::seeded(setup.seed);
     let world = World::open(db.clone(), setup.seed, setup.bug, &mut dice).await?;
@@ -250,10 +246,22 @@ impl Storm {
         let seen = &self.judge.seen;
         let due = seen.is_anyone_due(micros(now)) || seen.is_any_call_due(micros(now));
         let weights = [
-            if free.is_empty() { 0 } else if due { 36 } else { 8 },
+            if free.is_empty() {
+                0
+            } else if due {
+                36
+            } else {
+                8
+            },
             if callbacks && !free.is_empty() { 16 } else { 0 },
             if self.is_busy(Who::Desk) { 0 } else { 4 },
-            if self.is_busy(Who::Clerk) { 0 } else if self.jobs.is_empty() && self.finishes.is_empty() { 2 } else { 8 },
+            if self.is_busy(Who::Clerk) {
+                0
+            } else if self.jobs.is_empty() && self.finishes.is_empty() {
+                2
+            } else {
+                8
+            },
             if due || callbacks { 4 } else { 20 },
             1,
         ];

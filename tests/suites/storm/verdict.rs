@@ -30,7 +30,10 @@ pub async fn check(world: &World, judge: &mut Judge, told: &Acknowledged) -> any
 fn books(world: &World, judge: &mut Judge) {
     let audit: Audit = world.carrier.with_ledger(|ledger| ledger.audit(&Evidence::default()));
     if audit.repeated_requests > 0 {
-        judge.accuse("I1", format!("{} requests were repeated: {:?}", audit.repeated_requests, audit.findings));
+        judge.accuse(
+            "I1",
+            format!("{} requests were repeated: {:?}", audit.repeated_requests, audit.findings),
+        );
     }
     if audit.double_dials > 0 {
         judge.accuse("I1b", format!("{} double dials: {:?}", audit.double_dials, audit.findings));
@@ -105,8 +108,10 @@ type CallRow = (String, String, Option<i64>, i64);
 
 /// I5: each call of the books is known once, with the end the books give it, whatever order its reports came in.
 async fn calls(world: &World, judge: &mut Judge) -> anyhow::Result<()> {
-    let rows: Vec<CallRow> =
-        rows!(&world.db, "SELECT attempt_id, status, ended_at, talk_s FROM calls WHERE attempt_id IS NOT NULL");
+    let rows: Vec<CallRow> = rows!(
+        &world.db,
+        "SELECT attempt_id, status, ended_at, talk_s FROM calls WHERE attempt_id IS NOT NULL"
+    );
     let known: BTreeMap<String, (String, Option<i64>, i64)> =
         rows.into_iter().map(|(id, status, ended, talk)| (id, (status, ended, talk))).collect();
     let entries: Vec<Entry> = world.carrier.with_ledger(|ledger| ledger.entries().to_vec());
@@ -128,7 +133,10 @@ async fn calls(world: &World, judge: &mut Judge) -> anyhow::Result<()> {
         };
         let end = entry.end.map(|end| (micros(end.at), i64::from(end.talk_s)));
         if end != ended_at.map(|at| (at, *talk_s)) {
-            judge.accuse("I5", format!("the call of attempt {id} ended {end:?}, on file {ended_at:?} {talk_s}"));
+            judge.accuse(
+                "I5",
+                format!("the call of attempt {id} ended {end:?}, on file {ended_at:?} {talk_s}"),
+            );
         }
     }
     for id in known.keys().filter(|id| !called.contains(*id)) {
@@ -211,10 +219,7 @@ async fn events(world: &World, judge: &mut Judge) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn was_called(
-    ledger: &callwright_workers::provider::simulated::ledger::Ledger,
-    attempt: &str,
-) -> bool {
+fn was_called(ledger: &callwright_workers::provider::simulated::ledger::Ledger, attempt: &str) -> bool {
     attempt.parse().is_ok_and(|id| ledger.calls_of(id).next().is_some())
 }
 
@@ -232,7 +237,10 @@ fn look_ups(world: &World, judge: &mut Judge) {
     for (id, intent_at) in written_off {
         let looked = id.parse().ok().and_then(|id| absent.get(&id)).map(|at| micros(*at));
         if looked.is_none_or(|at| at < intent_at + conclusive) {
-            judge.accuse("I14", format!("attempt {id} was written off, looked up {looked:?}, intent {intent_at}"));
+            judge.accuse(
+                "I14",
+                format!("attempt {id} was written off, looked up {looked:?}, intent {intent_at}"),
+            );
         }
     }
 }
@@ -240,7 +248,8 @@ fn look_ups(world: &World, judge: &mut Judge) {
 /// I6 of the outbox: what was queued has been delivered, and nothing is left in the queue.
 async fn outbox(world: &World, judge: &mut Judge, told: &Acknowledged) -> anyhow::Result<()> {
     let queued: Vec<(i64,)> = rows!(&world.db, "SELECT count(*) FROM events WHERE kind = 'message.queued'");
-    let left: Vec<(i64,)> = rows!(&world.db, "SELECT count(*) FROM jobs WHERE state NOT IN ('done', 'cancelled')");
+    let left: Vec<(i64,)> =
+        rows!(&world.db, "SELECT count(*) FROM jobs WHERE state NOT IN ('done', 'cancelled')");
     let (queued, left) = (queued.first().map_or(0, |row| row.0), left.first().map_or(0, |row| row.0));
     if left > 0 {
         judge.accuse("I6", format!("{left} jobs are left"));

@@ -93,7 +93,9 @@ pub async fn handle(
         DeliverMessage::KIND => {
             Some(deliver_message::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
         }
-        CallEndpoint::KIND => Some(call_endpoint::run(serde_json::from_str(payload).ok()?, outgoing, run).await),
+        CallEndpoint::KIND => {
+            Some(call_endpoint::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
+        }
         KeepHouse::KIND => {
             let engine = Arc::clone(&outgoing.engine);
             Some(keep_house::run(serde_json::from_str(payload).ok()?, engine, run).await)

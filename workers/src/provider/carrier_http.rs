@@ -6,8 +6,8 @@ use std::time::Duration;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, Package, PlaceRequest, Placement, Provider, ProviderError,
 };
-use reqwest::StatusCode;
 use chrono::TimeDelta;
+use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

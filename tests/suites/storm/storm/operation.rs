@@ -60,7 +60,12 @@ impl Storm {
             Ok(result) => self.ended(&operation, result),
             Err((boundary, Order::Die)) => self.died(operation, boundary).await?,
             Err((boundary, Order::Sleep(length))) => {
-                self.say(&format!("{:?} {}: asleep at {} for {length}", operation.who, operation.what, boundary.name()));
+                self.say(&format!(
+                    "{:?} {}: asleep at {} for {length}",
+                    operation.who,
+                    operation.what,
+                    boundary.name()
+                ));
                 let until = self.world.now() + length;
                 self.stopped.push(Stopped { operation, until });
             }
@@ -103,7 +108,8 @@ impl Storm {
             (Left::Claimed(claimed), Who::Worker(index)) => self.world.workers[index].hand = claimed.requests,
             (Left::Recorded(report), _) => {
                 for (attempt, _) in report.orphans {
-                    self.judge.accuse("orphan", format!("a call of attempt {attempt}, which was written off"));
+                    self.judge
+                        .accuse("orphan", format!("a call of attempt {attempt}, which was written off"));
                 }
             }
             (Left::Taken(jobs), _) => self.jobs = jobs,
@@ -121,7 +127,8 @@ impl Storm {
             Care::Act(Act::Revoke(lead)) => self.told.revocations.push((lead.to_string(), at)),
             Care::Job(taken) => {
                 let arrived = self.inbox.take().contains(&taken.job.id.to_string());
-                if let (true, Ok(order)) = (arrived, serde_json::from_str::<MessageOrder>(&taken.job.payload)) {
+                if let (true, Ok(order)) = (arrived, serde_json::from_str::<MessageOrder>(&taken.job.payload))
+                {
                     self.told.letters.push((order.enrollment_id.to_string(), at));
                 }
                 let done = |finish: &Finish| finish.id == taken.job.id && finish.outcome == Outcome::Done;

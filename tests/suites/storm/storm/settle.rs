@@ -4,7 +4,7 @@ use callwright_engine::id::EnrollmentId;
 use callwright_workers::provider::simulated::faults::Faults;
 use chrono::TimeDelta;
 
-use super::{Story, Storm};
+use super::{Storm, Story};
 use crate::gate::Rates;
 use crate::people::Act;
 use crate::seen::execute;

@@ -42,9 +42,7 @@ impl Storm {
         let work: Work = match verb {
             "move" => Box::pin(async move { said(engine.move_enrollments(limit).await?) }),
             "plan" => Box::pin(async move { said(engine.plan(limit).await?) }),
-            "claim" => {
-                Box::pin(async move { Ok(Left::Claimed(engine.claim(limit, &line, &owner).await?)) })
-            }
+            "claim" => Box::pin(async move { Ok(Left::Claimed(engine.claim(limit, &line, &owner).await?)) }),
             "place" => {
                 let hand: Vec<PlaceRequest> = std::mem::take(&mut worker.hand);
                 Box::pin(async move { said(engine.place(&line, hand).await?) })
@@ -69,7 +67,10 @@ impl Storm {
             "move" => !self.calm,
             "plan" => !seen.is_anyone_due(at),
             "claim" => !seen.is_any_call_due(at),
-            _ => !seen.attempts.values().any(|attempt| matches!(attempt.state.as_str(), "dialing" | "placed" | "unknown")),
+            _ => !seen
+                .attempts
+                .values()
+                .any(|attempt| matches!(attempt.state.as_str(), "dialing" | "placed" | "unknown")),
         };
         idle && self.dice.chance(0.8)
     }
@@ -204,7 +205,9 @@ impl Storm {
             self.tally.note("unreadable lead");
             let sql = match self.dice.below(2) {
                 0 => "UPDATE leads SET phone_zones = 'nowhere' WHERE phone = '+16024561111'",
-                _ => "UPDATE leads SET status = 'haunted' WHERE phone = '+16024561111' AND status <> 'opted_out'",
+                _ => {
+                    "UPDATE leads SET status = 'haunted' WHERE phone = '+16024561111' AND status <> 'opted_out'"
+                }
             };
             execute(&self.world.db, sql).await?;
             self.say("a row nobody can read");

@@ -281,7 +281,8 @@ impl SimulatedCarrier {
         let mut state = self.state();
         let faults = state.faults;
         let calls: Vec<Entry> = state.ledger.calls_of(attempt).cloned().collect();
-        let fault = calls.first().map(|entry| faults.look_up(self.seed, &entry.key(), now)).unwrap_or_default();
+        let fault =
+            calls.first().map(|entry| faults.look_up(self.seed, &entry.key(), now)).unwrap_or_default();
         if fault.fails {
             state.count("failLookUp");
             return LookUpResult::Failed { reason: "simulated 503".to_owned() };
@@ -367,9 +368,7 @@ impl State {
 
 impl std::fmt::Debug for SimulatedCarrier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SimulatedCarrier")
-            .field("seed", &self.seed)
-            .finish_non_exhaustive()
+        f.debug_struct("SimulatedCarrier").field("seed", &self.seed).finish_non_exhaustive()
     }
 }
 

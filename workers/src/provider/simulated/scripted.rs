@@ -106,7 +106,9 @@ mod tests {
                 || faults.callback(1, &key, "ended").forged
                 || faults.is_early(1, &key)
                 || faults.listed_after_s(1, &key) > 0
-                || (0..20).any(|second| faults.look_up(1, &key, at(second)) != super::super::faults::LookUpFault::default());
+                || (0..20).any(|second| {
+                    faults.look_up(1, &key, at(second)) != super::super::faults::LookUpFault::default()
+                });
             assert!(brings, "{suffix} {what}");
         }
         assert_eq!(faults.placement(1, &key("4111", 1), instant_from_micros(1)), PlacementFault::None);

@@ -188,7 +188,10 @@ fn the_same_faults_happen_without_a_network() {
     let calls = |faults: Faults| {
         let desk = Desk::answering(faults);
         let placement = desk.place(desk.asked(1));
-        (placement, desk.carrier.with_ledger(|ledger| ledger.calls_of(ledger.entries()[0].attempt_id).count()))
+        (
+            placement,
+            desk.carrier.with_ledger(|ledger| ledger.calls_of(ledger.entries()[0].attempt_id).count()),
+        )
     };
     let unknown = |faults| matches!(calls(faults), (Placement::Unknown { .. }, 1));
     assert!(unknown(Faults { reset_after_accept: 1.0, ..Faults::default() }));
