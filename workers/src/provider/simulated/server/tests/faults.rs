@@ -61,7 +61,7 @@ async fn an_answer_without_end_is_cut_off_and_unknown() {
     let timeout = HttpCarrierOptions::TIMEOUT;
     let options = HttpCarrierOptions { url, callback_url: String::new(), token: None, timeout };
     let line = Line::open(faulty(Faults::default())).await;
-    let placements = HttpCarrier::new(options).unwrap().ask(vec![line.call()]).await;
+    let placements = HttpCarrier::new(options).unwrap().ask(vec![line.call()], Deadline::NEVER).await;
     let Placement::Unknown { reason } = &placements[0] else { panic!("{placements:?}") };
     assert!(reason.contains("too long"), "{reason}");
 }
@@ -112,7 +112,7 @@ async fn a_list_that_is_behind_shows_the_call_well_before_a_look_up_is_conclusiv
 async fn calls_beyond_the_carriers_rate_are_queued_and_counted() {
     let line = Line::open(still(Faults { calls_per_second: 1.0, ..Faults::default() })).await;
     let calls: Vec<CallRequest> = (0..4).map(|_| line.call()).collect();
-    let placements = line.provider.ask(calls.clone()).await;
+    let placements = line.provider.ask(calls.clone(), Deadline::NEVER).await;
     assert!(placements.iter().all(|placement| matches!(placement, Placement::Accepted { .. })));
     assert_eq!((line.audit().calls, line.audit().queued, fired(&line, "queued")), (4, 3, 3));
     let Placement::Accepted { provider_call_id } = &placements[3] else { panic!("{placements:?}") };
