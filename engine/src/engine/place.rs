@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::again::unless_deadlocked;
