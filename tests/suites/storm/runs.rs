@@ -14,12 +14,14 @@ use crate::gate::Boundary;
 use crate::people::Act;
 use crate::storm::{Setup, Story, run};
 
-/// Seeds of the ordinary run.
-const SEEDS: u64 = 24;
+/// Seeds of the ordinary run: at least so many,
+const SEEDS: u64 = 12;
+/// and at most so many, until every fault has fired.
+const MOST_SEEDS: u64 = 40;
 /// Seeds on PostgreSQL.
-const SEEDS_ON_POSTGRES: u64 = 3;
+const SEEDS_ON_POSTGRES: u64 = 2;
 /// Seeds that a seeded bug gets to be noticed in.
-const SEEDS_PER_BUG: u64 = 12;
+const SEEDS_PER_BUG: u64 = 20;
 
 /// Sums over a run.
 #[derive(Debug, Default)]
@@ -66,6 +68,13 @@ impl Sum {
 
     /// A fault that was declared and never fired has tested nothing.
     fn everything_happened(&self) -> anyhow::Result<()> {
+        let silent = self.silent();
+        ensure!(silent.is_empty(), "declared and never happened: {silent:?}");
+        Ok(())
+    }
+
+    /// What was declared and has not happened yet.
+    fn silent(&self) -> Vec<String> {
         let boundaries = [
             Boundary::Begin,
             Boundary::Commit,
@@ -91,9 +100,8 @@ impl Sum {
         ];
         declared.extend(others.map(str::to_owned));
         declared.extend(Faults::everything(0.1).declared().into_iter().map(str::to_owned));
-        let silent: Vec<&String> = declared.iter().filter(|name| !self.fired.contains_key(*name)).collect();
-        ensure!(silent.is_empty(), "declared and never happened: {silent:?}");
-        Ok(())
+        declared.retain(|name| !self.fired.contains_key(name));
+        declared
     }
 }
 
@@ -119,7 +127,16 @@ fn number(name: &str) -> Option<u64> {
 
 #[tokio::test]
 async fn promises_are_kept_whatever_goes_wrong() -> anyhow::Result<()> {
-    let sum = seeds(&memory().await?, 1..=SEEDS, None).await?;
+    let (db, mut post) = (memory().await?, Post::open().await?);
+    let mut sum = Sum::default();
+    for seed in 1..=MOST_SEEDS {
+        // Some faults are rare; the run goes on until each has been met.
+        if seed > SEEDS && sum.silent().is_empty() {
+            break;
+        }
+        let story = run(&db, &mut post, Setup { seed, bug: None, told: false });
+        sum.add(seed, story.await.with_context(|| format!("seed {seed}"))?);
+    }
     sum.check()?;
     sum.everything_happened()
 }

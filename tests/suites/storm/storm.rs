@@ -169,8 +169,11 @@ pub async fn run(db: &Db, post: &mut Post, setup: Setup) -> anyhow::Result<Story
         calm: false,
     };
     storm.look().await?;
-    while storm.steps < STEPS {
+    while storm.steps < STEPS && !storm.is_noticed() {
         storm.step().await?;
+    }
+    if storm.is_noticed() {
+        return Ok(storm.story());
     }
     storm.settle().await?;
     storm.end().await
@@ -209,6 +212,24 @@ fn carrier_faults(dice: &mut Dice) -> Faults {
 }
 
 impl Storm {
+    /// A seeded bug need not be noticed twice.
+    fn is_noticed(&self) -> bool {
+        self.setup.bug.is_some() && !self.judge.violations.is_empty()
+    }
+
+    fn story(self) -> Story {
+        let calls = self.world.carrier.with_ledger(|ledger| ledger.entries().len() as u64);
+        Story {
+            hash: self.hash,
+            steps: self.steps,
+            transactions: self.transactions,
+            calls,
+            violations: self.judge.violations,
+            fired: self.tally.read(),
+            lines: self.lines,
+        }
+    }
+
     fn say(&mut self, line: &str) {
         let line = format!("{} {line}", self.world.now().format("%m-%d %H:%M:%S%.3f"));
         for byte in line.bytes().chain([0xff]) {

@@ -40,7 +40,7 @@ impl Storm {
             self.acted(Act::ResumeCampaign(campaign)).await?;
         }
         for round in 0..ROUNDS {
-            if self.round(round).await? {
+            if self.round(round).await? || self.is_noticed() {
                 return Ok(());
             }
         }
@@ -116,15 +116,6 @@ impl Storm {
         verdict::check(&self.world, &mut self.judge, &self.told).await?;
         let tables = format!("{:?}", self.judge.seen);
         self.say(&tables);
-        let calls = self.world.carrier.with_ledger(|ledger| ledger.entries().len() as u64);
-        Ok(Story {
-            hash: self.hash,
-            steps: self.steps,
-            transactions: self.transactions,
-            calls,
-            violations: self.judge.violations,
-            fired: self.tally.read(),
-            lines: self.lines,
-        })
+        Ok(self.story())
     }
 }

@@ -295,5 +295,5 @@ fn a_hundred_thousand_calls_take_seconds() {
     let facts = desk.due().len();
     assert!(facts > 100_000);
     // Generous: this runs unoptimised beside other tests.
-    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 120, "{:?}", began.elapsed());
 }
