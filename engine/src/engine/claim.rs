@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
@@ -44,6 +45,15 @@ const HELD: TimeDelta = TimeDelta::milliseconds(50);
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
     pub async fn claim(
+        &self,
+        limit: u32,
+        provider: &dyn Provider,
+        owner: &str,
+    ) -> Result<Claimed, EngineError> {
+        unless_deadlocked("claim", || self.claim_once(limit, provider, owner)).await
+    }
+
+    async fn claim_once(
         &self,
         limit: u32,
         provider: &dyn Provider,

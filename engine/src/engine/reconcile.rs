@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
 use super::place::mark_placed;
@@ -79,7 +80,9 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            let (ends, missing) = self.record_look_ups(provider, results, now, &mut report).await?;
+            let (ends, missing, written) =
+                unless_deadlocked("reconcile", || self.record_look_ups(provider, &results, now)).await?;
+            report = written;
             self.record_ends(provider, ends, missing, &mut report).await?;
         }
         Ok(report)
@@ -90,10 +93,10 @@ impl Engine {
     async fn record_look_ups(
         &self,
         provider: &dyn Provider,
-        results: Vec<(Attempt, LookUpResult)>,
+        results: &[(Attempt, LookUpResult)],
         asked_at: Instant,
-        report: &mut ReconcileReport,
-    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>), EngineError> {
+    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>, ReconcileReport), EngineError> {
+        let mut report = ReconcileReport { looked_up: results.len(), ..ReconcileReport::default() };
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let speed = self.time.speed(&mut tx).await?;
@@ -109,11 +112,11 @@ impl Engine {
             speed,
             changes: Changes::default(),
             ends: Vec::new(),
-            report,
+            report: &mut report,
         };
         let mut checked = Vec::new();
         let mut placed = Vec::new();
-        for (seen, result) in &results {
+        for (seen, result) in results {
             // A callback may have resolved it while we asked: then there is nothing left to say.
             let Some(attempt) =
                 fresh.iter().find(|attempt| attempt.id == seen.id && attempt.state == seen.state)
@@ -138,7 +141,7 @@ impl Engine {
             .retain(|fact| fact.key != GIVEN_UP || ends.iter().all(|end| end.attempt_id != fact.attempt_id));
         self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
-        Ok((ends, missing))
+        Ok((ends, missing, report))
     }
 
     /// Ends are facts like those of callbacks. A crash before this leaves calls that are silent, and looked up again.
