@@ -9,6 +9,8 @@ use callwright_engine::provider::Provider;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::heartbeat::Heartbeat;
+
 /// How the loop works.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -20,11 +22,13 @@ pub struct Options {
     pub owner: String,
     /// How many virtual seconds pass in a real one; 1 in real time.
     pub rate: f64,
+    /// Beats with every verb of every round.
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 impl Options {
     pub fn new(owner: String) -> Self {
-        Self { batch: 500, poll: Duration::from_millis(500), owner, rate: 1.0 }
+        Self { batch: 500, poll: Duration::from_millis(500), owner, rate: 1.0, heartbeat: Arc::default() }
     }
 }
 
@@ -59,15 +63,21 @@ pub async fn run(
             () = cancel.cancelled() => {}
         }
     }
+    options.heartbeat.stopped();
 }
 
 /// One round over everything that is due; answers how long to sleep.
 async fn round(engine: &Engine, provider: &dyn Provider, options: &Options) -> Result<Duration, EngineError> {
+    options.heartbeat.beat();
     let moved = engine.move_enrollments(options.batch).await?;
+    options.heartbeat.beat();
     let planned = engine.plan(options.batch).await?;
+    options.heartbeat.beat();
     let claimed = engine.claim(options.batch, provider, &options.owner).await?;
+    options.heartbeat.beat();
     let asked = claimed.requests.len();
     engine.place(provider, claimed.requests).await?;
+    options.heartbeat.beat();
     engine.reconcile(provider, options.batch).await?;
     if moved.has_more() || planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
         return Ok(Duration::ZERO);

@@ -16,6 +16,7 @@ use callwright_engine::engine::{Engine, EnrollRequest};
 use callwright_engine::id::{CampaignId, EnrollmentId, LeadId};
 use callwright_engine::store::lead::{Upserted, upsert_many};
 use callwright_engine::store::{Tx, campaign, consent};
+use callwright_workers::jobs::Retention;
 use clap::Args;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -77,7 +78,7 @@ pub async fn run(args: CallArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let enrolled = prepare(&engine, &args).await?;
     let cancel = CancellationToken::new();
     let running =
-        Running::start(&engine, &args.provider, None, Arc::new(Notify::new()), cancel.clone()).await?;
+        Running::start(&engine, &args.provider, Retention::default(), None, Arc::new(Notify::new()), cancel.clone()).await?;
     let placed = follow::until_over(&engine, enrolled.0, enrolled.1, Duration::from_secs(args.wait)).await;
     running.stop().await;
     engine.db.close().await;

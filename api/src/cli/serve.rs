@@ -2,16 +2,19 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use callwright_engine::engine::Engine;
 use callwright_engine::store::api_key;
+use callwright_workers::jobs::Retention;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
+use super::operations::{RetentionArgs, WatchArgs};
 use super::running::{ProviderArgs, Running, is_loopback, set_virtual_clock, told_to_stop, virtual_clock};
 use super::{Global, session};
 use crate::http::moment::Moment;
@@ -20,7 +23,7 @@ use crate::http::{Access, App, router};
 /// Serves the API and dials, in one process.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME"
+    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n  callwright serve --metrics 127.0.0.1:9464 --keep-decisions 365\n\nWithout --dev every request needs a key: callwright key create NAME"
 )]
 pub struct ServeArgs {
     /// Address to listen on.
@@ -50,6 +53,10 @@ pub struct ServeArgs {
     provider: ProviderArgs,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
 }
 
 pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -69,7 +76,8 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let cancel = CancellationToken::new();
     let bell = Arc::new(Notify::new());
-    let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel).await?;
+    let ages = args.retention.ages()?;
+    let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel, ages).await?;
     let problems = Arc::default();
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(
@@ -83,21 +91,32 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let access = if args.dev { Access::Open } else { Access::Keys };
     let mut app = App::new(Arc::clone(&engine), access, bell)
         .with_event_types(args.event_types)
-        .with_problems(problems);
+        .with_problems(problems)
+        .with_heartbeat(running.heartbeat());
     if let Some(secret) = &args.provider.carrier_secret {
         app = app.with_carrier_secret(secret.as_bytes());
     }
+    running.watch(&engine);
+    // Watched until the very end: a process that drains is one to look at.
+    let watched = CancellationToken::new();
+    let watching = args.watch.listen(app.clone(), watched.clone()).await?.map(tokio::spawn);
     let stopping = cancel.clone();
+    let draining = Arc::clone(&app.draining);
     let stop = async move {
         tokio::select! {
             () = told_to_stop() => {}
             () = stopping.cancelled() => {}
         }
+        draining.store(true, Ordering::SeqCst);
         tracing::info!("stopping: requests and batches in hand are finished first");
         stopping.cancel();
     };
     axum::serve(listener, router(app)).with_graceful_shutdown(stop).await?;
     running.stop().await;
+    watched.cancel();
+    if let Some(watching) = watching {
+        watching.await?;
+    }
     engine.db.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -108,12 +127,13 @@ async fn start(
     own_url: &str,
     bell: &Arc<Notify>,
     cancel: &CancellationToken,
+    ages: Retention,
 ) -> anyhow::Result<Running> {
     if args.no_dialing {
         return Ok(Running::idle(cancel.clone()));
     }
     let callbacks = Some(format!("{own_url}/callbacks/carrier"));
-    Running::start(engine, &args.provider, callbacks, Arc::clone(bell), cancel.clone()).await
+    Running::start(engine, &args.provider, ages, callbacks, Arc::clone(bell), cancel.clone()).await
 }
 
 /// The first lines of the log: where, on which clock, and how to get in.

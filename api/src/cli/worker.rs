@@ -2,25 +2,32 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
+use super::operations::{RetentionArgs, WatchArgs};
 use super::running::{ProviderArgs, Running, told_to_stop};
 use super::{Global, session};
+use crate::http::{Access, App};
 
 /// Dials: plans, claims, places and follows up, beside a `serve --no-dialing` or other workers.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  callwright worker --database-url postgres://dialer@db/dialer --carrier http://127.0.0.1:4010 \\\n      --callback-url http://127.0.0.1:8000/callbacks/carrier"
+    after_help = "Example:\n  callwright worker --database-url postgres://dialer@db/dialer --carrier http://127.0.0.1:4010 \\\n      --callback-url http://127.0.0.1:8000/callbacks/carrier --metrics 0.0.0.0:9464"
 )]
 pub struct WorkerArgs {
     #[command(flatten)]
     provider: ProviderArgs,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
 }
 
 pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -28,13 +35,25 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
     let bell = Arc::new(Notify::new());
-    let mut running = Running::start(&engine, &args.provider, None, bell, cancel.clone()).await?;
+    let ages = args.retention.ages()?;
+    let mut running =
+        Running::start(&engine, &args.provider, ages, None, Arc::clone(&bell), cancel.clone()).await?;
+    running.watch(&engine);
+    let app = App::new(Arc::clone(&engine), Access::Keys, bell).with_heartbeat(running.heartbeat());
+    // Watched until the very end: a process that drains is one to look at.
+    let watched = CancellationToken::new();
+    let watching = args.watch.listen(app.clone(), watched.clone()).await?.map(tokio::spawn);
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
     told_to_stop().await;
+    app.draining.store(true, Ordering::SeqCst);
     running.stop().await;
+    watched.cancel();
+    if let Some(watching) = watching {
+        watching.await?;
+    }
     engine.db.close().await;
     Ok(ExitCode::SUCCESS)
 }

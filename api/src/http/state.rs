@@ -1,11 +1,15 @@
 //! What every handler may reach: the engine, the dial loop's bell, and how callers are let in.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use callwright_engine::engine::Engine;
+use callwright_workers::heartbeat::Heartbeat;
 use serde_json::Value;
 use tokio::sync::Notify;
+
+use super::health::Probe;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,12 @@ pub struct App {
     pub carrier_secret: Option<Arc<[u8]>>,
     /// What is wrong with the definition files, as they were last read.
     pub problems: Arc<FileProblems>,
+    /// Set when the process is told to stop: it finishes what it has and wants nothing new.
+    pub draining: Arc<AtomicBool>,
+    /// Signs of life of this process's dial loop.
+    pub heartbeat: Arc<Heartbeat>,
+    /// What the database said to the last probe.
+    pub probe: Arc<Probe>,
     bell: Arc<Notify>,
 }
 
@@ -61,6 +71,9 @@ impl App {
             event_types: Arc::default(),
             carrier_secret: None,
             problems: Arc::default(),
+            draining: Arc::default(),
+            heartbeat: Arc::default(),
+            probe: Arc::default(),
             bell,
         }
     }
@@ -74,6 +87,13 @@ impl App {
     #[must_use]
     pub fn with_problems(mut self, problems: Arc<FileProblems>) -> Self {
         self.problems = problems;
+        self
+    }
+
+    /// The dial loop beside this API.
+    #[must_use]
+    pub fn with_heartbeat(mut self, heartbeat: Arc<Heartbeat>) -> Self {
+        self.heartbeat = heartbeat;
         self
     }
 

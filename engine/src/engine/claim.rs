@@ -11,7 +11,8 @@ use super::batch::{Batch, distinct};
 use super::changes::Changes;
 use super::pick::Picked;
 use super::place::next_visit;
-use super::{Engine, EngineError, package};
+use super::plan::lag;
+use super::{Engine, EngineError, package, weed};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
 use crate::decide::verdict::{Permit, Verdict};
@@ -38,6 +39,22 @@ pub struct Claimed {
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
     pub async fn claim(
+        &self,
+        limit: u32,
+        provider: &dyn Provider,
+        owner: &str,
+    ) -> Result<Claimed, EngineError> {
+        for _ in 0..weed::MOST {
+            match self.claim_batch(limit, provider, owner).await {
+                Ok(claimed) => return Ok(claimed),
+                Err(error) if self.weed(&error).await? => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.claim_batch(limit, provider, owner).await
+    }
+
+    async fn claim_batch(
         &self,
         limit: u32,
         provider: &dyn Provider,
@@ -91,6 +108,8 @@ struct Claiming<'a> {
     callers: HashMap<AttemptId, Option<String>>,
     intents: Vec<(String, i64, Option<String>)>,
     requests: Vec<PlaceRequest>,
+    /// Since when each was due.
+    due: Vec<(AttemptId, Instant)>,
     put_off: Vec<(String, i64)>,
     /// Numbers and leads that already have an intent in this batch: the snapshot does not know them yet.
     taken: HashSet<String>,
@@ -110,6 +129,7 @@ impl<'a> Claiming<'a> {
             callers: HashMap::new(),
             intents: Vec::new(),
             requests: Vec::new(),
+            due: Vec::new(),
             put_off: Vec::new(),
             taken: HashSet::new(),
             per_day: HashMap::new(),
@@ -195,6 +215,7 @@ impl<'a> Claiming<'a> {
             Some(attempt.id);
         let campaign = batch.campaign(attempt.campaign_id);
         self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone()));
+        self.due.push((attempt.id, attempt.due_at));
         let from = caller.as_deref().and_then(|number| PhoneNumber::e164_only(number).ok());
         let call = package::Call {
             attempt_id: attempt.id,
@@ -232,8 +253,13 @@ impl<'a> Claiming<'a> {
         campaign::bump_days(&mut tx, &days).await?;
         let counts = self.counts(limited, &taken);
         pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), self.now).await?;
-        self.engine.finish(&mut tx, std::mem::take(&mut self.changes), self.follow_ups, self.now).await?;
+        let changes = std::mem::take(&mut self.changes);
+        let mut tally = self.engine.finish(&mut tx, changes, self.follow_ups, self.now).await?;
         tx.commit().await?;
+        tally.entered(AttemptState::Dialing.as_str(), taken.len() as u64);
+        let asked = self.due.iter().filter(|(id, _)| taken.contains(id));
+        tally.dispatch_lags = asked.filter_map(|(_, due)| lag(Some(*due), self.now)).collect();
+        self.engine.metrics.committed(&tally, provider);
         self.requests.retain(|request| taken.contains(&request.attempt_id));
         Ok(Claimed { requests: self.requests, turned_away: self.turned_away, again_at: None })
     }

@@ -129,8 +129,9 @@ impl Engine {
                 }
             }
         }
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, provider);
         Ok(report)
     }
 }

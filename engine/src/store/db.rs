@@ -174,6 +174,27 @@ impl Db {
         Ok(())
     }
 
+    /// Migrations of this program that the database has not had. Those of a newer program, which runs beside this one, are
+    /// none of ours.
+    pub async fn missing_migrations(&self) -> Result<usize, StoreError> {
+        const APPLIED: &str = "SELECT version FROM callwright_migrations WHERE success";
+        let (embedded, applied): (_, Vec<i64>) = match self {
+            Self::Sqlite { read, .. } => {
+                (&SQLITE_MIGRATIONS, sqlx::query_scalar(APPLIED).fetch_all(read).await?)
+            }
+            Self::Postgres(pool) => (&POSTGRES_MIGRATIONS, sqlx::query_scalar(APPLIED).fetch_all(pool).await?),
+        };
+        Ok(embedded.iter().filter(|step| !applied.contains(&step.version)).count())
+    }
+
+    /// Open connections by what they are for; on PostgreSQL all of them write.
+    pub fn connections(&self) -> Vec<(&'static str, u32)> {
+        match self {
+            Self::Sqlite { write, read } => vec![("read", read.size()), ("write", write.size())],
+            Self::Postgres(pool) => vec![("write", pool.size())],
+        }
+    }
+
     pub const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,

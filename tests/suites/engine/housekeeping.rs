@@ -4,7 +4,7 @@ use callwright_engine::domain::priority::Priority;
 use callwright_engine::store::clock;
 use callwright_engine::store::idempotency::{self, Begun};
 use callwright_engine::store::jobs::{self, NewJob, admin};
-use callwright_workers::jobs::keep_house;
+use callwright_workers::jobs::{Retention, keep_house};
 use chrono::TimeDelta;
 
 use crate::given::World;
@@ -20,7 +20,7 @@ on_both! {
             idempotency::finish(&mut tx, "crm", key, 201, "{}").await?;
         }
         tx.commit().await?;
-        keep_house::tidy(&world.engine).await?;
+        keep_house::tidy(&world.engine, &Retention::default(), 50).await?;
         let mut tx = world.engine.db.begin().await?;
         let replay = Begun::Replay { status: 201, response: "{}".to_owned() };
         assert_eq!(idempotency::begin(&mut tx, "crm", "fresh", "hash", real).await?, replay);
@@ -44,7 +44,7 @@ on_both! {
         jobs::enqueue(&mut tx, &[over.clone(), waiting], long_ago).await?;
         assert!(admin::cancel(&mut tx, over.id, long_ago).await?);
         tx.commit().await?;
-        keep_house::tidy(&world.engine).await?;
+        keep_house::tidy(&world.engine, &Retention::default(), 50).await?;
         let mut tx = world.engine.db.begin_read().await?;
         let kinds: Vec<_> = admin::depth(&mut tx, world.now()).await?.into_iter().map(|depth| depth.kind).collect();
         assert_eq!(kinds, ["waiting"]);

@@ -102,6 +102,7 @@ async fn depth_counts_what_waits_and_since_when(db: TestDb) {
         waiting: 1,
         running: 1,
         failed: 1,
+        quarantined: 0,
         oldest_due_at: Some(after(-20)),
     };
     assert_eq!(depth, [expected]);
