@@ -1,9 +1,7 @@
 //! Signs of life of the dial loop, for whoever asks whether this process still does its work.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// When the loop was last seen moving. The loop beats; others look.
 #[derive(Debug, Default)]
@@ -30,7 +28,12 @@ pub enum Pulse {
 
 impl Heartbeat {
     pub fn beat(&self) {
-        self.set(Life::Beating(Instant::now()));
+        self.beat_at(Instant::now());
+    }
+
+    /// The loop was seen moving at `at`.
+    pub fn beat_at(&self, at: Instant) {
+        self.set(Life::Beating(at));
     }
 
     pub fn stopped(&self) {

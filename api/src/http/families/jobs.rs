@@ -1,4 +1,5 @@
 //! The jobs in the queue: what waits, what failed and why, and people's hands on it (ENG-5).
+#![expect(unused_qualifications, reason = "utoipa's macro spells out the paths of parameter types")]
 
 use axum::Json;
 use axum::extract::{Path, State};

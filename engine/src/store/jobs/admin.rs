@@ -91,6 +91,13 @@ const PAGE: &str = jobs!(
 );
 const FAILED_IDS: &str = "SELECT id FROM jobs WHERE state IN ('dead', 'quarantined') AND ($1 = '' OR kind = $1) AND id > $2
      ORDER BY id LIMIT $3";
+static FAILED_ABOUT: Sql = Sql::new(
+    "SELECT DISTINCT f.id, f.kind, f.payload, f.dedup_key, f.state, f.priority, f.run_at, f.attempts, f.max_attempts, f.deaths,
+            f.last_error, f.created_at, f.finished_at
+     FROM (SELECT id, kind, payload, dedup_key, state, priority, run_at, attempts, max_attempts, deaths, last_error, created_at,
+                  finished_at FROM jobs WHERE state IN ('dead', 'quarantined') ORDER BY id DESC LIMIT 1000) AS f
+     JOIN {each} ON f.payload LIKE '%' || (e.value->>0) || '%' ORDER BY f.id DESC LIMIT $2",
+);
 static RETRY_MANY: Sql = Sql::new(
     "WITH picked AS MATERIALIZED (
          SELECT j.id, row_number() OVER (PARTITION BY j.kind, coalesce(j.dedup_key, j.id) ORDER BY j.id DESC) AS nth
@@ -183,6 +190,20 @@ pub async fn page(
         .bind(filter.kind.unwrap_or_default())
         .bind(before)
         .bind(filter.state.map(JobState::as_str).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(view).collect()
+}
+
+/// Failed jobs, the newest first, whose payload names one of `ids`; among the latest thousand that failed.
+pub async fn failed_about(tx: &mut Tx, ids: &[String], limit: u32) -> Result<Vec<JobView>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (sql, keys) = (FAILED_ABOUT.on(tx.dialect()), crate::store::keys(ids));
+    let rows: Vec<JobRow> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(keys)
         .bind(i64::from(limit))
         .fetch_all(conn)
         .await)?;
