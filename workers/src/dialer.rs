@@ -34,9 +34,12 @@ impl Options {
 
 /// Longest rest after an error; it doubles from a tenth of a second.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// Longest that one verb of a round may take. A connection whose other end is gone without a word answers never; what was
+/// asked over it then counts as not answered, which every verb survives as it survives a crash.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs until cancelled. `hint` wakes it early: new work was committed in this process.
-/// On cancellation the batch in hand is finished, so that no attempt is left in doubt.
+/// On cancellation nothing more is claimed, and what is claimed is asked for and written down: no attempt is left in doubt.
 pub async fn run(
     engine: Arc<Engine>,
     provider: Arc<dyn Provider>,
@@ -46,7 +49,7 @@ pub async fn run(
 ) {
     let mut rest = Duration::from_millis(100);
     while !cancel.is_cancelled() {
-        let sleep = match round(&engine, provider.as_ref(), &options).await {
+        let sleep = match round(&engine, provider.as_ref(), &options, &cancel).await {
             Ok(sleep) => {
                 rest = Duration::from_millis(100);
                 sleep
@@ -66,28 +69,62 @@ pub async fn run(
     options.heartbeat.stopped();
 }
 
+/// Why a round was not finished.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("`{verb}` had no answer within {} s; its connection is given up", PATIENCE.as_secs())]
+    Silence { verb: &'static str },
+}
+
 /// One round over everything that is due; answers how long to sleep.
-async fn round(engine: &Engine, provider: &dyn Provider, options: &Options) -> Result<Duration, EngineError> {
+async fn round(
+    engine: &Engine,
+    provider: &dyn Provider,
+    options: &Options,
+    cancel: &CancellationToken,
+) -> Result<Duration, Trouble> {
     options.heartbeat.beat();
-    let moved = engine.move_enrollments(options.batch).await?;
+    let moved = bounded("move", engine.move_enrollments(options.batch)).await?;
     options.heartbeat.beat();
-    let planned = engine.plan(options.batch).await?;
+    let planned = bounded("plan", engine.plan(options.batch)).await?;
+    if cancel.is_cancelled() {
+        return Ok(Duration::ZERO);
+    }
     options.heartbeat.beat();
-    let claimed = engine.claim(options.batch, provider, &options.owner).await?;
-    options.heartbeat.beat();
+    let claimed = bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?;
     let asked = claimed.requests.len();
-    engine.place(provider, claimed.requests).await?;
     options.heartbeat.beat();
-    engine.reconcile(provider, options.batch).await?;
+    bounded("place", engine.place(provider, claimed.requests)).await?;
+    options.heartbeat.beat();
+    // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Ok(Duration::ZERO),
+        done = engine.reconcile(provider, options.batch) => drop(done?),
+    }
     if moved.has_more() || planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
         return Ok(Duration::ZERO);
     }
-    let now = engine.now().await?;
-    let next = [engine.next_wake().await?, claimed.again_at].into_iter().flatten().min();
+    options.heartbeat.beat();
+    let now = bounded("now", engine.now()).await?;
+    let next = bounded("next_wake", engine.next_wake()).await?;
+    let next = [next, claimed.again_at].into_iter().flatten().min();
     let wait = next.map_or(options.poll, |next| {
         let ahead = (next - now).to_std().unwrap_or_default();
         ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
     });
     // Never busy: something due that nobody may take yet (a paused campaign) must not spin the loop.
     Ok(wait.clamp(Duration::from_millis(5), options.poll))
+}
+
+async fn bounded<T>(
+    verb: &'static str,
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Trouble::Silence { verb }),
+    }
 }

@@ -18,6 +18,9 @@ use crate::heartbeat::{Heartbeat, Pulse};
 /// How often the server looks.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// Longest wait for the database.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// Looks at one database for one process.
 #[derive(Debug)]
 pub struct Watch {
@@ -35,9 +38,18 @@ impl Watch {
     /// Looks every `pause` until `stop`.
     pub async fn run(mut self, pause: Duration, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.look().await {
+            // A database that says nothing must not keep the process from stopping, nor the gauges from coming back.
+            let looked = tokio::select! {
+                looked = tokio::time::timeout(PATIENCE, self.look()) => looked,
+                () = stop.cancelled() => return,
+            };
+            let failed = match looked {
+                Ok(result) => result.err().map(|error| error.to_string()),
+                Err(_) => Some("no answer in time".to_owned()),
+            };
+            if let Some(error) = failed {
                 self.engine.metrics.watch_failures.inc();
-                tracing::warn!(%error, "the gauges could not be read");
+                tracing::warn!(error, "the gauges could not be read");
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

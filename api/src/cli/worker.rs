@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use tokio::sync::Notify;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::operations::{RetentionArgs, WatchArgs};
-use super::running::{ProviderArgs, Running, told_to_stop};
+use super::running::{ProviderArgs, Running, close, told_to_stop};
 use super::{Global, session};
 use crate::http::{Access, App};
 
@@ -39,21 +39,28 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     let mut running =
         Running::start(&engine, &args.provider, ages, None, Arc::clone(&bell), cancel.clone()).await?;
     running.watch(&engine);
-    let app = App::new(Arc::clone(&engine), Access::Keys, bell).with_heartbeat(running.heartbeat());
+    let draining = Arc::new(AtomicBool::new(false));
+    let app = App::new(Arc::clone(&engine), Access::Keys, bell)
+        .with_heartbeat(running.heartbeat())
+        .with_draining(Arc::clone(&draining));
     // Watched until the very end: a process that drains is one to look at.
     let watched = CancellationToken::new();
-    let watching = args.watch.listen(app.clone(), watched.clone()).await?.map(tokio::spawn);
+    let watching = args.watch.listen(app, watched.clone()).await?.map(tokio::spawn);
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
-    told_to_stop().await;
-    app.draining.store(true, Ordering::SeqCst);
+    let code = tokio::select! {
+        () = told_to_stop() => ExitCode::SUCCESS,
+        () = running.broken() => ExitCode::FAILURE,
+    };
+    tracing::info!("stopping: the batch in hand is finished first");
+    draining.store(true, Ordering::Relaxed);
     running.stop().await;
     watched.cancel();
     if let Some(watching) = watching {
         watching.await?;
     }
-    engine.db.close().await;
-    Ok(ExitCode::SUCCESS)
+    close(&engine.db).await;
+    Ok(code)
 }

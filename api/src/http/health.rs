@@ -1,7 +1,6 @@
 //! Is the process alive, does it work, and may it be sent requests? Public, and silent about everything else.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -106,7 +105,7 @@ pub async fn healthz() -> Json<Value> {
     (status = 503, description = "Not now: the checks say why", body = Object),
 ))]
 pub async fn readyz(State(app): State<App>) -> Response {
-    let draining = app.draining.load(Ordering::SeqCst);
+    let draining = app.is_draining();
     let mut checks = vec![Check::new(
         "accepting",
         !draining,

@@ -1,7 +1,7 @@
 //! Alive, working, ready: three questions, three answers, and every check named.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -43,8 +43,11 @@ async fn a_process_that_can_work_is_ready_and_says_by_which_checks() {
 
 #[tokio::test]
 async fn a_process_that_stops_wants_no_new_requests_and_is_healthy() {
-    let (desk, app) = desk().await;
-    app.draining.store(true, Ordering::SeqCst);
+    let (mut desk, app) = desk().await;
+    let draining = Arc::new(AtomicBool::new(false));
+    desk.app = router(app.with_draining(Arc::clone(&draining)));
+    assert_eq!(ask(&desk, "/readyz").await.status, StatusCode::OK);
+    draining.store(true, Ordering::SeqCst);
     let reply = ask(&desk, "/readyz").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!((&check(&reply, "accepting")["ok"], &check(&reply, "database")["ok"]), (&false.into(), &true.into()));

@@ -71,7 +71,7 @@ impl Walkthrough {
         desk.post("/api/v1/crm/leads", person()).await.ok();
         desk.post("/api/v1/crm/cadences", json!({"leadId": "lead_7", "cadenceId": "new-lead"})).await.ok();
         let engine = &desk.engine;
-        let provider = Measured::new(Arc::new(Taking), Arc::clone(&engine.metrics));
+        let provider = Measured::new(Arc::new(Taking), Arc::clone(&engine.metrics), Arc::default());
         assert_eq!(engine.plan(10).await.unwrap().planned, 1);
         let claimed = engine.claim(10, &provider, "test").await.unwrap();
         assert_eq!(engine.place(&provider, claimed.requests).await.unwrap().accepted, 1);

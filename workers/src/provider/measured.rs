@@ -10,19 +10,24 @@ use callwright_engine::provider::{
 };
 use tokio::time::Instant;
 
+use crate::heartbeat::Heartbeat;
+
 /// Another provider, watched.
 #[derive(Debug)]
 pub struct Measured {
     inner: Arc<dyn Provider>,
     metrics: Arc<Metrics>,
+    /// Beats with every answer: a hundred look-ups in a row are slow, not stuck.
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl Measured {
-    pub fn new(inner: Arc<dyn Provider>, metrics: Arc<Metrics>) -> Self {
-        Self { inner, metrics }
+    pub fn new(inner: Arc<dyn Provider>, metrics: Arc<Metrics>, heartbeat: Arc<Heartbeat>) -> Self {
+        Self { inner, metrics, heartbeat }
     }
 
     fn note(&self, op: &'static str, code: &'static str, took: Duration) {
+        self.heartbeat.beat();
         let request = Request { provider: self.inner.name().to_owned(), op, code };
         self.metrics.provider_request_seconds.get_or_create(&request).observe(took.as_secs_f64());
     }
