@@ -4,6 +4,7 @@
 
 mod access;
 mod canary;
+mod commands;
 mod desk;
 mod errors;
 mod exposition;

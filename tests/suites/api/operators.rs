@@ -216,3 +216,42 @@ async fn a_row_that_cannot_be_read_does_not_take_a_list_away() {
         assert_eq!(found, expected, "{path}");
     }
 }
+
+const PAGE: &str = include_str!("../../../api/docs/operations.md");
+
+#[tokio::test]
+async fn the_page_explains_every_metric_and_no_other() {
+    let desk = Desk::open().await;
+    let (_, seen) = metrics(&desk).await;
+    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let explained: Vec<&str> =
+        rows.filter(|name| name.starts_with("dialer_") || name.starts_with("http_server_")).collect();
+    for name in &explained {
+        assert!(seen.kinds.contains_key(*name), "{name} is explained and not there");
+    }
+    for name in seen.kinds.keys() {
+        assert!(explained.contains(&name.as_str()), "{name} is not explained in operations.md");
+    }
+}
+
+#[tokio::test]
+async fn alerts_ask_for_metrics_that_exist() {
+    let desk = Desk::open().await;
+    let (_, seen) = metrics(&desk).await;
+    let rules = PAGE.split("```yaml\ngroups:").nth(1).unwrap().split("```").next().unwrap();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut count = 0;
+    for word in rules.split(|c| !is_word(c)).filter(|word| word.starts_with("dialer_")) {
+        let family = word.strip_suffix("_bucket").unwrap_or(word);
+        assert!(seen.kinds.contains_key(family), "{word}");
+        count += 1;
+    }
+    assert!(count > 12, "{count}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.yaml");
+    std::fs::write(&file, format!("groups:{rules}")).unwrap();
+    // Where it is not installed, the names above are what is checked.
+    if let Ok(output) = Command::new("promtool").args(["check", "rules"]).arg(&file).output() {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
