@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -32,6 +33,7 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 /// The instruments of one engine. Counters begin at zero with the process.
 pub struct Metrics {
     registry: Mutex<Registry>,
+    names: Vec<String>,
     // calls
     pub calls: Family<Called, Counter>,
     pub attempts: Family<Attempted, Counter>,
@@ -102,11 +104,17 @@ fn histograms<L: Clone + std::hash::Hash + Eq>() -> Histograms<L> {
 }
 
 /// Declares instruments while they are built, so that none is shown nowhere.
-struct Declaring(Registry);
+#[derive(Default)]
+struct Declaring {
+    registry: Registry,
+    names: Vec<String>,
+}
 
 impl Declaring {
     fn of<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
-        self.0.register(name, help, metric.clone());
+        let is_counter = matches!(metric.metric_type(), MetricType::Counter);
+        self.names.push(if is_counter { format!("{name}_total") } else { name.to_owned() });
+        self.registry.register(name, help, metric.clone());
         metric
     }
 
@@ -117,9 +125,10 @@ impl Declaring {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut m = Declaring(Registry::default());
+        let mut m = Declaring::default();
         let metrics = Self {
             registry: Mutex::default(),
+            names: Vec::new(),
             calls: m.plain("dialer_calls", "Attempts that reached their end, by outcome"),
             attempts: m.plain("dialer_attempts", "Attempts that entered a state"),
             attempts_inflight: m
@@ -196,11 +205,18 @@ impl Default for Metrics {
         for state in ["dialing", "placed", "unknown"] {
             drop(metrics.attempts_inflight.get_or_create(&Stated { state }));
         }
-        Self { registry: Mutex::new(m.0), ..metrics }
+        drop(metrics.invariant_violations.get_or_create(&Invariant { id: "I4" }));
+        drop(metrics.callbacks_in.get_or_create(&CallbackIn { event: "none", result: "badsig" }));
+        Self { registry: Mutex::new(m.registry), names: m.names, ..metrics }
     }
 }
 
 impl Metrics {
+    /// The name of every family, whether or not it has anything to show yet.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Everything, in the text format that Prometheus reads (version 0.0.4).
     pub fn text(&self) -> String {
         let registry = self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

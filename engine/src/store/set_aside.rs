@@ -29,7 +29,9 @@ const CONSENT: &str = set_aside!("lead_id IN (SELECT c.lead_id FROM consents c W
 const SUPPRESSION: &str = set_aside!(
     "lead_id IN (SELECT l.id FROM suppressions s JOIN leads l ON l.phone = s.number WHERE s.id = $1)"
 );
-const ATTEMPT: &str = set_aside!("id IN (SELECT a.enrollment_id FROM attempts a WHERE a.id = $1)");
+// What counts in caps is read by lead, and an intent of theirs that cannot be read is told by the lead's id.
+const ATTEMPT: &str =
+    set_aside!("(lead_id = $1 OR id IN (SELECT a.enrollment_id FROM attempts a WHERE a.id = $1))");
 
 const TAKE_BACK: &str =
     "UPDATE attempts SET state = 'cancelled', detail = $2, finished_at = $3 WHERE enrollment_id = $1 AND state = 'planned'";

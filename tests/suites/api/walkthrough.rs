@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
+use callwright_engine::flow::interpreter::Input;
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
@@ -79,9 +80,11 @@ impl Walkthrough {
         self.callback(attempt, json!({"event": "ringing"})).await.ok();
         self.callback(attempt, json!({"event": "ringing"})).await.ok();
         self.callback(attempt, json!({"event": "answered", "answeredBy": "human"})).await.ok();
-        let said = json!({"event": "input", "input": {"speech": "this is Zuzanna Kanarek, 415-930-1234, stop calling me"}});
-        let reply = self.callback(attempt, said).await;
-        assert!(reply.status.is_success(), "{} {}", reply.status, reply.body);
+        for words in ["this is Zuzanna Kanarek, 415-930-1234", "please stop calling me"] {
+            let said = json!({"event": "input", "input": Input::Said(words.to_owned())});
+            let reply = self.callback(attempt, said).await;
+            assert!(reply.status.is_success(), "{} {}", reply.status, reply.body);
+        }
         self.callback(attempt, json!({"event": "ended", "status": "completed", "talkS": 12})).await.ok();
         self.forged(&json!({"event": "ringing", "attemptId": attempt})).await;
         self.post_signed(b"{\"phone\": \"+14159301234\"}".to_vec()).await;

@@ -8,6 +8,7 @@ use callwright_engine::store::{Db, consent, suppression};
 use chrono::TimeDelta;
 use sqlx::AssertSqlSafe;
 
+use crate::facts::no_answer;
 use crate::fake::Fake;
 use crate::given::{ALICE, BOB, World};
 use crate::on_both;
@@ -101,6 +102,19 @@ on_both! {
         assert_eq!((world.states(consenting).await?.len(), world.states(suppressed).await?.len()), (0, 0));
         assert_eq!(standing(&world.db.db, first).await?, held());
         assert_eq!(standing(&world.db.db, second).await?, held());
+    }
+
+    async fn a_past_call_that_cannot_be_read_stops_its_lead_only(db) {
+        let world = World::open(db).await?;
+        let (broken, enrollment) = world.welcomed(ALICE).await?;
+        let attempt = world.dialed(broken, &Fake::default()).await?;
+        world.record(no_answer(attempt, world.now())).await?;
+        world.clock.advance_to(world.now() + TimeDelta::hours(2));
+        let (sound, _) = world.welcomed(BOB).await?;
+        spoil(&world.db.db, format!("UPDATE attempts SET state = 'murky' WHERE id = '{attempt}'")).await?;
+        assert_eq!(world.dial(&Fake::default()).await?.accepted, 1);
+        assert_eq!(world.states(sound).await?, ["placed"]);
+        assert_eq!(standing(&world.db.db, enrollment).await?, held());
     }
 
     async fn a_campaign_that_cannot_be_read_waits_and_the_others_call(db) {

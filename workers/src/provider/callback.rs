@@ -42,14 +42,13 @@ pub async fn receive(
         "callback",
         event,
         attempt_id = %callback.attempt_id,
-        call_id = callback.call_id,
-        result = tracing::field::Empty
+        call_id = callback.call_id
     );
     let (result, answer) = match follow(engine, callback).instrument(span.clone()).await {
         Ok((result, answer)) => (result, Ok(answer)),
         Err(error) => ("failed", Err(error)),
     };
-    span.record("result", result);
+    span.in_scope(|| tracing::debug!(result, "callback taken"));
     counted(event, result);
     answer
 }
