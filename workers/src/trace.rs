@@ -13,7 +13,11 @@ pub fn trace_id(header: &str) -> Option<&str> {
         text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
     let is_zero = |text: &str| text.bytes().all(|b| b == b'0');
-    let fits = version == "00" && parts.next().is_none() && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
+    let fits = version == "00"
+        && parts.next().is_none()
+        && is_hex(trace, 32)
+        && is_hex(span, 16)
+        && is_hex(flags, 2);
     (fits && !is_zero(trace) && !is_zero(span)).then_some(trace)
 }
 

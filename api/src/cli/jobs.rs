@@ -138,8 +138,7 @@ async fn list(args: ListArgs, global: &Global) -> anyhow::Result<()> {
 }
 
 fn rows(jobs: &[JobView]) -> Vec<Vec<String>> {
-    let mut rows =
-        vec![["ID", "KIND", "STATE", "DUE", "FAILED", "LAST ERROR"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["ID", "KIND", "STATE", "DUE", "FAILED", "LAST ERROR"].map(str::to_owned).to_vec()];
     rows.extend(jobs.iter().map(|job| {
         let error: String = job.last_error.as_deref().unwrap_or("").chars().take(60).collect();
         vec![
@@ -178,13 +177,16 @@ async fn show(id: JobId, format: Format, global: &Global) -> anyhow::Result<()> 
         ("key", job.dedup_key.clone().unwrap_or_else(|| "none".to_owned())),
         ("payload", payload.to_string()),
     ];
-    let rows: Vec<Vec<String>> = lines.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    let rows: Vec<Vec<String>> =
+        lines.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     output::print(&output::table(&rows));
     Ok(())
 }
 
 fn no_job(id: JobId) -> anyhow::Error {
-    anyhow::anyhow!("job {id} does not exist; finished jobs are forgotten after a while (--keep-jobs of serve)")
+    anyhow::anyhow!(
+        "job {id} does not exist; finished jobs are forgotten after a while (--keep-jobs of serve)"
+    )
 }
 
 async fn change(what: FailedJobs, args: FailedArgs, global: &Global) -> anyhow::Result<ExitCode> {

@@ -106,7 +106,8 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let watched = CancellationToken::new();
     let watching = args.watch.listen(app.clone(), watched.clone()).await?.map(tokio::spawn);
     let closing = CancellationToken::new();
-    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let serving =
+        axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
     let mut serving = tokio::spawn(serving.into_future());
     let code = tokio::select! {
         () = told_to_stop() => ExitCode::SUCCESS,

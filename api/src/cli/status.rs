@@ -66,10 +66,13 @@ fn show(status: &Status, format: Format, again: bool) -> anyhow::Result<()> {
 }
 
 fn text(status: &Status) -> String {
-    let late = |age: Option<f64>| age.map_or_else(String::new, |age| format!(", the oldest for {}", length(age)));
+    let late =
+        |age: Option<f64>| age.map_or_else(String::new, |age| format!(", the oldest for {}", length(age)));
     let orphans = match (status.orphans, status.last_orphan_at) {
         (0, _) | (_, None) => "none".to_owned(),
-        (count, Some(at)) => format!("{count}, the last at {} - look into it", at.format("%Y-%m-%d %H:%M UTC")),
+        (count, Some(at)) => {
+            format!("{count}, the last at {} - look into it", at.format("%Y-%m-%d %H:%M UTC"))
+        }
     };
     let mut paused = status.paused_campaigns.join(", ");
     if status.more_paused {

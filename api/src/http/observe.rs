@@ -23,9 +23,8 @@ pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Re
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let given = request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok());
-    let trace_id = given
-        .and_then(trace::trace_id)
-        .map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
+    let trace_id =
+        given.and_then(trace::trace_id).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let span = tracing::info_span!("request", method, route, trace_id);
     let began = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;

@@ -80,7 +80,8 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            let failed = results.iter().filter(|(_, found)| matches!(found, LookUpResult::Failed { .. })).count();
+            let failed =
+                results.iter().filter(|(_, found)| matches!(found, LookUpResult::Failed { .. })).count();
             let (ends, missing) = self.record_look_ups(provider, results, &mut report).await?;
             self.record_ends(provider, ends, missing, &mut report).await?;
             self.count_look_ups(&report, failed);

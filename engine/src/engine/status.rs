@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::domain::campaign::CampaignStatus;
+use crate::store::campaign;
 use crate::store::jobs::admin::{self, Depth};
 use crate::store::vitals::{self, Rates, Vitals};
-use crate::store::campaign;
 
 /// How many errors and campaigns are shown.
 const SHOWN: u32 = 5;

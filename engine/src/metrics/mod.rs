@@ -133,8 +133,10 @@ impl Default for Metrics {
             attempts: m.plain("dialer_attempts", "Attempts that entered a state"),
             attempts_inflight: m
                 .plain("dialer_attempts_inflight", "Attempts between intent and end, of the whole database"),
-            attempts_planned: m
-                .plain("dialer_attempts_planned", "Attempts that wait for pacing or a gate, counted up to 100,000"),
+            attempts_planned: m.plain(
+                "dialer_attempts_planned",
+                "Attempts that wait for pacing or a gate, counted up to 100,000",
+            ),
             attempt_unknown: m.plain("dialer_attempt_unknown", "Attempts whose answer was lost"),
             unknown_oldest_seconds: m.plain(
                 "dialer_attempt_unknown_oldest_seconds",
@@ -142,14 +144,17 @@ impl Default for Metrics {
             ),
             orphan_calls: m
                 .plain("dialer_orphan_calls", "Calls of attempts that had been written off; must stay 0"),
-            reconcile: m.plain("dialer_reconcile", "Look-ups of attempts in doubt and silent calls, by result"),
+            reconcile: m
+                .plain("dialer_reconcile", "Look-ups of attempts in doubt and silent calls, by result"),
             guard_blocked: m
                 .plain("dialer_guard_blocked", "Kept decisions that put a call off or refused it, by reason"),
             enrollments_quarantined: m
                 .plain("dialer_enrollments_quarantined", "Enrollments set aside for people to look at"),
             unreadable_rows: m.plain("dialer_unreadable_rows", "Rows found that cannot be understood"),
-            invariant_violations: m
-                .plain("dialer_invariant_violations", "Broken promises found by the nightly check; must stay 0"),
+            invariant_violations: m.plain(
+                "dialer_invariant_violations",
+                "Broken promises found by the nightly check; must stay 0",
+            ),
             plan_lag_seconds: m.of(
                 "dialer_plan_lag_seconds",
                 "From the instant an enrollment was due to its decision, on the engine's clock",
@@ -160,7 +165,8 @@ impl Default for Metrics {
                 "From the instant an attempt was due to its committed intent, on the engine's clock",
                 lags(),
             ),
-            enrollments_due: m.plain("dialer_enrollments_due", "Enrollments due and not decided, counted up to 100,000"),
+            enrollments_due: m
+                .plain("dialer_enrollments_due", "Enrollments due and not decided, counted up to 100,000"),
             enrollment_oldest_due_seconds: m.plain(
                 "dialer_enrollment_oldest_due_seconds",
                 "How long the longest-waiting due enrollment has waited",
@@ -169,37 +175,50 @@ impl Default for Metrics {
                 "dialer_attempt_oldest_due_seconds",
                 "How long the longest-waiting due attempt of an active campaign has waited",
             ),
-            loop_heartbeat_age_seconds: m
-                .plain("dialer_loop_heartbeat_age_seconds", "Since the dial loop of this process was last seen moving"),
+            loop_heartbeat_age_seconds: m.plain(
+                "dialer_loop_heartbeat_age_seconds",
+                "Since the dial loop of this process was last seen moving",
+            ),
             provider_request_seconds: m.of(
                 "dialer_provider_request_seconds",
                 "Requests to providers; each call of a batch counts with the time of the batch",
                 histograms(),
             ),
-            callbacks_in: m.plain("dialer_webhook_in", "Callbacks of carriers, by event and what became of them"),
+            callbacks_in: m
+                .plain("dialer_webhook_in", "Callbacks of carriers, by event and what became of them"),
             queue_depth: m.plain("dialer_queue_depth", "Jobs by kind and state"),
-            queue_oldest_seconds: m
-                .plain("dialer_queue_oldest_seconds", "How long the longest-waiting due job of a kind has waited"),
+            queue_oldest_seconds: m.plain(
+                "dialer_queue_oldest_seconds",
+                "How long the longest-waiting due job of a kind has waited",
+            ),
             jobs_completed: m.plain("dialer_jobs_completed", "Runs of jobs that ended in this process"),
             jobs_quarantined: m.plain("dialer_jobs_quarantined", "Jobs set aside because their workers died"),
-            lease_lost: m.plain("dialer_lease_lost", "Leases this process lost, and outcomes refused because of it"),
+            lease_lost: m
+                .plain("dialer_lease_lost", "Leases this process lost, and outcomes refused because of it"),
             db_pool_wait_seconds: m.of(
                 "dialer_db_pool_wait_seconds",
                 "How long a transaction waited to begin, sampled every few seconds",
                 histograms(),
             ),
             db_connections: m.plain("dialer_db_connections", "Open connections"),
-            clock_skew_seconds: m.plain("dialer_clock_skew_seconds", "This machine's clock minus the database's"),
+            clock_skew_seconds: m
+                .plain("dialer_clock_skew_seconds", "This machine's clock minus the database's"),
             watch_failures: m.plain("dialer_watch_failures", "Rounds in which the gauges could not be read"),
             definitions_loaded: m.plain("dialer_definitions_loaded", "Definitions in use"),
-            definition_errors: m.plain("dialer_definition_errors", "Errors in the definition files as last read"),
-            definition_reloads: m.plain("dialer_definition_reloads", "Reloads of changed definition files, by result"),
+            definition_errors: m
+                .plain("dialer_definition_errors", "Errors in the definition files as last read"),
+            definition_reloads: m
+                .plain("dialer_definition_reloads", "Reloads of changed definition files, by result"),
             retention_deleted: m.plain("dialer_retention_deleted", "Rows that retention removed or emptied"),
             retention_last_run_seconds: m.plain(
                 "dialer_retention_last_run_timestamp_seconds",
                 "When retention last came to its end in this process; 0: not yet",
             ),
-            http_request_seconds: m.of("http_server_request_duration_seconds", "Requests to this server", histograms()),
+            http_request_seconds: m.of(
+                "http_server_request_duration_seconds",
+                "Requests to this server",
+                histograms(),
+            ),
         };
         // Shown from the start: a counter that appears with its first event hides the step from nothing to one.
         for state in ["dialing", "placed", "unknown"] {

@@ -8,7 +8,10 @@ fn counters_are_typed_by_the_name_their_samples_have() {
     let metrics = Metrics::default();
     metrics.orphan_calls.inc();
     let text = metrics.text();
-    assert!(text.contains("# TYPE dialer_orphan_calls_total counter\ndialer_orphan_calls_total 1\n"), "{text}");
+    assert!(
+        text.contains("# TYPE dialer_orphan_calls_total counter\ndialer_orphan_calls_total 1\n"),
+        "{text}"
+    );
     assert!(text.contains("# HELP dialer_orphan_calls_total "), "{text}");
     assert!(!text.contains("# EOF"), "{text}");
 }
@@ -30,5 +33,8 @@ fn a_committed_tally_is_added_once_per_count() {
     assert_eq!((metrics.attempt_unknown.get(), metrics.orphan_calls.get()), (6, 4));
     let text = metrics.text();
     assert!(text.contains("dialer_dispatch_lag_seconds_bucket{le=\"0.25\"} 2\n"), "{text}");
-    assert!(!text.contains("dialer_attempts_total{state=\"placed\"}"), "nothing entered, nothing shown: {text}");
+    assert!(
+        !text.contains("dialer_attempts_total{state=\"placed\"}"),
+        "nothing entered, nothing shown: {text}"
+    );
 }

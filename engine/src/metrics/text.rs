@@ -15,8 +15,9 @@ pub(super) fn render(registry: &Registry) -> String {
     while let Some(line) = lines.next() {
         let renamed = match (line.strip_prefix("# HELP "), line.strip_prefix("# TYPE ")) {
             (Some(help), _) => {
-                let is_counter =
-                    lines.peek().is_some_and(|next| next.starts_with("# TYPE ") && next.ends_with(" counter"));
+                let is_counter = lines
+                    .peek()
+                    .is_some_and(|next| next.starts_with("# TYPE ") && next.ends_with(" counter"));
                 is_counter.then(|| total("# HELP ", help))
             }
             (_, Some(kind)) => kind.ends_with(" counter").then(|| total("# TYPE ", kind)),

@@ -199,7 +199,9 @@ impl Db {
             Self::Sqlite { read, .. } => {
                 (&SQLITE_MIGRATIONS, sqlx::query_scalar(APPLIED).fetch_all(read).await?)
             }
-            Self::Postgres(pool) => (&POSTGRES_MIGRATIONS, sqlx::query_scalar(APPLIED).fetch_all(pool).await?),
+            Self::Postgres(pool) => {
+                (&POSTGRES_MIGRATIONS, sqlx::query_scalar(APPLIED).fetch_all(pool).await?)
+            }
         };
         Ok(embedded.iter().filter(|step| !applied.contains(&step.version)).count())
     }

@@ -4,7 +4,8 @@ use super::db::{Db, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, micros};
 
-const WRITE: &str = "INSERT INTO write_probe (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+const WRITE: &str =
+    "INSERT INTO write_probe (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
 
 /// Writes one row and commits: a full disk, a stuck writer and a standby that only reads all fail here.
 pub async fn write(db: &Db, at: Instant) -> Result<(), StoreError> {

@@ -44,7 +44,11 @@ macro_rules! bookkeeping {
 // Whoever is under way keeps all that explains where they are.
 macro_rules! nobody_under_way {
     ($lead:literal) => {
-        concat!("NOT EXISTS (SELECT 1 FROM enrollments n WHERE n.lead_id = ", $lead, " AND n.state <> 'ended')")
+        concat!(
+            "NOT EXISTS (SELECT 1 FROM enrollments n WHERE n.lead_id = ",
+            $lead,
+            " AND n.state <> 'ended')"
+        )
     };
 }
 
@@ -95,7 +99,8 @@ impl Aging {
     }
 }
 
-const BEGIN: &str = "INSERT INTO retention (name, cursor, began_at) VALUES ($1, '', $2) ON CONFLICT (name) DO NOTHING";
+const BEGIN: &str =
+    "INSERT INTO retention (name, cursor, began_at) VALUES ($1, '', $2) ON CONFLICT (name) DO NOTHING";
 // What was spared on the last pass because somebody was under way may go now: passes begin anew.
 const AGAIN: &str = "UPDATE retention SET cursor = '', began_at = $2 WHERE name = $1 AND began_at < $3";
 static TAKE: Sql = Sql::new("SELECT cursor FROM retention WHERE name = $1 {skip}");

@@ -33,8 +33,7 @@ const SUPPRESSION: &str = set_aside!(
 const ATTEMPT: &str =
     set_aside!("(lead_id = $1 OR id IN (SELECT a.enrollment_id FROM attempts a WHERE a.id = $1))");
 
-const TAKE_BACK: &str =
-    "UPDATE attempts SET state = 'cancelled', detail = $2, finished_at = $3 WHERE enrollment_id = $1 AND state = 'planned'";
+const TAKE_BACK: &str = "UPDATE attempts SET state = 'cancelled', detail = $2, finished_at = $3 WHERE enrollment_id = $1 AND state = 'planned'";
 
 /// Holds every enrollment that row `id` of `table` keeps from being read, and takes back its planned attempt. None for a table
 /// that is nobody's in particular.
@@ -72,7 +71,12 @@ const PUT_OFF_ATTEMPTS: &str =
     "UPDATE attempts SET due_at = $2 WHERE state = 'planned' AND due_at <= $3 AND campaign_id = $1";
 
 /// Puts off everything of a campaign that is due at `now`; answers how many rows.
-pub async fn put_off_campaign(tx: &mut Tx, id: &str, until: Instant, now: Instant) -> Result<u64, StoreError> {
+pub async fn put_off_campaign(
+    tx: &mut Tx,
+    id: &str,
+    until: Instant,
+    now: Instant,
+) -> Result<u64, StoreError> {
     let mut count = 0;
     for sql in [PUT_OFF_ENROLLMENTS, PUT_OFF_ATTEMPTS] {
         count += on_db!(tx, |conn| sqlx::query(sql)

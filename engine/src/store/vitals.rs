@@ -101,8 +101,7 @@ const ORPHANS: &str = "SELECT count(*), max(at) FROM events WHERE kind = 'call.o
 
 /// Calls of attempts that had been written off, and when the last one was seen. There should be none.
 pub async fn orphans(tx: &mut Tx) -> Result<(u64, Option<Instant>), StoreError> {
-    let (count, last): (i64, Option<i64>) =
-        on_db!(tx, |conn| sqlx::query_as(ORPHANS).fetch_one(conn).await)?;
+    let (count, last): (i64, Option<i64>) = on_db!(tx, |conn| sqlx::query_as(ORPHANS).fetch_one(conn).await)?;
     Ok((count as u64, last.map(instant_from_micros)))
 }
 
@@ -119,7 +118,8 @@ static UNSOUND: Sql = Sql::new(
          WHEN 'ended' THEN result <> '' AND planned = 0 AND live <= 1
          ELSE 1 = 0 END",
 );
-const PAGE_END: &str = "SELECT max(id) FROM (SELECT id FROM enrollments WHERE id > $1 ORDER BY id LIMIT $2) AS page";
+const PAGE_END: &str =
+    "SELECT max(id) FROM (SELECT id FROM enrollments WHERE id > $1 ORDER BY id LIMIT $2) AS page";
 
 /// Checks the `limit` enrollments behind `after` against I4: each has a timer, one open attempt, a named hold or a result.
 /// Answers those that have not, and the last id looked at; `None` at the end.
@@ -129,11 +129,8 @@ pub async fn unsound(
     limit: u32,
 ) -> Result<(Vec<String>, Option<String>), StoreError> {
     let sql = UNSOUND.on(tx.dialect());
-    let found: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql)
-        .bind(after)
-        .bind(i64::from(limit))
-        .fetch_all(conn)
-        .await)?;
+    let found: Vec<String> =
+        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(after).bind(i64::from(limit)).fetch_all(conn).await)?;
     let last: Option<String> = on_db!(tx, |conn| sqlx::query_scalar(PAGE_END)
         .bind(after)
         .bind(i64::from(limit))

@@ -46,7 +46,9 @@ fn found(text: &str) -> Vec<&'static str> {
 async fn a_persons_data_and_secrets_stay_out_of_logs_and_metrics() {
     let log = Kept::default();
     // Everything we say at all, and what libraries say about what they were asked.
-    let filter = EnvFilter::new("debug,callwright_engine=trace,callwright_workers=trace,callwright_api=trace,sqlx=debug");
+    let filter = EnvFilter::new(
+        "debug,callwright_engine=trace,callwright_workers=trace,callwright_api=trace,sqlx=debug",
+    );
     let lines = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(lines);
 
@@ -63,7 +65,10 @@ async fn a_persons_data_and_secrets_stay_out_of_logs_and_metrics() {
     }
 
     let text = log.text();
-    assert!(text.contains("\"attempt_id\"") && text.contains("\"trace_id\"") && text.contains("\"error_id\""), "{text}");
+    assert!(
+        text.contains("\"attempt_id\"") && text.contains("\"trace_id\"") && text.contains("\"error_id\""),
+        "{text}"
+    );
     let leaking: Vec<&str> = text.lines().filter(|line| !found(line).is_empty()).collect();
     assert!(leaking.is_empty(), "{} lines:\n{}", leaking.len(), leaking.join("\n"));
     let metrics = walk.desk.engine.metrics.text();

@@ -16,7 +16,11 @@ use crate::exposition::Exposition;
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callwright-under-test"));
-    command.args(arguments).current_dir(folder).env("DATABASE_URL", "sqlite:dialer.db").env_remove("CALLWRIGHT_DEFINITIONS");
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("DATABASE_URL", "sqlite:dialer.db")
+        .env_remove("CALLWRIGHT_DEFINITIONS");
     command
 }
 
@@ -66,7 +70,10 @@ async fn failed_jobs_are_seen_retried_and_given_up_from_the_command_line() {
     assert_eq!(status.status.code(), Some(1), "failed jobs want somebody's hands: {}", said(&status));
     assert!(said(&status).contains("410 Gone") && said(&status).contains(&ids[0]), "{}", said(&status));
     let status = parsed(&callwright(folder, &["status", "--format", "json"]));
-    assert_eq!((&status["due"], &status["orphans"], &status["failures"][1]["jobId"]), (&json!(0), &json!(0), &json!(ids[0])));
+    assert_eq!(
+        (&status["due"], &status["orphans"], &status["failures"][1]["jobId"]),
+        (&json!(0), &json!(0), &json!(ids[0]))
+    );
 
     let listed = parsed(&callwright(folder, &["jobs", "list", "--limit", "1", "--format", "json"]));
     assert_eq!((&listed["items"][0]["jobId"], &listed["next"]), (&json!(ids[1]), &json!(ids[1])));

@@ -52,7 +52,8 @@ impl Exposition {
     /// Value of the one sample with this name and these labels; 0 when there is none.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let fits = |sample: &&Sample| {
-            sample.name == name && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
+            sample.name == name
+                && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
         };
         self.samples.iter().filter(fits).map(|sample| sample.value).sum()
     }

@@ -50,7 +50,10 @@ async fn a_process_that_stops_wants_no_new_requests_and_is_healthy() {
     draining.store(true, Ordering::SeqCst);
     let reply = ask(&desk, "/readyz").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!((&check(&reply, "accepting")["ok"], &check(&reply, "database")["ok"]), (&false.into(), &true.into()));
+    assert_eq!(
+        (&check(&reply, "accepting")["ok"], &check(&reply, "database")["ok"]),
+        (&false.into(), &true.into())
+    );
     assert_eq!(ask(&desk, "/healthz").await.status, StatusCode::OK);
 }
 
@@ -59,7 +62,10 @@ async fn without_its_database_it_is_not_ready_and_still_no_reason_to_restart_it(
     let (desk, _) = desk().await;
     desk.engine.db.close().await;
     let reply = ask(&desk, "/readyz").await;
-    assert_eq!((reply.status, &check(&reply, "database")["ok"]), (StatusCode::SERVICE_UNAVAILABLE, &false.into()));
+    assert_eq!(
+        (reply.status, &check(&reply, "database")["ok"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &false.into())
+    );
     assert_eq!(ask(&desk, "/healthz").await.status, StatusCode::OK);
     assert_eq!(ask(&desk, "/livez").await.status, StatusCode::OK);
 }
@@ -80,7 +86,10 @@ async fn a_database_that_takes_no_write_is_not_ready() {
     let Db::Sqlite { write, .. } = &desk.engine.db else { unreachable!() };
     sqlx::query("PRAGMA query_only = ON").execute(write).await.unwrap();
     let reply = ask(&desk, "/readyz").await;
-    assert_eq!((reply.status, &check(&reply, "database")["ok"]), (StatusCode::SERVICE_UNAVAILABLE, &false.into()));
+    assert_eq!(
+        (reply.status, &check(&reply, "database")["ok"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &false.into())
+    );
 }
 
 #[tokio::test]

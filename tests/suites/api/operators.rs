@@ -53,7 +53,10 @@ async fn a_calls_whole_way_is_counted_once_at_each_place() {
         ("dialer_attempts_inflight", &[], 0.0),
         ("dialer_attempt_unknown_total", &[], 0.0),
     ] {
-        assert!((seen.value(name, labels) - expected).abs() < 1e-9, "{name} {labels:?} is not {expected} in\n{text}");
+        assert!(
+            (seen.value(name, labels) - expected).abs() < 1e-9,
+            "{name} {labels:?} is not {expected} in\n{text}"
+        );
     }
     assert!(seen.value("dialer_definitions_loaded", &[("kind", "cadence")]) > 3.0);
     assert!(seen.value("dialer_db_pool_wait_seconds_count", &[("pool", "write")]) > 0.0);
@@ -64,11 +67,17 @@ async fn a_calls_whole_way_is_counted_once_at_each_place() {
 
 /// Prometheus' own linter, where it is installed.
 fn promtool(text: &str) {
-    let child = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let Ok(mut child) = child else { return };
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{said}\n{text}");
 }
 
@@ -103,7 +112,9 @@ async fn labels_of_requests_are_patterns_whatever_callers_send() {
 async fn dead_jobs(desk: &Desk, kind: &'static str, count: usize) -> Vec<JobId> {
     let mut tx = desk.engine.db.begin().await.unwrap();
     let new: Vec<NewJob> = (0..count)
-        .map(|n| NewJob::new(desk.engine.ids.next(noon()), kind, &json!({"enrollmentId": n}), noon()).unwrap())
+        .map(|n| {
+            NewJob::new(desk.engine.ids.next(noon()), kind, &json!({"enrollmentId": n}), noon()).unwrap()
+        })
         .collect();
     jobs::enqueue(&mut tx, &new, noon()).await.unwrap();
     let claim =
@@ -112,7 +123,11 @@ async fn dead_jobs(desk: &Desk, kind: &'static str, count: usize) -> Vec<JobId> 
         .await
         .unwrap()
         .iter()
-        .map(|job| Finish { id: job.id, fence: job.fence, outcome: Outcome::Dead { error: "410 Gone".to_owned() } })
+        .map(|job| Finish {
+            id: job.id,
+            fence: job.fence,
+            outcome: Outcome::Dead { error: "410 Gone".to_owned() },
+        })
         .collect();
     jobs::finish_many(&mut tx, &finishes, noon()).await.unwrap();
     tx.commit().await.unwrap();
@@ -127,11 +142,16 @@ async fn failed_jobs_are_listed_by_pages_with_their_errors() {
     ids.reverse();
     let first = desk.get("/api/v1/jobs?state=dead&kind=deliver_message&limit=2").await.ok();
     let next = first["next"].as_str().unwrap();
-    let second = desk.get(&format!("/api/v1/jobs?state=dead&kind=deliver_message&limit=2&cursor={next}")).await.ok();
-    let items = [first["items"].as_array().unwrap().clone(), second["items"].as_array().unwrap().clone()].concat();
+    let second =
+        desk.get(&format!("/api/v1/jobs?state=dead&kind=deliver_message&limit=2&cursor={next}")).await.ok();
+    let items =
+        [first["items"].as_array().unwrap().clone(), second["items"].as_array().unwrap().clone()].concat();
     let listed: Vec<String> = items.iter().map(|job| job["jobId"].as_str().unwrap().to_owned()).collect();
     assert_eq!(listed, ids.iter().map(ToString::to_string).collect::<Vec<_>>());
-    assert_eq!((&items[0]["lastError"], &items[0]["payload"]["enrollmentId"]), (&json!("410 Gone"), &json!(2)));
+    assert_eq!(
+        (&items[0]["lastError"], &items[0]["payload"]["enrollmentId"]),
+        (&json!("410 Gone"), &json!(2))
+    );
     assert_eq!(second["next"], json!(null));
     let queues = desk.get("/api/v1/jobs/queues").await.ok();
     assert_eq!((&queues[1]["kind"], &queues[1]["failed"]), (&json!("deliver_message"), &json!(3)));
@@ -146,7 +166,10 @@ async fn a_failed_job_is_retried_or_given_up_by_hand_once() {
     let retried = desk.post(&format!("/api/v1/jobs/{}/retry", ids[0]), json!({})).await.ok();
     assert_eq!((&retried["state"], &retried["attempts"]), (&json!("pending"), &json!(0)));
     let again = desk.post(&format!("/api/v1/jobs/{}/retry", ids[0]), json!({})).await;
-    assert_eq!((again.status, &again.body["error"]["details"]["reason"]), (StatusCode::CONFLICT, &json!("not-failed")));
+    assert_eq!(
+        (again.status, &again.body["error"]["details"]["reason"]),
+        (StatusCode::CONFLICT, &json!("not-failed"))
+    );
     let cancelled = desk.post(&format!("/api/v1/jobs/{}/cancel", ids[0]), json!({})).await.ok();
     assert_eq!(cancelled["state"], "cancelled");
     let discarded = desk.post(&format!("/api/v1/jobs/{}/discard", ids[1]), json!({})).await.ok();
@@ -178,7 +201,11 @@ async fn jobs_are_for_managers() {
     for path in ["/api/v1/jobs".to_owned(), "/api/v1/jobs/queues".to_owned(), format!("/api/v1/jobs/{id}")] {
         assert_eq!(desk.get(&path).await.status, StatusCode::FORBIDDEN, "{path}");
     }
-    for path in [format!("/api/v1/jobs/{id}/retry"), format!("/api/v1/jobs/{id}/discard"), format!("/api/v1/jobs/{id}/cancel")] {
+    for path in [
+        format!("/api/v1/jobs/{id}/retry"),
+        format!("/api/v1/jobs/{id}/discard"),
+        format!("/api/v1/jobs/{id}/cancel"),
+    ] {
         assert_eq!(desk.post(&path, json!({})).await.status, StatusCode::FORBIDDEN, "{path}");
     }
     let all = desk.post("/api/v1/jobs/retry", json!({"all": true})).await;
@@ -193,7 +220,12 @@ async fn a_row_that_cannot_be_read_does_not_take_a_list_away() {
         lead["externalId"] = json!(format!("other_{n}"));
         lead["email"] = json!(format!("other{n}@example.com"));
         desk.post("/api/v1/crm/leads", lead).await.ok();
-        desk.post("/api/v1/crm/suppressions", json!({"phones": [format!("+1212456789{n}")], "reason": "test"})).await.ok();
+        desk.post(
+            "/api/v1/crm/suppressions",
+            json!({"phones": [format!("+1212456789{n}")], "reason": "test"}),
+        )
+        .await
+        .ok();
     }
     let Db::Sqlite { write, .. } = &desk.engine.db else { unreachable!() };
     for spoil in [

@@ -40,11 +40,18 @@ impl Provider for Taking {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { look_up: true, conclusive_after: TimeDelta::seconds(60), follows_flow: false, simulated: true }
+        Capabilities {
+            look_up: true,
+            conclusive_after: TimeDelta::seconds(60),
+            follows_flow: false,
+            simulated: true,
+        }
     }
 
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
-        let taken = |request: PlaceRequest| Placement::Accepted { provider_call_id: format!("sim-{}", request.attempt_id) };
+        let taken = |request: PlaceRequest| Placement::Accepted {
+            provider_call_id: format!("sim-{}", request.attempt_id),
+        };
         Box::pin(async move { requests.into_iter().map(taken).collect() })
     }
 
@@ -97,7 +104,8 @@ impl Walkthrough {
     }
 
     pub async fn callback(&self, attempt: AttemptId, event: Value) -> Reply {
-        let mut body = json!({"attemptId": attempt, "callId": format!("sim-{attempt}"), "at": crate::desk::NOON});
+        let mut body =
+            json!({"attemptId": attempt, "callId": format!("sim-{attempt}"), "at": crate::desk::NOON});
         body.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
         self.post_signed(body.to_string().into_bytes()).await
     }
@@ -120,12 +128,21 @@ impl Walkthrough {
         let desk = &self.desk;
         let mut replies = Vec::new();
         let bodies = [
-            ("/api/v1/crm/leads", json!({"email": "zuzanna@quetzal-mail.example", "phone": "0048 415-930-1234 ext"})),
+            (
+                "/api/v1/crm/leads",
+                json!({"email": "zuzanna@quetzal-mail.example", "phone": "0048 415-930-1234 ext"}),
+            ),
             ("/api/v1/crm/leads", json!({"email": 4159301234_i64, "firstName": "Zuzanna"})),
             ("/api/v1/crm/leads", json!({"email": "no mail of zuzanna", "timezone": "Kanarek/Zuzanna"})),
-            ("/api/v1/crm/leads", json!({"email": "zuzanna@quetzal-mail.example", "preferredContactTime": "Zuzanna o'clock"})),
+            (
+                "/api/v1/crm/leads",
+                json!({"email": "zuzanna@quetzal-mail.example", "preferredContactTime": "Zuzanna o'clock"}),
+            ),
             ("/api/v1/crm/suppressions", json!({"phones": ["+1 415-930-1234 Kanarek"], "reason": "x"})),
-            ("/api/v1/crm/events", json!({"eventType": "CALL_ANSWERED", "leadId": "zuzanna@quetzal-mail.example"})),
+            (
+                "/api/v1/crm/events",
+                json!({"eventType": "CALL_ANSWERED", "leadId": "zuzanna@quetzal-mail.example"}),
+            ),
             ("/api/v1/crm/cadences", json!({"leadId": "+14159301234", "cadenceId": "new-lead"})),
             ("/api/v1/crm/cadences", json!({"leadId": "lead_7", "cadenceId": "Kanarek"})),
             ("/api/v1/crm/campaigns", json!({"key": "zuzanna", "callerIds": ["415-930-1234"]})),

@@ -49,7 +49,9 @@ async fn kept(world: &World, lead: LeadId) -> anyhow::Result<(Vec<String>, Vec<S
 async fn variables(db: &Db, lead: LeadId) -> anyhow::Result<String> {
     const VARIABLES: &str = "SELECT variables FROM enrollments WHERE lead_id = $1";
     Ok(match db {
-        Db::Sqlite { read, .. } => sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(read).await?,
+        Db::Sqlite { read, .. } => {
+            sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(read).await?
+        }
         Db::Postgres(pool) => sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(pool).await?,
     })
 }

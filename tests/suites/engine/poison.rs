@@ -26,7 +26,9 @@ async fn spoil(db: &Db, statement: String) -> anyhow::Result<()> {
 async fn standing(db: &Db, enrollment: impl ToString) -> anyhow::Result<(String, Option<String>)> {
     const STANDING: &str = "SELECT state, hold FROM enrollments WHERE id = $1";
     Ok(match db {
-        Db::Sqlite { read, .. } => sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(read).await?,
+        Db::Sqlite { read, .. } => {
+            sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(read).await?
+        }
         Db::Postgres(pool) => sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(pool).await?,
     })
 }

@@ -74,7 +74,10 @@ impl Retention {
             ("counters", self.counters, SHORTEST.counters),
             ("imports", self.imports, SHORTEST.imports),
         ];
-        pairs.into_iter().find(|(_, age, least)| age.age() < least.age()).map(|(name, _, least)| (name, least))
+        pairs
+            .into_iter()
+            .find(|(_, age, least)| age.age() < least.age())
+            .map(|(name, _, least)| (name, least))
     }
 }
 
@@ -135,7 +138,11 @@ mod tests {
     fn ages_are_days_or_forever() {
         assert_eq!("180".parse(), Ok(Keep::Days(180)));
         assert_eq!("forever".parse(), Ok(Keep::Forever));
-        assert!("-1".parse::<Keep>().is_err() && "soon".parse::<Keep>().is_err() && "4000000".parse::<Keep>().is_err());
+        assert!(
+            "-1".parse::<Keep>().is_err()
+                && "soon".parse::<Keep>().is_err()
+                && "4000000".parse::<Keep>().is_err()
+        );
     }
 
     #[test]

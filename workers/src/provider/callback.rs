@@ -33,7 +33,8 @@ pub async fn receive(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Value, CallbackError> {
-    let counted = |event, result| engine.metrics.callbacks_in.get_or_create(&CallbackIn { event, result }).inc();
+    let counted =
+        |event, result| engine.metrics.callbacks_in.get_or_create(&CallbackIn { event, result }).inc();
     let callback = read(secret, chrono::Utc::now(), headers, body).inspect_err(|error| {
         counted("none", if matches!(error, CallbackError::Signature(_)) { "badsig" } else { "unreadable" });
     })?;
@@ -72,7 +73,9 @@ async fn follow(engine: &Engine, callback: Callback) -> Result<(&'static str, Va
     let input = match callback.event {
         CallbackEvent::Answered { .. } => None,
         CallbackEvent::Input { input } => Some(input),
-        CallbackEvent::Ringing | CallbackEvent::Ended { .. } => return Ok((result, json!({ "received": true }))),
+        CallbackEvent::Ringing | CallbackEvent::Ended { .. } => {
+            return Ok((result, json!({ "received": true })));
+        }
     };
     if !report.orphans.is_empty() {
         return Ok((result, json!({ "prompts": [] })));

@@ -179,7 +179,11 @@ pub async fn show(State(app): State<App>, caller: Caller, Path(text): Path<Strin
     (status = 403, description = "Not a manager's key", body = ErrorBody),
     (status = 409, description = "It has not failed, or a newer job with its key waits", body = ErrorBody),
 ))]
-pub async fn retry(State(app): State<App>, caller: Caller, Path(text): Path<String>) -> Answer<Json<JobBody>> {
+pub async fn retry(
+    State(app): State<App>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Answer<Json<JobBody>> {
     change(&app, &caller, &text, Hand::Retry).await
 }
 
@@ -203,7 +207,11 @@ pub async fn discard(
     (status = 403, description = "Not a manager's key", body = ErrorBody),
     (status = 409, description = "It is not pending", body = ErrorBody),
 ))]
-pub async fn cancel(State(app): State<App>, caller: Caller, Path(text): Path<String>) -> Answer<Json<JobBody>> {
+pub async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Answer<Json<JobBody>> {
     change(&app, &caller, &text, Hand::Cancel).await
 }
 
@@ -227,11 +235,16 @@ async fn change(app: &App, caller: &Caller, text: &str, hand: Hand) -> Answer<Js
     let job = admin::find(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("job", text))?;
     if !is_done {
         let (code, message) = match hand {
-            Hand::Retry if job.state == JobState::Dead || job.state == JobState::Quarantined => {
-                ("newer-job-waits", "a newer job with the same key is waiting and will do the work".to_owned())
+            Hand::Retry if job.state == JobState::Dead || job.state == JobState::Quarantined => (
+                "newer-job-waits",
+                "a newer job with the same key is waiting and will do the work".to_owned(),
+            ),
+            Hand::Retry | Hand::Discard => {
+                ("not-failed", format!("the job is {}, it has not failed", job.state))
             }
-            Hand::Retry | Hand::Discard => ("not-failed", format!("the job is {}, it has not failed", job.state)),
-            Hand::Cancel => ("not-pending", format!("the job is {}; only pending ones are cancelled", job.state)),
+            Hand::Cancel => {
+                ("not-pending", format!("the job is {}; only pending ones are cancelled", job.state))
+            }
         };
         return Err(ApiError::conflict(code, message));
     }

@@ -89,7 +89,8 @@ const PAGE_RUNNING: &str = jobs!(
 const PAGE: &str = jobs!(
     "WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR id < $2) AND ($3 = '' OR state = $3) ORDER BY id DESC LIMIT $4"
 );
-const FAILED_IDS: &str = "SELECT id FROM jobs WHERE state IN ('dead', 'quarantined') AND ($1 = '' OR kind = $1) AND id > $2
+const FAILED_IDS: &str =
+    "SELECT id FROM jobs WHERE state IN ('dead', 'quarantined') AND ($1 = '' OR kind = $1) AND id > $2
      ORDER BY id LIMIT $3";
 static FAILED_ABOUT: Sql = Sql::new(
     "SELECT DISTINCT f.id, f.kind, f.payload, f.dedup_key, f.state, f.priority, f.run_at, f.attempts, f.max_attempts, f.deaths,
@@ -202,11 +203,8 @@ pub async fn failed_about(tx: &mut Tx, ids: &[String], limit: u32) -> Result<Vec
         return Ok(Vec::new());
     }
     let (sql, keys) = (FAILED_ABOUT.on(tx.dialect()), crate::store::keys(ids));
-    let rows: Vec<JobRow> = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(keys)
-        .bind(i64::from(limit))
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<JobRow> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).bind(i64::from(limit)).fetch_all(conn).await)?;
     rows.into_iter().map(view).collect()
 }
 
@@ -237,12 +235,7 @@ pub async fn discard_many(tx: &mut Tx, ids: &[JobId], now: Instant) -> Result<u6
     change_many(tx, &DISCARD_MANY, ids, now).await
 }
 
-async fn change_many(
-    tx: &mut Tx,
-    sql: &'static Sql,
-    ids: &[JobId],
-    now: Instant,
-) -> Result<u64, StoreError> {
+async fn change_many(tx: &mut Tx, sql: &'static Sql, ids: &[JobId], now: Instant) -> Result<u64, StoreError> {
     if ids.is_empty() {
         return Ok(0);
     }
