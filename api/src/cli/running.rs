@@ -14,8 +14,10 @@ use callwright_engine::provider::{
 use callwright_engine::store::Db;
 use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_engine::time::zone::Zone;
+use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::heartbeat::Heartbeat;
+use callwright_workers::herald;
 use callwright_workers::jobs::{self, CheckPromises, KeepHouse, Outgoing, Retention};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
@@ -28,7 +30,6 @@ use callwright_workers::queue::{self, Hints, QueueConfig, Workers};
 use callwright_workers::schedule::Scheduler;
 use callwright_workers::watch::{self, Watch};
 use clap::Args;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -117,7 +118,7 @@ impl Running {
         args: &ProviderArgs,
         retention: Retention,
         callback_url: Option<String>,
-        bell: Arc<Notify>,
+        bell: Bell,
         cancel: CancellationToken,
     ) -> anyhow::Result<Self> {
         let rate = virtual_clock(engine).await?.map_or(1.0, |clock| clock.rate);
@@ -138,7 +139,8 @@ impl Running {
         let hints = Hints::new();
         let workers = jobs_of(engine, args, &owner, hints.clone())?;
         tasks.spawn(workers.run(cancel.clone(), LONGEST_STOP / 2));
-        let scheduler = recurring(engine, hints, retention)?;
+        let scheduler = recurring(engine, hints.clone(), retention)?;
+        tasks.spawn(herald::run(engine.db.clone(), owner.clone(), bell.clone(), hints, cancel.clone()));
         let stop = cancel.clone();
         tasks.spawn(async move { scheduler.run(RECURRING_POLL, stop).await });
         let options = Options { rate, heartbeat: Arc::clone(&heartbeat), ..Options::new(owner) };
@@ -146,9 +148,12 @@ impl Running {
         Ok(Self { tasks, cancel, heartbeat })
     }
 
-    /// Nothing yet.
-    pub fn idle(cancel: CancellationToken) -> Self {
-        Self { tasks: JoinSet::new(), cancel, heartbeat: Arc::default() }
+    /// Dials nothing, and tells the processes that do when something may have become due.
+    pub fn idle(engine: &Engine, bell: Bell, cancel: CancellationToken) -> Self {
+        let mut tasks = JoinSet::new();
+        let name = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        tasks.spawn(herald::run(engine.db.clone(), name, bell, Hints::new(), cancel.clone()));
+        Self { tasks, cancel, heartbeat: Arc::default() }
     }
 
     /// Signs of life of the dial loop, if there is one.
@@ -351,16 +356,21 @@ pub async fn close(db: &Db) {
     }
 }
 
-/// Until Ctrl-C, or SIGTERM from whoever supervises us. From then on a second one ends the process where it stands: what is
-/// unfinished is found again at the next start, as after a crash.
-pub async fn told_to_stop() {
+/// Cancelled by Ctrl-C, or by SIGTERM from whoever supervises us. Listened for from this call on, so that a process which is told
+/// to stop while it starts stops as soon as it has. A second signal ends it where it stands: what is unfinished is found again at
+/// the next start, as after a crash.
+pub fn stop_signal() -> CancellationToken {
+    let told = CancellationToken::new();
     let mut signals = Signals::new();
-    signals.next().await;
+    let cancel = told.clone();
     tokio::spawn(async move {
+        signals.next().await;
+        cancel.cancel();
         signals.next().await;
         tracing::warn!("told to stop a second time: stopping at once");
         std::process::exit(1);
     });
+    told
 }
 
 /// Listened for from the beginning to the end: a signal between two waits must not be missed.

@@ -8,16 +8,16 @@ use std::time::Duration;
 use anyhow::Context;
 use callwright_engine::engine::Engine;
 use callwright_engine::store::api_key;
+use callwright_workers::bell::Bell;
 use callwright_workers::jobs::Retention;
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::operations::{RetentionArgs, WatchArgs};
 use super::running::{
-    ProviderArgs, Running, close, is_loopback, set_virtual_clock, told_to_stop, virtual_clock,
+    ProviderArgs, Running, close, is_loopback, set_virtual_clock, stop_signal, virtual_clock,
 };
 use super::{Global, session};
 use crate::http::moment::Moment;
@@ -68,6 +68,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         "--dev lets everyone in, so it only serves on a loopback address such as 127.0.0.1, not on {}",
         args.host
     );
+    let told = stop_signal();
     let engine = session::engine(session::database(global).await?, args.definitions.load()?);
     engine.publish().await?;
     if let Some(start) = args.virtual_clock {
@@ -78,7 +79,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{}:{} cannot be listened on", args.host, args.port))?;
     let address = listener.local_addr()?;
     let cancel = CancellationToken::new();
-    let bell = Arc::new(Notify::new());
+    let bell = Bell::new();
     let ages = args.retention.ages()?;
     let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel, ages).await?;
     let problems = Arc::default();
@@ -110,7 +111,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
     let mut serving = tokio::spawn(serving.into_future());
     let code = tokio::select! {
-        () = told_to_stop() => ExitCode::SUCCESS,
+        () = told.cancelled() => ExitCode::SUCCESS,
         () = running.broken() => ExitCode::FAILURE,
         ended = &mut serving => {
             ended??;
@@ -142,15 +143,15 @@ async fn start(
     args: &ServeArgs,
     engine: &Arc<Engine>,
     own_url: &str,
-    bell: &Arc<Notify>,
+    bell: &Bell,
     cancel: &CancellationToken,
     ages: Retention,
 ) -> anyhow::Result<Running> {
     if args.no_dialing {
-        return Ok(Running::idle(cancel.clone()));
+        return Ok(Running::idle(engine, bell.clone(), cancel.clone()));
     }
     let callbacks = Some(format!("{own_url}/callbacks/carrier"));
-    Running::start(engine, &args.provider, ages, callbacks, Arc::clone(bell), cancel.clone()).await
+    Running::start(engine, &args.provider, ages, callbacks, bell.clone(), cancel.clone()).await
 }
 
 /// The first lines of the log: where, on which clock, and how to get in.

@@ -7,7 +7,7 @@ use callwright_engine::engine::{QueueStatus, Status};
 use clap::Args;
 
 use super::output::{self, Format};
-use super::running::told_to_stop;
+use super::running::stop_signal;
 use super::{Global, session};
 
 /// Shows what is due, under way, in doubt and failed; exit code 1 when something needs somebody's hands.
@@ -34,13 +34,12 @@ pub async fn run(args: StatusArgs, global: &Global) -> anyhow::Result<ExitCode> 
         show(&status, args.format, false)?;
         return Ok(if is_fine(&status) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     };
-    let stop = told_to_stop();
-    tokio::pin!(stop);
+    let stop = stop_signal();
     loop {
         show(&engine.status().await?, args.format, true)?;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(pause)) => {}
-            () = &mut stop => return Ok(ExitCode::SUCCESS),
+            () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
         }
     }
 }

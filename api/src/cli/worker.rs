@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use callwright_workers::bell::Bell;
 use clap::Args;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::operations::{RetentionArgs, WatchArgs};
-use super::running::{ProviderArgs, Running, close, told_to_stop};
+use super::running::{ProviderArgs, Running, close, stop_signal};
 use super::{Global, session};
 use crate::http::{Access, App};
 
@@ -31,13 +31,14 @@ pub struct WorkerArgs {
 }
 
 pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let told = stop_signal();
     let engine = session::engine(session::database(global).await?, args.definitions.load()?);
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
-    let bell = Arc::new(Notify::new());
+    let bell = Bell::new();
     let ages = args.retention.ages()?;
     let mut running =
-        Running::start(&engine, &args.provider, ages, None, Arc::clone(&bell), cancel.clone()).await?;
+        Running::start(&engine, &args.provider, ages, None, bell.clone(), cancel.clone()).await?;
     running.watch(&engine);
     let draining = Arc::new(AtomicBool::new(false));
     let app = App::new(Arc::clone(&engine), Access::Keys, bell)
@@ -51,7 +52,7 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     }
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
     let code = tokio::select! {
-        () = told_to_stop() => ExitCode::SUCCESS,
+        () = told.cancelled() => ExitCode::SUCCESS,
         () = running.broken() => ExitCode::FAILURE,
     };
     tracing::info!("stopping: the batch in hand is finished first");

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use callwright_engine::engine::Engine;
+use callwright_workers::bell::Bell;
 use callwright_workers::heartbeat::Heartbeat;
 use serde_json::Value;
-use tokio::sync::Notify;
 
 use super::health::Probe;
 
@@ -36,7 +36,7 @@ pub struct App {
     pub heartbeat: Arc<Heartbeat>,
     /// What the database said to the last probe.
     pub probe: Arc<Probe>,
-    bell: Arc<Notify>,
+    bell: Bell,
 }
 
 /// Problems of the definition files, as JSON; whoever reads the files keeps them current.
@@ -62,8 +62,8 @@ impl FileProblems {
 }
 
 impl App {
-    /// `bell` wakes the dial loop of this process.
-    pub fn new(engine: Arc<Engine>, access: Access, bell: Arc<Notify>) -> Self {
+    /// `bell` wakes the dial loop, of this process and of others.
+    pub fn new(engine: Arc<Engine>, access: Access, bell: Bell) -> Self {
         Self {
             engine,
             access,
@@ -114,8 +114,8 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Something may have become due: the dial loop looks at once instead of at its next poll.
+    /// Something may have become due: dial loops look at once instead of at their next poll.
     pub fn ring(&self) {
-        self.bell.notify_one();
+        self.bell.ring();
     }
 }

@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
-use super::pick::Picked;
+use super::pick::{Picked, PickedCall};
 use super::plan::lag;
 use super::{Engine, EngineError, package, weed};
 use crate::clock::{Instant, micros};
@@ -20,7 +21,7 @@ use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
-use crate::provider::{PlaceRequest, Provider};
+use crate::provider::{Deadline, PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::pacing_counter::{self, Scope};
 use crate::store::walk::{self, Walk};
@@ -34,7 +35,12 @@ pub struct Claimed {
     pub turned_away: usize,
     /// When pacing allows the next one, if pacing held some back.
     pub again_at: Option<Instant>,
+    /// More could go at once: the batch was full.
+    pub has_more: bool,
 }
+
+/// When calls are looked at again that another worker was just looking at.
+const HELD: TimeDelta = TimeDelta::milliseconds(50);
 
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
@@ -62,21 +68,26 @@ impl Engine {
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let Picked { calls: picked, again_at, limited, now } =
+        let Picked { calls: mut picked, mut again_at, has_more, limited, now } =
             self.pick(&mut tx, limit, provider, now).await?;
         if picked.is_empty() {
             tx.rollback().await?;
             return Ok(Claimed { again_at, ..Claimed::default() });
         }
         if self.safeguards.number_lock {
-            let numbers: Vec<&str> = distinct(picked.iter().map(|(candidate, _)| candidate.number.as_str()));
-            number_lock::lock_numbers(&mut tx, &numbers).await?;
+            let numbers: Vec<&str> = distinct(picked.iter().map(|call| call.candidate.number.as_str()));
+            let free = number_lock::try_lock_numbers(&mut tx, &numbers).await?;
+            let before = picked.len();
+            picked.retain(|call| free.contains(&call.candidate.number));
+            if picked.len() < before {
+                again_at = Some(again_at.map_or(now + HELD, |at| at.min(now + HELD)));
+            }
         }
-        let ids: Vec<AttemptId> = picked.iter().map(|(candidate, _)| candidate.id).collect();
+        let ids: Vec<AttemptId> = picked.iter().map(|call| call.candidate.id).collect();
         let attempts = attempt::lock_planned(&mut tx, &ids).await?;
         let enrollments: Vec<EnrollmentId> =
             attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
-        let walks: HashMap<EnrollmentId, Walk> = walk::by_ids(&mut tx, &enrollments)
+        let walks: HashMap<EnrollmentId, Walk> = walk::unheld_by_ids(&mut tx, &enrollments)
             .await?
             .into_iter()
             .map(|walk| (walk.enrollment.id, walk))
@@ -85,13 +96,13 @@ impl Engine {
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
         let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
-        claiming.callers = picked.into_iter().map(|(candidate, caller)| (candidate.id, caller)).collect();
+        claiming.picked = picked.into_iter().map(|call| (call.candidate.id, call)).collect();
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
             claiming.judge(&mut tx, &batch, attempt, walk).await?;
         }
         let claimed = claiming.commit(tx, &batch, &limited, owner).await?;
-        Ok(Claimed { again_at, ..claimed })
+        Ok(Claimed { again_at, has_more, ..claimed })
     }
 }
 
@@ -104,12 +115,14 @@ struct Claiming<'a> {
     speed: f64,
     changes: Changes,
     follow_ups: FollowUps,
-    /// The number that each attempt is to show.
-    callers: HashMap<AttemptId, Option<String>>,
+    /// The number that each attempt is to show, and within what time it must be asked for.
+    picked: HashMap<AttemptId, PickedCall>,
     intents: Vec<(String, i64, Option<String>)>,
     requests: Vec<PlaceRequest>,
     /// Since when each was due.
     due: Vec<(AttemptId, Instant)>,
+    /// How long after the intent pacing lets a request leave.
+    within: HashMap<AttemptId, TimeDelta>,
     put_off: Vec<(String, i64)>,
     /// Numbers and leads that already have an intent in this batch: the snapshot does not know them yet.
     taken: HashSet<String>,
@@ -126,10 +139,11 @@ impl<'a> Claiming<'a> {
             speed,
             changes: Changes::default(),
             follow_ups: FollowUps::new(),
-            callers: HashMap::new(),
+            picked: HashMap::new(),
             intents: Vec::new(),
             requests: Vec::new(),
             due: Vec::new(),
+            within: HashMap::new(),
             put_off: Vec::new(),
             taken: HashSet::new(),
             per_day: HashMap::new(),
@@ -221,7 +235,8 @@ impl<'a> Claiming<'a> {
         self.taken.insert(attempt.number.clone());
         self.taken.insert(walk.lead.id.to_string());
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
-        let caller = self.callers.remove(&attempt.id).flatten();
+        let (caller, send_within) =
+            self.picked.remove(&attempt.id).map_or((None, None), |call| (call.caller, call.send_within));
         let data = json!({
             "step": attempt.step, "attemptNumber": attempt.attempt, "flowId": attempt.flow, "from": caller,
         });
@@ -241,7 +256,11 @@ impl<'a> Claiming<'a> {
             to: *permit.number(),
         };
         let package = package::of(call, walk, campaign, bundle);
-        self.requests.push(PlaceRequest { send_by: permit.expires_at(), permit, package });
+        if let Some(within) = send_within {
+            self.within.insert(attempt.id, within);
+        }
+        let send_by = permit.expires_at();
+        self.requests.push(PlaceRequest { send_by, deadline: Deadline::NEVER, permit, package });
     }
 
     async fn commit(
@@ -254,8 +273,9 @@ impl<'a> Claiming<'a> {
         attempt::defer(&mut tx, &self.put_off, self.now).await?;
         let send_by = self.now + Permit::lifetime(self.speed);
         let provider = self.provider.name();
+        let intent_at = self.set_off(&mut tx).await?;
         let taken: HashSet<AttemptId> =
-            attempt::claim(&mut tx, &self.intents, owner, provider, self.now, send_by)
+            attempt::claim(&mut tx, &self.intents, owner, provider, intent_at, send_by)
                 .await?
                 .into_iter()
                 .collect();
@@ -266,7 +286,7 @@ impl<'a> Claiming<'a> {
             .collect();
         campaign::bump_days(&mut tx, &days).await?;
         let counts = self.counts(limited, &taken);
-        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), self.now).await?;
+        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), intent_at).await?;
         let changes = std::mem::take(&mut self.changes);
         let mut tally = self.engine.finish(&mut tx, changes, self.follow_ups, self.now).await?;
         tx.commit().await?;
@@ -275,7 +295,24 @@ impl<'a> Claiming<'a> {
         tally.dispatch_lags = asked.filter_map(|(_, due)| lag(Some(*due), self.now)).collect();
         self.engine.metrics.committed(&tally, provider);
         self.requests.retain(|request| taken.contains(&request.attempt_id));
-        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, again_at: None })
+        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() })
+    }
+
+    /// The instant of the intents. Where pacing gives requests little time to leave, it is as late as it can be: all gates have
+    /// been asked by now, and what was free before is still free, because its counters are held.
+    async fn set_off(&mut self, tx: &mut Tx) -> Result<Instant, EngineError> {
+        if self.within.is_empty() {
+            return Ok(self.now);
+        }
+        let intent_at = self.engine.time.now(tx).await?;
+        for request in &mut self.requests {
+            if let Some(within) = self.within.get(&request.attempt_id) {
+                // As the permit's: it is the disk and the network that need the time, and those follow the wall.
+                let micros = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);
+                request.send_by = request.send_by.min(intent_at + TimeDelta::microseconds(micros as i64));
+            }
+        }
+        Ok(intent_at)
     }
 
     /// Intents of this batch by what has limits.

@@ -118,11 +118,18 @@ impl Engine {
         Ok(now)
     }
 
-    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way.
+    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way, and
+    /// calls that pacing holds back ([`Claimed::again_at`]).
     pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
+        let now = self.now().await?;
+        self.next_wake_since(now).await
+    }
+
+    /// The same for whoever has looked at every attempt that was due before `since`.
+    pub async fn next_wake_since(&self, since: Instant) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let enrollment = crate::store::enrollment::next_due(&mut tx).await?;
-        let attempt = crate::store::attempt::next_planned(&mut tx).await?;
+        let attempt = crate::store::attempt::next_planned(&mut tx, since).await?;
         tx.rollback().await?;
         Ok([enrollment, attempt].into_iter().flatten().min())
     }

@@ -5,17 +5,18 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::error::StoreError;
+use super::postgres;
 
 /// Name of our migration table; distinct, so that another library's cannot be taken for it.
-const MIGRATIONS_TABLE: &str = "callwright_migrations";
+pub(super) const MIGRATIONS_TABLE: &str = "callwright_migrations";
 
 static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
@@ -23,8 +24,15 @@ static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrati
 /// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    Sqlite { write: SqlitePool, read: SqlitePool },
-    Postgres(PgPool),
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres {
+        pool: PgPool,
+        /// How transactions begin where a session cannot keep our settings: behind a transaction pooler.
+        begin: Option<&'static str>,
+    },
 }
 
 /// A transaction. Dropped without [`Tx::commit`] it rolls back.
@@ -69,7 +77,8 @@ macro_rules! on_db {
 pub(crate) use on_db;
 
 impl Db {
-    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations. With `?pooler=transaction` in the
+    /// address nothing outlives a transaction, and missing migrations are an error.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let db = Self::connect(url, Durability::Full).await?;
         db.migrate().await?;
@@ -79,7 +88,7 @@ impl Db {
     /// Opens without migrating.
     pub async fn connect(url: &str, durability: Durability) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Self::connect_postgres(url).await;
+            return postgres::connect(url).await;
         }
         if url.starts_with("sqlite:") {
             return Self::connect_sqlite(url, durability).await;
@@ -98,8 +107,7 @@ impl Db {
             return Ok(Self::Sqlite { write: read.clone(), read });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?.options([("default_transaction_read_only", "on")]);
-            return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect_with(options).await?));
+            return postgres::connect_read_only(url).await;
         }
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
     }
@@ -135,6 +143,16 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    if connection.is_in_transaction() {
+                        connection.ping().await?; // An ordinary rollback is on its way, before this.
+                    }
+                    // After a write that failed (disk full, I/O error) SQLite may have rolled back by itself. The driver then
+                    // fails to, and would refuse every transaction from there on: such a connection is given up.
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options.clone())
             .await?;
         // Readers would each see their own empty database if it lives in memory.
@@ -146,47 +164,23 @@ impl Db {
         Ok(Self::Sqlite { write, read })
     }
 
-    async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
-        // Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
-        // follow, and a plan made for an empty one (scan it, hash it) takes seconds once it is full.
-        // Whatever must scan all the same looks so dear to PostgreSQL then that it would compile it first.
-        let look_ups = [
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("jit", "off"),
-            // Of a process that stands still, or is gone without a word, nothing may stay locked: the server lets go of it.
-            ("idle_in_transaction_session_timeout", "30s"),
-            ("tcp_keepalives_idle", "10"),
-            ("tcp_keepalives_interval", "5"),
-            ("tcp_keepalives_count", "3"),
-            ("tcp_user_timeout", "30s"),
-        ];
-        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256).options(look_ups);
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            // The driver would ask after every connection on its way out and back, and wait for ever for one that was cut off.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for >= TRUSTED_FOR {
-                        is_alive(connection).await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .after_release(|connection, _| Box::pin(async move { is_alive(connection).await.map(|()| true) }))
-            .connect_with(options)
-            .await?;
-        Ok(Self::Postgres(pool))
-    }
-
     /// Applies missing migrations, under the database's own lock: many processes may start at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
-            Self::Postgres(pool) => migrator(&POSTGRES_MIGRATIONS).run(pool).await?,
+            Self::Postgres { pool, begin: None } => {
+                // Connections of its own: an index over millions of rows takes longer than a statement otherwise may.
+                let patient = postgres::patient(pool).await?;
+                migrator(&POSTGRES_MIGRATIONS).run(&patient).await?;
+                patient.close().await;
+            }
+            // The lock that keeps two processes from migrating at once belongs to a session.
+            Self::Postgres { begin: Some(_), .. } => {
+                let known: Vec<i64> = POSTGRES_MIGRATIONS.iter().map(|step| step.version).collect();
+                if !postgres::has_migrations(self, &known).await? {
+                    return Err(StoreError::MigrateDirectly);
+                }
+            }
         }
         Ok(())
     }
@@ -195,13 +189,13 @@ impl Db {
     /// none of ours.
     pub async fn missing_migrations(&self) -> Result<usize, StoreError> {
         const APPLIED: &str = "SELECT version FROM callwright_migrations WHERE success";
-        let (embedded, applied): (_, Vec<i64>) = match self {
-            Self::Sqlite { read, .. } => {
-                (&SQLITE_MIGRATIONS, sqlx::query_scalar(APPLIED).fetch_all(read).await?)
-            }
-            Self::Postgres(pool) => {
-                (&POSTGRES_MIGRATIONS, sqlx::query_scalar(APPLIED).fetch_all(pool).await?)
-            }
+        let mut tx = self.begin_read().await?;
+        let applied: Vec<i64> =
+            on_db!(&mut tx, |conn| sqlx::query_scalar(APPLIED).fetch_all(conn).await)?;
+        tx.rollback().await?;
+        let embedded = match self.dialect() {
+            Dialect::Sqlite => &SQLITE_MIGRATIONS,
+            Dialect::Postgres => &POSTGRES_MIGRATIONS,
         };
         Ok(embedded.iter().filter(|step| !applied.contains(&step.version)).count())
     }
@@ -210,14 +204,19 @@ impl Db {
     pub fn connections(&self) -> Vec<(&'static str, u32)> {
         match self {
             Self::Sqlite { write, read } => vec![("read", read.size()), ("write", write.size())],
-            Self::Postgres(pool) => vec![("write", pool.size())],
+            Self::Postgres { pool, .. } => vec![("write", pool.size())],
         }
+    }
+
+    /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
+    pub const fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres { begin: Some(_), .. })
     }
 
     pub const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -225,7 +224,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
         })
     }
 
@@ -233,7 +232,7 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
         })
     }
 
@@ -243,20 +242,9 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
-}
-
-/// A connection that was in use so recently is taken as it is.
-const TRUSTED_FOR: Duration = Duration::from_millis(100);
-/// Longest wait for a connection's sign of life.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
-
-/// Asks after a connection, and finishes what was left half-way on it. An error closes it without a good-bye.
-async fn is_alive(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-    tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await.map_err(silent)?
 }
 
 fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {
@@ -298,7 +286,8 @@ impl Tx {
 /// `{any}`: is among the first values of those rows, in a way that no planner can turn round;
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
 /// `{share}`: keep the rows read from being changed; `{variable}`: the enrollment's variable at the path in the third value;
-/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values.
+/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values; `{most}`: the
+/// smaller of `$2` and the row's sixth value, or `$2` where a limit may not depend on a row.
 #[derive(Debug)]
 pub struct Sql {
     text: &'static str,
@@ -359,4 +348,5 @@ const TOKENS: &[(&str, &str, &str)] = &[
         "'[' || coalesce(string_agg(CAST(r AS text), ','), '') || ']'",
     ),
     ("{greatest}", "max", "greatest"),
+    ("{most}", "$2", "least($2, CAST(e.value->>5 AS BIGINT))"),
 ];

@@ -9,6 +9,7 @@ pub use error::StoreError;
 
 mod bulk;
 mod packed;
+mod postgres;
 
 pub mod api_key;
 pub mod attempt;
@@ -45,6 +46,7 @@ pub mod totals;
 pub mod trial;
 pub mod user;
 pub mod vitals;
+pub mod wake;
 pub mod walk;
 pub mod wipe;
 

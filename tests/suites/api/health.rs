@@ -8,15 +8,15 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use callwright_api::http::{Access, App, operations, router};
 use callwright_engine::store::Db;
+use callwright_workers::bell::Bell;
 use callwright_workers::heartbeat::Heartbeat;
-use tokio::sync::Notify;
 
 use crate::desk::{Desk, Reply};
 
 /// A desk whose app is at hand.
 async fn desk() -> (Desk, App) {
     let mut desk = Desk::open().await;
-    let app = App::new(Arc::clone(&desk.engine), Access::Keys, Arc::new(Notify::new()));
+    let app = App::new(Arc::clone(&desk.engine), Access::Keys, Bell::new());
     desk.app = router(app.clone());
     (desk, app)
 }
@@ -96,7 +96,7 @@ async fn a_database_that_takes_no_write_is_not_ready() {
 async fn a_dial_loop_that_hangs_is_a_reason_to_restart() {
     let desk = Desk::open().await;
     let heartbeat = Arc::new(Heartbeat::default());
-    let app = App::new(Arc::clone(&desk.engine), Access::Keys, Arc::new(Notify::new()))
+    let app = App::new(Arc::clone(&desk.engine), Access::Keys, Bell::new())
         .with_heartbeat(Arc::clone(&heartbeat));
     let desk = Desk { app: router(app), ..desk };
     assert_eq!(ask(&desk, "/livez").await.ok()["dialLoop"], "none");

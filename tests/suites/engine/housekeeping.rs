@@ -52,7 +52,7 @@ async fn variables(db: &Db, lead: LeadId) -> anyhow::Result<String> {
         Db::Sqlite { read, .. } => {
             sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(read).await?
         }
-        Db::Postgres(pool) => sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(pool).await?,
+        Db::Postgres { pool, .. } => sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(pool).await?,
     })
 }
 
@@ -203,7 +203,7 @@ on_both! {
         const FORGET: &str = "UPDATE attempts SET state = 'cancelled' WHERE lead_id = $1";
         match &world.db.db {
             Db::Sqlite { write, .. } => sqlx::query(FORGET).bind(lead.to_string()).execute(write).await.map(|_| ())?,
-            Db::Postgres(pool) => sqlx::query(FORGET).bind(lead.to_string()).execute(pool).await.map(|_| ())?,
+            Db::Postgres { pool, .. } => sqlx::query(FORGET).bind(lead.to_string()).execute(pool).await.map(|_| ())?,
         }
         assert_eq!(check_promises::check(&world.engine).await?, 1, "{forgotten} has no attempt");
         let broken = world.engine.metrics.invariant_violations.get_or_create(&Invariant { id: "I4" }).get();

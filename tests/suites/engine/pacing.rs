@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use callwright_engine::domain::campaign::{Campaign, Pacing};
+use callwright_engine::domain::priority::Priority;
 use callwright_engine::engine::EnrollRequest;
 use callwright_engine::phone::number::PhoneNumber;
+use callwright_engine::store::attempt::Range;
 use callwright_engine::store::pacing_counter::{self, Scope};
 use callwright_engine::store::{attempt, campaign, intent};
+use callwright_engine::time::zone::Zone;
 use chrono::TimeDelta;
 
 use crate::facts::no_answer;
@@ -91,6 +94,24 @@ on_both! {
         assert_eq!(world.dial(&provider).await?.accepted, 4);
     }
 
+    async fn a_campaign_s_day_ends_in_its_own_zone_and_nothing_arrives_on_the_wrong_side(db) {
+        let world = World::open(db).await?;
+        five_calls(&world, "spring", |campaign| {
+            campaign.zone = Zone::find("Asia/Kolkata").expect("a zone");
+            campaign.pacing.max_per_day = Some(2);
+        })
+        .await?;
+        let provider = Fake::default();
+        // Midnight in Kolkata is half past two in the afternoon in Washington.
+        let midnight = at("2026-07-15T18:30:00Z");
+        world.pass(midnight - TimeDelta::milliseconds(400) - world.now());
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+        assert_eq!(world.claim(&provider).await?.again_at, Some(midnight));
+        world.pass(TimeDelta::milliseconds(400));
+        assert_eq!(world.dial(&provider).await?.accepted, 2);
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+    }
+
     async fn numbers_take_turns_from_claim_to_claim(db) {
         let world = World::open(db).await?;
         five_calls(&world, "spring", |campaign| {
@@ -118,13 +139,14 @@ on_both! {
         assert_eq!(world.dial(&provider).await?.accepted, 2);
         let mut tx = world.engine.db.begin_read().await?;
         let mut shown: Vec<_> =
-            intent::under_way(&mut tx, world.now() - TimeDelta::minutes(1)).await?.into_iter().map(|call| call.caller).collect();
+            intent::recent_of_all(&mut tx, world.now() - TimeDelta::minutes(1)).await?.into_iter().map(|call| call.caller).collect();
         tx.rollback().await?;
         shown.sort();
         assert_eq!(shown, [Some(SHOWN.to_owned()), Some("+12025550101".to_owned())]);
         world.pass(TimeDelta::seconds(59));
         assert_eq!(world.dial(&provider).await?.accepted, 0);
-        world.pass(TimeDelta::seconds(1));
+        // A margin longer than the interval: requests may be that much late.
+        world.pass(TimeDelta::milliseconds(1_087));
         assert_eq!(world.dial(&provider).await?.accepted, 2);
     }
 
@@ -139,7 +161,9 @@ on_both! {
         // Another worker, between its look at the limit and its commit.
         let mut theirs = world.engine.db.begin().await?;
         pacing_counter::lock(&mut theirs, &[Scope::Campaign(campaign)], world.now().date_naive()).await?;
-        let taken: Vec<_> = attempt::candidates(&mut theirs, &[campaign], world.now(), 2).await?;
+        let wanted =
+            Range { campaign, priority: Priority::Medium, after: None, until: world.now(), most: 2 };
+        let taken: Vec<_> = attempt::candidates(&mut theirs, &[wanted]).await?;
         let taken: Vec<_> = taken.iter().map(|found| (found.id.to_string(), 0, None)).collect();
         attempt::claim(&mut theirs, &taken, "other", "fake", world.now(), world.now()).await?;
 

@@ -17,7 +17,7 @@ use crate::on_both;
 async fn spoil(db: &Db, statement: String) -> anyhow::Result<()> {
     match db {
         Db::Sqlite { write, .. } => sqlx::query(AssertSqlSafe(statement)).execute(write).await.map(|_| ())?,
-        Db::Postgres(pool) => sqlx::query(AssertSqlSafe(statement)).execute(pool).await.map(|_| ())?,
+        Db::Postgres { pool, .. } => sqlx::query(AssertSqlSafe(statement)).execute(pool).await.map(|_| ())?,
     }
     Ok(())
 }
@@ -29,7 +29,7 @@ async fn standing(db: &Db, enrollment: impl ToString) -> anyhow::Result<(String,
         Db::Sqlite { read, .. } => {
             sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(read).await?
         }
-        Db::Postgres(pool) => sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(pool).await?,
+        Db::Postgres { pool, .. } => sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(pool).await?,
     })
 }
 
