@@ -136,9 +136,10 @@ impl Engine {
         changes.event(self, &walk, "step.skipped", now, data);
         let mut follow_ups = FollowUps::new();
         self.apply_move(&mut changes, &walk, moved, now, &mut follow_ups)?;
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         let view = EnrollmentView::from(&one(&mut tx, id).await?);
         tx.commit().await?;
+        self.metrics.committed(&tally, "");
         Ok(view)
     }
 

@@ -109,9 +109,10 @@ impl Engine {
         let walks = walk::live_of_leads(&mut tx, &leads).await?;
         let mut follow_ups = FollowUps::new();
         self.react(&mut tx, &mut changes, &walks, &happened, BTreeMap::new(), now, &mut follow_ups).await?;
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         self.opt_out_in(&mut tx, opt_outs, now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, "");
         Ok(receipts)
     }
 

@@ -150,8 +150,9 @@ impl Engine {
                 AfterAnswer::Unknown { reason } => answer.unknown(&mut changes, reason),
             }
         }
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, provider);
         Ok(report)
     }
 }

@@ -11,7 +11,7 @@ use super::batch::Batch;
 use super::changes::Changes;
 use super::outlets::MessageOrder;
 use super::versions::Version;
-use super::{Engine, EngineError, context, state};
+use super::{Engine, EngineError, context, state, weed};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{self, Move, Next, StepEffect};
 use crate::decide::gate;
@@ -20,6 +20,7 @@ use crate::decide::verdict::{Decision, Reason, Verdict};
 use crate::domain::enrollment::{EnrollmentState, Position};
 use crate::domain::event::Event;
 use crate::id::{AttemptId, EventId};
+use crate::metrics::Tally;
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, attempt, enrollment};
 
@@ -39,6 +40,17 @@ pub struct PlanReport {
 impl Engine {
     /// Decides up to `limit` due enrollments. Idle cost: one index look-up.
     pub async fn plan(&self, limit: u32) -> Result<PlanReport, EngineError> {
+        for _ in 0..weed::MOST {
+            match self.plan_batch(limit).await {
+                Ok(report) => return Ok(report),
+                Err(error) if self.weed(&error).await? => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.plan_batch(limit).await
+    }
+
+    async fn plan_batch(&self, limit: u32) -> Result<PlanReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (walks, unreadable) = walk::due(&mut tx, now, limit).await?;
@@ -68,8 +80,10 @@ impl Engine {
                 report.quarantined += 1;
             }
         }
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let mut tally = self.finish(&mut tx, changes, follow_ups, now).await?;
+        tally.plan_lags = walks.iter().filter_map(|walk| lag(walk.enrollment.due_at, now)).collect();
         tx.commit().await?;
+        self.metrics.committed(&tally, "");
         Ok(report)
     }
 
@@ -108,20 +122,26 @@ impl Engine {
         Ok(held.len())
     }
 
-    /// Flushes the changes and starts the cadences they lead to, in the same transaction.
+    /// Flushes the changes and starts the cadences they lead to, in the same transaction. Answers what to count after it.
     pub(super) async fn finish(
         &self,
         tx: &mut Tx,
         changes: Changes,
         follow_ups: FollowUps,
         now: Instant,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Tally, EngineError> {
+        let tally = changes.tally();
         changes.flush(tx, now).await?;
         if !follow_ups.is_empty() {
             self.follow_up(tx, follow_ups, now).await?;
         }
-        Ok(())
+        Ok(tally)
     }
+}
+
+/// Seconds since something was due.
+pub(super) fn lag(due_at: Option<Instant>, now: Instant) -> Option<f64> {
+    due_at.map(|due| (now - due).as_seconds_f64().max(0.0))
 }
 
 /// One enrollment being planned.

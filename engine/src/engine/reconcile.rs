@@ -21,6 +21,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::call::{CallState, EndStatus, Fact, StoredFact};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::AttemptId;
+use crate::metrics::Resulted;
 use crate::phone::number::PhoneNumber;
 use crate::provider::{FoundEnd, LookUp, LookUpResult, Provider};
 use crate::store::attempt::{self, Attempt, LookUpAfter, Overdue};
@@ -80,12 +81,28 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
+            let failed =
+                results.iter().filter(|(_, found)| matches!(found, LookUpResult::Failed { .. })).count();
             let (ends, missing, written) =
                 unless_deadlocked("reconcile", || self.record_look_ups(provider, &results, now)).await?;
             report = written;
             self.record_ends(provider, ends, missing, &mut report).await?;
+            self.count_look_ups(&report, failed);
         }
         Ok(report)
+    }
+
+    fn count_look_ups(&self, report: &ReconcileReport, failed: usize) {
+        let results = [
+            ("found", report.found),
+            ("not_placed", report.not_placed),
+            ("unknown_final", report.unknown_final),
+            ("ended", report.ended),
+            ("failed", failed),
+        ];
+        for (result, count) in results.into_iter().filter(|(_, count)| *count > 0) {
+            self.metrics.reconcile.get_or_create(&Resulted { result }).inc_by(count as u64);
+        }
     }
 
     /// Answers the ends that the look-ups brought, and the facts that are not waited for any longer. `asked_at` is before any
@@ -139,8 +156,9 @@ impl Engine {
         // An end that was found, or that the provider's forgetting proves, is better than one that is given up.
         missing
             .retain(|fact| fact.key != GIVEN_UP || ends.iter().all(|end| end.attempt_id != fact.attempt_id));
-        self.finish(&mut tx, changes, FollowUps::new(), now).await?;
+        let tally = self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, provider.name());
         Ok((ends, missing, report))
     }
 

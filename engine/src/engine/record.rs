@@ -149,9 +149,10 @@ impl Engine {
         }
         self.react(&mut tx, &mut changes, &walks, &happened, moves, now, &mut follow_ups).await?;
         consent::add_many(&mut tx, &consents).await?;
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         self.opt_out_in(&mut tx, opt_outs, now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, provider);
         Ok(report)
     }
 }

@@ -186,6 +186,29 @@ impl Db {
         Ok(())
     }
 
+    /// Migrations of this program that the database has not had. Those of a newer program, which runs beside this one, are
+    /// none of ours.
+    pub async fn missing_migrations(&self) -> Result<usize, StoreError> {
+        const APPLIED: &str = "SELECT version FROM callwright_migrations WHERE success";
+        let mut tx = self.begin_read().await?;
+        let applied: Vec<i64> =
+            on_db!(&mut tx, |conn| sqlx::query_scalar(APPLIED).fetch_all(conn).await)?;
+        tx.rollback().await?;
+        let embedded = match self.dialect() {
+            Dialect::Sqlite => &SQLITE_MIGRATIONS,
+            Dialect::Postgres => &POSTGRES_MIGRATIONS,
+        };
+        Ok(embedded.iter().filter(|step| !applied.contains(&step.version)).count())
+    }
+
+    /// Open connections by what they are for; on PostgreSQL all of them write.
+    pub fn connections(&self) -> Vec<(&'static str, u32)> {
+        match self {
+            Self::Sqlite { write, read } => vec![("read", read.size()), ("write", write.size())],
+            Self::Postgres { pool, .. } => vec![("write", pool.size())],
+        }
+    }
+
     /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
     pub const fn is_pooled(&self) -> bool {
         matches!(self, Self::Postgres { begin: Some(_), .. })

@@ -19,6 +19,7 @@ mod pacing;
 mod pausing;
 mod placing;
 mod planning;
+mod poison;
 mod previewing;
 mod publishing;
 mod reconciling;

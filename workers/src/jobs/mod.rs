@@ -1,8 +1,10 @@
 //! Jobs, one kind per file, and what those that leave the house share: an HTTP client, addresses and a signing key.
 
 mod call_endpoint;
+pub mod check_promises;
 mod deliver_message;
 pub mod keep_house;
+pub mod retention;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +17,13 @@ use url::Url;
 
 use crate::provider::{http, signature};
 use crate::queue::{Handled, Job as _, JobError, Run, Workers};
+use crate::trace;
 
 pub use call_endpoint::CallEndpoint;
+pub use check_promises::CheckPromises;
 pub use deliver_message::DeliverMessage;
 pub use keep_house::KeepHouse;
+pub use retention::{Keep, Retention};
 
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,6 +72,11 @@ impl Outgoing {
         let signed = signature::sign(&self.secret, chrono::Utc::now(), &body);
         let request = self.client.post(url.clone()).header("content-type", "application/json");
         let request = request.header("idempotency-key", id).header(signature::HEADER, signed).body(body);
+        // A trace of the job's own: all its tries, here and at the receiver, belong together.
+        let request = match id.parse() {
+            Ok(trace) => request.header(trace::HEADER, trace::traceparent(trace, rand::random())),
+            Err(_) => request,
+        };
         let answer = request.send().await.map_err(|error| JobError::retry(error.without_url()))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
@@ -111,4 +121,5 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
         .register::<DeliverMessage, _, _, _>(Arc::clone(outgoing), deliver_message::run)
         .register::<CallEndpoint, _, _, _>(Arc::clone(outgoing), call_endpoint::run)
         .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
+        .register::<CheckPromises, _, _, _>(Arc::clone(&outgoing.engine), check_promises::run)
 }
