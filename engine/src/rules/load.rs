@@ -188,7 +188,10 @@ impl Rules {
     ) -> impl Iterator<Item = (Jurisdiction, &'a Rule)> {
         let files = places.iter().filter_map(|place| self.chain(*place).ok()).flatten();
         files.flat_map(move |file| {
-            file.rules.iter().filter(move |rule| applies(rule, voice, on)).map(|rule| (file.jurisdiction, rule))
+            file.rules
+                .iter()
+                .filter(move |rule| applies(rule, voice, on))
+                .map(|rule| (file.jurisdiction, rule))
         })
     }
 

@@ -11,6 +11,7 @@ use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::rules::Rules;
 use callwright_engine::store::{Db, suppression};
 use callwright_engine::time::zone::tzdb_version;
+use chrono::SubsecRound as _;
 use serde::Serialize;
 
 use super::WhyArgs;
@@ -21,8 +22,8 @@ use crate::cli::output::{self, Format};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
-    /// Redacted.
-    number: String,
+    /// Redacted; `null` for what is no number.
+    number: Option<String>,
     at: Instant,
     voices: Vec<VoiceClass>,
     verdict: &'static str,
@@ -46,7 +47,7 @@ pub(super) fn voice(text: &str) -> Result<VoiceClass, String> {
 
 pub(super) async fn run(args: &WhyArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let number = PhoneNumber::parse(&args.subject, None);
-    let at = args.at.map_or_else(chrono::Utc::now, |at| at.0);
+    let at = args.at.map_or_else(|| chrono::Utc::now().trunc_subsecs(0), |at| at.0);
     let mut facts = NumberFacts::of(number);
     if let Ok(number) = number {
         facts.suppressions = suppressions(number, global).await;
@@ -60,7 +61,7 @@ pub(super) async fn run(args: &WhyArgs, global: &Global) -> anyhow::Result<ExitC
     let rules = Rules::embedded();
     let Inquiry { verdict, until, reasons, left_out } = inquire(&facts, &voices, rules, at);
     let answer = Answer {
-        number: number.map_or_else(|error| error.reason.to_string(), |number| number.to_string()),
+        number: number.ok().map(|number| number.to_string()),
         at,
         voices,
         verdict,
@@ -100,9 +101,13 @@ impl Answer {
             (_, Some(until)) => format!("may not be called before {}", minute(until)),
             _ => "may not be called".to_owned(),
         };
+        let number = self.number.as_deref().unwrap_or("This number");
         let voices: Vec<&str> = self.voices.iter().map(|voice| voice.as_str()).collect();
-        let mut lines =
-            vec![format!("{} {verdict}, asked for {} ({} voice).", self.number, minute(self.at), voices.join(" or "))];
+        let mut lines = vec![format!(
+            "{number} {verdict}, asked for {} ({} voice).",
+            minute(self.at),
+            voices.join(" or ")
+        )];
         let zones = match self.zones.as_slice() {
             [] => "It may be in no known zone.".to_owned(),
             zones if zones.len() > 6 => format!("It may be in any of {} zones.", zones.len()),

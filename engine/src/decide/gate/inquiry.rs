@@ -70,12 +70,14 @@ const ASKED: [Check; 4] = [phone::check, suppression::check, legal_hours::check,
 /// do not say whose voice it would be.
 pub fn inquire(facts: &NumberFacts, voices: &[VoiceClass], rules: &Rules, now: Instant) -> Inquiry {
     let snapshot = snapshot(facts);
+    // Without a number there is nothing to ask the law about.
+    let asked = if matches!(facts.phone, PhoneFacts::Callable { .. }) { &ASKED[..] } else { &ASKED[..1] };
     let looks: Vec<Look<'_>> =
         voices.iter().map(|voice| Look { voice: *voice, ..Look::call(&snapshot, rules, now) }).collect();
     let moments: Vec<Moment<'_>> = looks.iter().map(|look| look.at(now)).collect();
     let mut reasons = Vec::new();
     for moment in &moments {
-        for cause in ASKED.iter().flat_map(|check| causes(moment, check(moment))) {
+        for cause in asked.iter().flat_map(|check| causes(moment, check(moment))) {
             if !reasons.contains(&cause) {
                 reasons.push(cause);
             }
@@ -83,13 +85,30 @@ pub fn inquire(facts: &NumberFacts, voices: &[VoiceClass], rules: &Rules, now: I
     }
     // Of equal ones the state's rule stands before the country's: it came later.
     reasons.reverse();
-    reasons.sort_by_key(|cause| (cause.until.is_some(), Reverse(cause.until)));
+    reasons.sort_by_key(|cause| (cause.until.is_some(), Reverse(cause.until), cause.gate));
     let (verdict, until) = match first_open(&looks, now) {
         Some(at) if at == now => ("proceed", None),
         Some(at) => ("defer", Some(at)),
         None => ("stop", None),
     };
     Inquiry { verdict, until, reasons, left_out: left_out(facts) }
+}
+
+/// One number, asked about at many instants.
+#[derive(Debug)]
+pub struct Standing(Snapshot);
+
+impl Standing {
+    pub fn of(facts: &NumberFacts) -> Self {
+        Self(snapshot(facts))
+    }
+
+    /// Would [`inquire`] answer `proceed` for this voice? Without the reasons.
+    pub fn may_be_called(&self, voice: VoiceClass, rules: &Rules, now: Instant) -> bool {
+        let look = Look { voice, explain: false, ..Look::call(&self.0, rules, now) };
+        let moment = look.at(now);
+        ASKED.iter().all(|check| matches!(check(&moment).answer, Answer::Pass { .. }))
+    }
 }
 
 fn left_out(facts: &NumberFacts) -> Vec<Gate> {
@@ -240,8 +259,13 @@ impl NumberFacts {
     /// Names of every zone in which it may ring; for a toll-free number those of its whole plan.
     pub fn zones(&self) -> Vec<&'static str> {
         match &self.phone {
-            PhoneFacts::Callable { number, zones, .. } if zones.is_empty() && number.us_area_code().is_some() => {
-                crate::phone::zones::north_american_zones().iter().map(crate::time::zone::Zone::name).collect()
+            PhoneFacts::Callable { number, zones, .. }
+                if zones.is_empty() && number.us_area_code().is_some() =>
+            {
+                crate::phone::zones::north_american_zones()
+                    .iter()
+                    .map(crate::time::zone::Zone::name)
+                    .collect()
             }
             PhoneFacts::Callable { zones, .. } => zones.iter().map(crate::time::zone::Zone::name).collect(),
             PhoneFacts::None | PhoneFacts::Invalid(_) => Vec::new(),

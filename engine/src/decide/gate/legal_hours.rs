@@ -55,7 +55,10 @@ fn nowhere(moment: &Moment<'_>) -> GateReport {
     let is_toll_free = matches!(&moment.snapshot.phone,
         PhoneFacts::Callable { number, .. } if number.line_type() == LineType::TollFree);
     let (reason, words) = if is_toll_free {
-        (Reason::NoCommonWindow, "a toll-free number may ring anywhere; the lead's zone or address settles it")
+        (
+            Reason::NoCommonWindow,
+            "a toll-free number may ring anywhere; the lead's zone or address settles it",
+        )
     } else {
         (Reason::ZoneUnknown, "neither the number nor the lead says where the person is")
     };

@@ -24,9 +24,19 @@ fn asked(number: &str, voices: &[VoiceClass], now: &str, attempts: &[&str]) -> I
 #[case::no_sunday("+14012345678", LIVE, "2026-11-22T17:00:00Z", "us-ri-hours", "2026-11-23T14:00:00Z")]
 #[case::sunday_noon("+12142345678", LIVE, "2026-11-22T17:30:00Z", "us-tx-hours", "2026-11-22T18:00:00Z")]
 #[case::machine_on_saturday(
-    "+16052345678", ARTIFICIAL, "2026-11-21T18:00:00Z", "us-sd-announcing-device-hours", "2026-11-23T16:00:00Z"
+    "+16052345678",
+    ARTIFICIAL,
+    "2026-11-21T18:00:00Z",
+    "us-sd-announcing-device-hours",
+    "2026-11-23T16:00:00Z"
 )]
-#[case::live_in_kentucky("+15022345678", EITHER, "2026-11-20T14:30:00Z", "us-ky-hours", "2026-11-20T15:00:00Z")]
+#[case::live_in_kentucky(
+    "+15022345678",
+    EITHER,
+    "2026-11-20T14:30:00Z",
+    "us-ky-hours",
+    "2026-11-20T15:00:00Z"
+)]
 #[case::pioneer_day("+18012345678", LIVE, "2026-07-24T16:00:00Z", "us-ut-hours", "2026-07-25T14:00:00Z")]
 fn outside_hours_the_rule_and_the_opening_are_named(
     #[case] number: &str,
@@ -64,7 +74,11 @@ fn a_fourth_attempt_in_a_day_waits_for_the_cap_and_the_hours() {
 fn what_waiting_cannot_cure_is_refused(#[case] number: &str, #[case] gate: Gate, #[case] code: Reason) {
     let answer = asked(number, LIVE, "2026-01-14T18:00:00Z", &[]);
     assert_eq!((answer.verdict, answer.until), ("stop", None));
-    assert!(answer.reasons.iter().any(|cause| (cause.gate, cause.code) == (gate, code)), "{:?}", answer.reasons);
+    assert!(
+        answer.reasons.iter().any(|cause| (cause.gate, cause.code) == (gate, code)),
+        "{:?}",
+        answer.reasons
+    );
 }
 
 #[test]
