@@ -92,6 +92,9 @@ impl World {
         if picked.len() < before {
             self.workers[worker].again_at = Some(self.now + HELD);
         }
+        if picked.is_empty() {
+            return self.find_doubts(worker);
+        }
         let owner = self.owner(worker);
         let attempts: Vec<usize> = picked.iter().map(|call| call.attempt).collect();
         let numbers = attempts.iter().map(|attempt| self.db.attempts[*attempt].number);
@@ -338,8 +341,8 @@ impl World {
             picking.offer(&offered);
         }
         let picked = picking.finish();
-        self.workers[worker].again_at = picked.again_at;
-        self.workers[worker].is_busy |= picked.has_more && !picked.picks.is_empty();
+        // As long from now as pacing said, by whatever clock a seeded bug reads.
+        self.workers[worker].again_at = picked.again_at.map(|at| self.now + (at - now));
         let shown = |number: &String| CALLERS.iter().position(|known| known == number);
         let call = |pick: Pick| PickedCall {
             attempt: pick.index,
