@@ -110,7 +110,7 @@ impl World {
         let mut world = Self {
             ground,
             rules: Rules::embedded(),
-            checks: Checks::new(&db, setting.provider_limits.calls_per_second),
+            checks: Checks::new(&db, &setting.provider_limits),
             db,
             ledger: Ledger::default(),
             rates,
