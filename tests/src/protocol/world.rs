@@ -83,6 +83,7 @@ pub struct World {
     pub is_calm: bool,
     pub workers: Vec<Worker>,
     pub people: Vec<Person>,
+    pub has_acted: Vec<bool>,
     pub rng: Streams,
     pub checks: Checks,
     pub trace: Trace,
@@ -120,6 +121,7 @@ impl World {
             is_calm: false,
             workers,
             people: Vec::new(),
+            has_acted: Vec::new(),
             rng: Streams {
                 ties: Rng::of(seed, 2),
                 faults: Rng::of(seed, 3),
