@@ -25,6 +25,8 @@ use super::worker::Worker;
 
 /// After the faults have stopped, a run goes on for this long at most.
 const TAIL: TimeDelta = TimeDelta::minutes(9 * 60);
+/// Far more than a run needs: whoever needs as many goes round and round.
+const MOST_EVENTS: u32 = 50_000;
 /// How often it is looked whether everything that is due has been done.
 const LOOK_EVERY: TimeDelta = TimeDelta::minutes(20);
 
@@ -144,11 +146,16 @@ impl World {
     /// Plays the run to its end, or to the first violation.
     pub fn run(&mut self) {
         let end = self.setting.calm_from + TAIL;
+        let mut events = 0;
         while let Some(Reverse((at, _, step))) = self.heap.pop() {
             if at > end || self.checks.violation.is_some() {
                 break;
             }
             self.now = at;
+            events += 1;
+            if events > MOST_EVENTS {
+                self.checks.spinning(at);
+            }
             match step {
                 Step::Worker { worker, token } => self.worker_step(worker, token),
                 Step::Restart { worker } => self.restart(worker),

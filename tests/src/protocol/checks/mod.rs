@@ -106,6 +106,10 @@ impl Checks {
         self.deed(commit, Instant::MIN_UTC, What::Number { lead, number });
     }
 
+    pub fn spinning(&mut self, at: Instant) {
+        self.broken("L1", at, || "the workers go round and round and nothing comes of it".to_owned());
+    }
+
     /// No cadence of a run is faulty: nobody has a reason to be set aside.
     pub fn quarantined(&mut self, at: Instant, enrollment: usize) {
         self.broken("I4", at, || format!("enrollment {enrollment} was quarantined"));
