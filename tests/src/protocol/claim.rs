@@ -74,7 +74,8 @@ impl World {
         }
         let now = self.instant_of(worker);
         let has_limits = self.has_limits();
-        if has_limits && !self.has(Bug::PacingPerWorker) && self.db.held.iter().any(|held| held.counts) {
+        let is_shared = has_limits && !self.has(Bug::PacingPerWorker) && !self.has(Bug::BlindClaim);
+        if is_shared && self.db.held.iter().any(|held| held.counts) {
             return self.next(worker, Phase::Claim, 2, 5);
         }
         let mut picked = self.pick(worker, now);
@@ -86,11 +87,14 @@ impl World {
         if !self.has(Bug::BlindClaim) {
             picked.retain(|call| !self.db.is_attempt_held(call.attempt));
         }
-        if !self.has(Bug::NoNumberLock) {
+        if !self.has(Bug::NoNumberLock) && !self.has(Bug::BlindClaim) {
             picked.retain(|call| !self.db.is_number_held(self.db.attempts[call.attempt].number));
         }
         if picked.len() < before {
             self.workers[worker].again_at = Some(self.now + HELD);
+        }
+        if picked.is_empty() {
+            return self.find_doubts(worker);
         }
         let owner = self.owner(worker);
         let attempts: Vec<usize> = picked.iter().map(|call| call.attempt).collect();
@@ -101,7 +105,11 @@ impl World {
         for call in picked {
             self.judge_planned(&mut read, call, now);
         }
-        let longest = if self.strikes(Fault::SlowCommit) { 3_000 } else { 25 };
+        let is_slow = self.strikes(Fault::SlowCommit);
+        let longest = if is_slow { 3_000 } else { 25 };
+        if is_slow {
+            self.hurry(longest);
+        }
         self.next(worker, Phase::CommitClaim(read), 2, longest);
     }
 
@@ -338,8 +346,8 @@ impl World {
             picking.offer(&offered);
         }
         let picked = picking.finish();
-        self.workers[worker].again_at = picked.again_at;
-        self.workers[worker].is_busy |= picked.has_more && !picked.picks.is_empty();
+        // As long from now as pacing said, by whatever clock a seeded bug reads.
+        self.workers[worker].again_at = picked.again_at.map(|at| self.now + (at - now));
         let shown = |number: &String| CALLERS.iter().position(|known| known == number);
         let call = |pick: Pick| PickedCall {
             attempt: pick.index,

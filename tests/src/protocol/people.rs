@@ -77,10 +77,25 @@ impl World {
 
     fn comes(&mut self, at: Instant, person: Person) {
         self.people.push(person);
+        self.has_acted.push(false);
         self.at(at, Step::Person { person: self.people.len() - 1 });
     }
 
+    /// Lets somebody act within the next moments who would have come later: while a claim is under way.
+    pub fn hurry(&mut self, within_ms: i64) {
+        let waiting: Vec<usize> = (0..self.people.len()).filter(|index| !self.has_acted[*index]).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let person = waiting[self.rng.times.index(waiting.len())];
+        let soon = self.ms(1, within_ms);
+        self.after(soon, Step::Person { person });
+    }
+
     pub fn person_acts(&mut self, index: usize) {
+        if self.has_acted[index] {
+            return;
+        }
         let person = self.people[index];
         let waits = !self.has(Bug::NoNumberLock)
             && self.numbers_of(person).iter().any(|n| self.db.is_number_held(*n));
@@ -93,6 +108,7 @@ impl World {
             let wait = self.ms(500, 20_000);
             return self.after(wait, Step::Person { person: index });
         }
+        self.has_acted[index] = true;
         self.trace.step(self.now, "person", index, || format!("{person:?}"));
         match person {
             Person::OptOut { lead } => self.opt_out(lead),

@@ -58,7 +58,8 @@ pub struct Worker {
 const ABORTED_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// Nobody sleeps longer than this over work that somebody else may have left.
 const POLL: TimeDelta = TimeDelta::milliseconds(500);
-/// A full line is looked at again this often; the end of a call is announced besides.
+/// What pacing says of a full line; the end of a call is announced besides, so that looking less often is enough here.
+const FULL_LINE: TimeDelta = TimeDelta::seconds(1);
 const LINE_POLL: TimeDelta = TimeDelta::seconds(20);
 
 impl Worker {
@@ -201,7 +202,10 @@ impl World {
         let now = self.now;
         let is_overdue = self.timers().any(|due| due <= now);
         // Held back by pacing, or taken by somebody else: worth a look when that is over.
-        let held_back = is_overdue.then(|| again_at.map_or(now, |again_at| again_at.max(now + LINE_POLL)));
+        let held_back = is_overdue.then(|| {
+            let again_at = again_at.map_or(now + POLL, |again_at| again_at.max(now));
+            if again_at - now == FULL_LINE { now + LINE_POLL } else { again_at }
+        });
         let timer = self.timers().filter(|due| *due > now).chain(held_back).min();
         let doubt = self.next_doubt().map(|at| at + TimeDelta::milliseconds(1));
         let next = [timer, doubt].into_iter().flatten().min();

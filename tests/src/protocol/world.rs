@@ -25,6 +25,8 @@ use super::worker::Worker;
 
 /// After the faults have stopped, a run goes on for this long at most.
 const TAIL: TimeDelta = TimeDelta::minutes(9 * 60);
+/// Far more than a run needs: whoever needs as many goes round and round.
+const MOST_EVENTS: u32 = 50_000;
 /// How often it is looked whether everything that is due has been done.
 const LOOK_EVERY: TimeDelta = TimeDelta::minutes(20);
 
@@ -83,6 +85,7 @@ pub struct World {
     pub is_calm: bool,
     pub workers: Vec<Worker>,
     pub people: Vec<Person>,
+    pub has_acted: Vec<bool>,
     pub rng: Streams,
     pub checks: Checks,
     pub trace: Trace,
@@ -110,7 +113,7 @@ impl World {
         let mut world = Self {
             ground,
             rules: Rules::embedded(),
-            checks: Checks::new(&db, setting.provider_limits.calls_per_second),
+            checks: Checks::new(&db, &setting.provider_limits),
             db,
             ledger: Ledger::default(),
             rates,
@@ -120,6 +123,7 @@ impl World {
             is_calm: false,
             workers,
             people: Vec::new(),
+            has_acted: Vec::new(),
             rng: Streams {
                 ties: Rng::of(seed, 2),
                 faults: Rng::of(seed, 3),
@@ -142,11 +146,16 @@ impl World {
     /// Plays the run to its end, or to the first violation.
     pub fn run(&mut self) {
         let end = self.setting.calm_from + TAIL;
+        let mut events = 0;
         while let Some(Reverse((at, _, step))) = self.heap.pop() {
             if at > end || self.checks.violation.is_some() {
                 break;
             }
             self.now = at;
+            events += 1;
+            if events > MOST_EVENTS {
+                self.checks.spinning(at);
+            }
             match step {
                 Step::Worker { worker, token } => self.worker_step(worker, token),
                 Step::Restart { worker } => self.restart(worker),

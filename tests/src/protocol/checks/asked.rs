@@ -137,7 +137,7 @@ impl Checks {
         if limits.calls_per_second.is_some_and(|rate| just_sent(&is_ours) > rate) {
             wrong = Some("more requests in a second than the campaign allows");
         }
-        if self.provider_rate.is_some_and(|rate| just_sent(&|_| true) > rate) {
+        if self.provider.calls_per_second.is_some_and(|rate| just_sent(&|_| true) > rate) {
             wrong = Some("more requests in a second than the provider takes");
         }
         let apart = limits.min_interval_s.map(|s| TimeDelta::milliseconds((s * 1e3) as i64));

@@ -3,7 +3,7 @@
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{CallState, EndStatus};
-use callwright_engine::domain::campaign::CampaignStatus;
+use callwright_engine::domain::campaign::{Campaign, CampaignStatus, Pacing};
 use callwright_engine::domain::enrollment::EnrollmentState;
 use chrono::TimeDelta;
 
@@ -34,7 +34,7 @@ impl Checks {
         for (index, row) in db.attempts.iter().enumerate() {
             let campaign = db.campaigns[row.campaign].campaign();
             // Without limits nothing but a pause keeps a planned attempt from being looked at.
-            let is_free = campaign.status == CampaignStatus::Active && is_unlimited(db);
+            let is_free = campaign.status == CampaignStatus::Active && is_unlimited(db, &self.provider);
             if row.state == AttemptState::Planned && is_free && now - row.due_at > DUE_WITHIN {
                 return self.broken("L1", now, || format!("attempt {index} is due since {}", row.due_at));
             }
@@ -76,10 +76,8 @@ impl Checks {
     }
 }
 
-fn is_unlimited(db: &Tables) -> bool {
-    db.campaigns.iter().all(|row| {
-        let campaign = row.campaign();
-        let none = callwright_engine::domain::campaign::Pacing::default();
-        campaign.pacing == none && campaign.caller_pacing == none
-    })
+fn is_unlimited(db: &Tables, provider: &Pacing) -> bool {
+    let none = Pacing::default();
+    let is_free = |campaign: &Campaign| campaign.pacing == none && campaign.caller_pacing == none;
+    *provider == none && db.campaigns.iter().all(|row| is_free(row.campaign()))
 }

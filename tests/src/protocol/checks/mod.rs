@@ -10,6 +10,7 @@ mod rows;
 
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::attempt::AttemptState;
+use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::domain::enrollment::EnrollmentState;
 use callwright_engine::domain::outcome::Outcome;
 
@@ -58,19 +59,19 @@ pub struct Checks {
     deeds: Vec<Deed>,
     /// Numbers of the leads when it began.
     numbers: Vec<(usize, usize)>,
-    /// Requests per second that the provider takes.
-    provider_rate: Option<f64>,
+    /// What the provider takes.
+    provider: Pacing,
 }
 
 impl Checks {
-    pub fn new(db: &Tables, provider_rate: Option<f64>) -> Self {
+    pub fn new(db: &Tables, provider: &Pacing) -> Self {
         Self {
             violation: None,
             seen: Vec::new(),
             enrollments: db.enrollments.iter().map(|row| row.state).collect(),
             deeds: Vec::new(),
             numbers: (0..db.leads.len()).map(|lead| db.number_of(lead)).collect(),
-            provider_rate,
+            provider: provider.clone(),
         }
     }
 
@@ -103,6 +104,10 @@ impl Checks {
 
     pub fn number_changed(&mut self, commit: u64, lead: usize, number: (usize, usize)) {
         self.deed(commit, Instant::MIN_UTC, What::Number { lead, number });
+    }
+
+    pub fn spinning(&mut self, at: Instant) {
+        self.broken("L1", at, || "the workers go round and round and nothing comes of it".to_owned());
     }
 
     /// No cadence of a run is faulty: nobody has a reason to be set aside.
