@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bell::Bell;
+use crate::heartbeat::Heartbeat;
 use crate::rest::{Rest, jittered_by};
 
 /// How the loop works.
@@ -26,11 +27,13 @@ pub struct Options {
     pub owner: String,
     /// How many virtual seconds pass in a real one; 1 in real time.
     pub rate: f64,
+    /// Beats with every verb of every round.
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 impl Options {
     pub fn new(owner: String) -> Self {
-        Self { batch: 500, poll: Duration::from_millis(500), owner, rate: 1.0 }
+        Self { batch: 500, poll: Duration::from_millis(500), owner, rate: 1.0, heartbeat: Arc::default() }
     }
 }
 
@@ -76,6 +79,7 @@ pub async fn run(
         }
     }
     placing.finish().await;
+    options.heartbeat.stopped();
 }
 
 /// Batches on their way to the provider.
@@ -137,7 +141,9 @@ async fn round(
 ) -> Result<Duration, Trouble> {
     let (engine, provider) = (Arc::clone(&placing.engine), Arc::clone(&placing.provider));
     let (requests, look) = look(&engine, provider.as_ref(), options, cancel).await?;
+    options.heartbeat.beat();
     placing.place(requests).await?;
+    options.heartbeat.beat();
     // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
     tokio::select! {
         biased;
@@ -164,8 +170,11 @@ pub async fn look(
     options: &Options,
     cancel: &CancellationToken,
 ) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
+    options.heartbeat.beat();
     let moved = bounded("move", engine.move_enrollments(options.batch)).await?;
+    options.heartbeat.beat();
     let planned = bounded("plan", engine.plan(options.batch)).await?;
+    options.heartbeat.beat();
     let claimed = match cancel.is_cancelled() {
         false => bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?,
         true => Claimed::default(),
@@ -185,6 +194,7 @@ pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) 
     if look.is_moving {
         return Ok(Duration::ZERO);
     }
+    options.heartbeat.beat();
     let now = bounded("now", engine.now()).await?;
     let next = bounded("next_wake", engine.next_wake_since(look.planned_at)).await?;
     let next = [next, look.again_at].into_iter().flatten().min();

@@ -2,10 +2,13 @@
 
 pub mod bell;
 pub mod dialer;
+pub mod heartbeat;
 pub mod herald;
 pub mod jobs;
 pub mod provider;
 pub mod queue;
 pub mod rest;
 pub mod schedule;
+pub mod trace;
 pub mod trial;
+pub mod watch;

@@ -8,10 +8,11 @@ pub mod families;
 pub mod health;
 pub mod idempotency;
 pub mod moment;
+pub mod observe;
 pub mod openapi;
 pub mod router;
 pub mod schemas;
 pub mod state;
 
-pub use router::router;
+pub use router::{operations, router};
 pub use state::{Access, App};

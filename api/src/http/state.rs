@@ -6,7 +6,10 @@ use std::sync::{Arc, RwLock};
 
 use callwright_engine::engine::Engine;
 use callwright_workers::bell::Bell;
+use callwright_workers::heartbeat::Heartbeat;
 use serde_json::Value;
+
+use super::health::Probe;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,10 @@ pub struct App {
     /// What is wrong with the definition files, as they were last read.
     pub problems: Arc<FileProblems>,
     draining: Arc<AtomicBool>,
+    /// Signs of life of this process's dial loop.
+    pub heartbeat: Arc<Heartbeat>,
+    /// What the database said to the last probe.
+    pub probe: Arc<Probe>,
     bell: Bell,
 }
 
@@ -64,6 +71,8 @@ impl App {
             carrier_secret: None,
             problems: Arc::default(),
             draining: Arc::default(),
+            heartbeat: Arc::default(),
+            probe: Arc::default(),
             bell,
         }
     }
@@ -77,6 +86,13 @@ impl App {
     #[must_use]
     pub fn with_problems(mut self, problems: Arc<FileProblems>) -> Self {
         self.problems = problems;
+        self
+    }
+
+    /// The dial loop beside this API.
+    #[must_use]
+    pub fn with_heartbeat(mut self, heartbeat: Arc<Heartbeat>) -> Self {
+        self.heartbeat = heartbeat;
         self
     }
 

@@ -14,6 +14,7 @@ use callwright_engine::store::{Db, Durability};
 use callwright_tests::{Backend, TestDb};
 use callwright_workers::dialer::{self, Options};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::exchange::Exchange;
 use crate::report::say;
@@ -24,7 +25,8 @@ async fn work(worker: u64, own: Arc<Engine>, exchange: Arc<Exchange>, calls: usi
     let options = Options::new(format!("worker-{worker}"));
     let mut asked = 0;
     while exchange.count() < calls {
-        let (requests, _) = dialer::look(&own, exchange.as_ref(), &options).await?;
+        let (requests, _) =
+            dialer::look(&own, exchange.as_ref(), &options, &CancellationToken::new()).await?;
         let is_idle = requests.is_empty();
         asked += requests.len() as u64;
         own.place(exchange.as_ref(), requests).await?;

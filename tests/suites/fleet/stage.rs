@@ -27,6 +27,7 @@ use serde_json::json;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{Asked, Exchange};
 
@@ -198,7 +199,7 @@ impl Stage {
     async fn look(&mut self, worker: usize, exchange: &Exchange, turns: &mut Turns) -> anyhow::Result<()> {
         let engine = Arc::clone(&self.workers[worker]);
         let options = Options { poll: self.poll, ..Options::new(format!("worker-{worker}")) };
-        let (requests, look) = dialer::look(&engine, exchange, &options).await?;
+        let (requests, look) = dialer::look(&engine, exchange, &options, &CancellationToken::new()).await?;
         // A look takes this long; its requests leave as soon as it has committed.
         let took = TimeDelta::milliseconds(self.random.random_range(3..15));
         if !requests.is_empty() {
