@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
@@ -50,14 +51,15 @@ impl Engine {
         provider: &dyn Provider,
         owner: &str,
     ) -> Result<Claimed, EngineError> {
+        let claim = || unless_deadlocked("claim", || self.claim_batch(limit, provider, owner));
         for _ in 0..weed::MOST {
-            match self.claim_batch(limit, provider, owner).await {
+            match claim().await {
                 Ok(claimed) => return Ok(claimed),
                 Err(error) if self.weed(&error).await? => {}
                 Err(error) => return Err(error),
             }
         }
-        self.claim_batch(limit, provider, owner).await
+        claim().await
     }
 
     async fn claim_batch(

@@ -4,6 +4,7 @@
 //! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
+mod again;
 mod apply;
 mod batch;
 mod changes;
@@ -39,7 +40,7 @@ pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
 pub use jobs::{FailedJobs, JobsChanged};
-pub use outlets::{EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
+pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
 use super::{Engine, EngineError, state};
@@ -37,7 +39,7 @@ impl PlaceReport {
     fn count(&mut self, placement: &Placement) {
         *match placement {
             Placement::Accepted { .. } => &mut self.accepted,
-            Placement::Refused { .. } => &mut self.refused,
+            Placement::Refused { .. } | Placement::Busy { .. } => &mut self.refused,
             Placement::Unknown { .. } => &mut self.unknown,
             Placement::NotSent { .. } => &mut self.not_sent,
         } += 1;
@@ -75,7 +77,7 @@ impl Engine {
             let doubt = || Placement::Unknown { reason: "the provider gave no answer".to_owned() };
             placements.entry(*id).or_insert_with(doubt);
         }
-        self.record_placements(provider.name(), &ids, &placements).await
+        unless_deadlocked("place", || self.record_placements(provider.name(), &ids, &placements)).await
     }
 
     /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt. Notes from

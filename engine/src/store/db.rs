@@ -10,8 +10,9 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 
+use super::edge::{self, Fate};
 use super::error::StoreError;
 use super::postgres;
 
@@ -222,6 +223,9 @@ impl Db {
 
     /// Begins a writing transaction. On SQLite it takes the write lock at once, so it cannot fail half-way.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        if let Some(edge) = edge::current() {
+            edge.begins(true).await;
+        }
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
@@ -230,6 +234,9 @@ impl Db {
 
     /// Begins a reading transaction: on SQLite it does not wait for the writer.
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
+        if let Some(edge) = edge::current() {
+            edge.begins(false).await;
+        }
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
             Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
@@ -264,7 +271,25 @@ impl Tx {
         }
     }
 
+    /// An error leaves it open whether the changes were kept, as with any commit whose answer is lost.
     pub async fn commit(self) -> Result<(), StoreError> {
+        let Some(edge) = edge::current() else { return self.apply().await };
+        match edge.commits().await {
+            Fate::NotApplied => {
+                self.rollback().await?;
+                return Err(edge::lost());
+            }
+            Fate::AnswerLost => {
+                self.apply().await?;
+                return Err(edge::lost());
+            }
+            Fate::Applied => self.apply().await?,
+        }
+        edge.committed().await;
+        Ok(())
+    }
+
+    async fn apply(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,

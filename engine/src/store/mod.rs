@@ -2,6 +2,7 @@
 //! Functions take a [`db::Tx`]: whoever calls decides what commits together. Bulk arguments travel as one JSON bind.
 
 pub mod db;
+pub mod edge;
 pub mod error;
 
 pub use db::{Db, Dialect, Durability, Sql, Tx};

@@ -4,6 +4,7 @@
 mod claiming;
 mod conversations;
 mod crashing;
+mod deadlocks;
 mod enrolling;
 mod events;
 mod explaining;
@@ -24,6 +25,7 @@ mod publishing;
 mod reconciling;
 mod recording;
 mod sound;
+mod spoiled;
 mod versions;
 
 use callwright_tests::on_both;

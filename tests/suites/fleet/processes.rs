@@ -14,6 +14,7 @@ use anyhow::ensure;
 use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::id::{AttemptId, CampaignId};
 use callwright_engine::store::Db;
+use callwright_tests::faults::process::{Process, free_port};
 use callwright_tests::{Backend, TestDb};
 use callwright_workers::provider::http;
 use callwright_workers::provider::simulated::ledger::Entry;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::provider::{http, signature};
-use crate::queue::{JobError, Workers};
+use crate::queue::{Handled, Job as _, JobError, Run, Workers};
 use crate::trace;
 
 pub use call_endpoint::CallEndpoint;
@@ -48,6 +48,19 @@ impl Outgoing {
         Ok(Self { engine, client: http::repeatable(PATIENCE)?, messages, endpoints, secret })
     }
 
+    /// The same for another engine: the client with its connections is shared.
+    #[must_use]
+    pub fn of(&self, engine: Arc<Engine>) -> Self {
+        let Self { client, messages, endpoints, secret, .. } = self;
+        Self {
+            engine,
+            client: client.clone(),
+            messages: messages.clone(),
+            endpoints: endpoints.clone(),
+            secret: secret.clone(),
+        }
+    }
+
     /// What the engine may plan for.
     pub fn outlets(&self) -> Outlets {
         Outlets { messages: self.messages.is_some(), endpoints: self.endpoints.keys().cloned().collect() }
@@ -75,6 +88,29 @@ impl Outgoing {
             }
             status => Err(JobError::retry(format!("the receiver answered {status}"))),
         }
+    }
+}
+
+/// Runs one job here and now, for whoever drives jobs without the runtime. `None`: no such kind, or a payload of another.
+pub async fn handle(
+    kind: &str,
+    payload: &str,
+    outgoing: &Arc<Outgoing>,
+    run: Run,
+) -> Option<Result<Handled, JobError>> {
+    let outgoing = Arc::clone(outgoing);
+    match kind {
+        DeliverMessage::KIND => {
+            Some(deliver_message::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
+        }
+        CallEndpoint::KIND => {
+            Some(call_endpoint::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
+        }
+        KeepHouse::KIND => {
+            let engine = Arc::clone(&outgoing.engine);
+            Some(keep_house::run(serde_json::from_str(payload).ok()?, engine, run).await)
+        }
+        _ => None,
     }
 }
 
