@@ -23,7 +23,7 @@ use crate::provider::{PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::pacing_counter::{self, Scope};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, campaign, number_lock};
+use crate::store::{Tx, attempt, campaign, number_lock, recovery};
 
 /// A claimed batch: what to ask the provider, at once.
 #[derive(Debug, Default)]
@@ -54,6 +54,11 @@ impl Engine {
         if self.safeguards.number_lock {
             let numbers: Vec<&str> = distinct(picked.iter().map(|(candidate, _)| candidate.number.as_str()));
             number_lock::lock_numbers(&mut tx, &numbers).await?;
+        }
+        // Behind the locks: the mark of a restored database waits for them, so that no intent commits beside it.
+        if recovery::is_marked(&mut tx).await? {
+            tx.rollback().await?;
+            return Ok(Claimed::default());
         }
         let ids: Vec<AttemptId> = picked.iter().map(|(candidate, _)| candidate.id).collect();
         let attempts = attempt::lock_planned(&mut tx, &ids).await?;

@@ -19,7 +19,7 @@ use crate::decide::verdict::{Decision, Reason, Verdict};
 use crate::domain::enrollment::{EnrollmentState, Position};
 use crate::id::AttemptId;
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt};
+use crate::store::{Tx, attempt, recovery};
 
 /// What one batch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +42,11 @@ impl Engine {
         if walks.is_empty() {
             tx.rollback().await?;
             return Ok(report);
+        }
+        // What was called after the backup is not known yet: a step planned now might be one that was dialed.
+        if recovery::is_marked(&mut tx).await? {
+            tx.rollback().await?;
+            return Ok(PlanReport::default());
         }
         let walks = self.move_first(&mut tx, walks, now).await?;
         let batch = Batch::load(self, &mut tx, &walks, now).await?;

@@ -74,14 +74,50 @@ impl Engine {
         provider: &dyn Provider,
         limit: u32,
     ) -> Result<ReconcileReport, EngineError> {
-        let mut tx = self.db.begin().await?;
-        let now = self.time.now(&mut tx).await?;
+        let now = self.now().await?;
         let than = Overdue {
             sent_before: now - IN_DOUBT_AFTER,
             unsure_checked_before: now - LOOK_AGAIN_AFTER,
             placed_before: now - SILENT_AFTER,
             placed_checked_before: now - LISTEN_AGAIN_AFTER,
         };
+        self.look_up_those(provider, than, limit).await
+    }
+
+    /// Looks up every attempt under way, however young, once each: after a restore nobody waits for their callbacks.
+    pub async fn reconcile_all(
+        &self,
+        provider: &dyn Provider,
+        limit: u32,
+    ) -> Result<ReconcileReport, EngineError> {
+        let began = self.now().await?;
+        let than = Overdue {
+            sent_before: began,
+            unsure_checked_before: began,
+            placed_before: began,
+            placed_checked_before: began,
+        };
+        let mut all = ReconcileReport::default();
+        loop {
+            let round = self.look_up_those(provider, than, limit).await?;
+            all.looked_up += round.looked_up;
+            all.found += round.found;
+            all.not_placed += round.not_placed;
+            all.unknown_final += round.unknown_final;
+            all.ended += round.ended;
+            if round.looked_up < limit as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn look_up_those(
+        &self,
+        provider: &dyn Provider,
+        than: Overdue,
+        limit: u32,
+    ) -> Result<ReconcileReport, EngineError> {
+        let mut tx = self.db.begin().await?;
         let doubtful = attempt::overdue(&mut tx, provider.name(), than, limit).await?;
         tx.rollback().await?;
         let mut report = ReconcileReport { looked_up: doubtful.len(), ..ReconcileReport::default() };
@@ -129,10 +165,12 @@ impl Engine {
             else {
                 continue;
             };
-            let Some(walk) = walks.iter().find(|walk| Some(walk.enrollment.id) == attempt.enrollment_id)
-            else {
+            let Some(enrollment) = attempt.enrollment_id else {
+                checked.push(attempt.id);
+                resolving.outside(attempt, result);
                 continue;
             };
+            let Some(walk) = walks.iter().find(|walk| walk.enrollment.id == enrollment) else { continue };
             checked.push(attempt.id);
             if attempt.state == AttemptState::Placed {
                 placed.push(attempt);
@@ -227,6 +265,19 @@ impl Resolving<'_> {
             }
             LookUpResult::Absent => self.absent(attempt, walk),
             LookUpResult::Failed { .. } => {}
+        }
+    }
+
+    /// A call of no enrollment on file is only waited for.
+    fn outside(&mut self, attempt: &Attempt, result: &LookUpResult) {
+        match (result, &attempt.provider_call_id) {
+            (LookUpResult::Found { provider_call_id, end: Some(end) }, _) => {
+                self.ended(attempt, provider_call_id, Known::At(*end));
+            }
+            (LookUpResult::Absent, Some(call_id)) if self.provider.capabilities().look_up => {
+                self.ended(attempt, call_id, Known::Forgotten { at: self.now });
+            }
+            _ => {}
         }
     }
 

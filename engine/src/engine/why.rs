@@ -12,7 +12,7 @@ use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::LeadId;
 use crate::store::decision::Kept;
-use crate::store::{attempt, decision, walk};
+use crate::store::{attempt, decision, recovery, walk};
 use crate::time::zone::tzdb_version;
 
 /// How many kept decisions and attempts an explanation shows.
@@ -29,6 +29,8 @@ pub struct Why {
     pub phone: Option<String>,
     pub zones: Vec<String>,
     pub tzdb: &'static str,
+    /// The database was restored from a backup and has not been reconciled: nobody is called, whatever the gates say.
+    pub recovering: bool,
     pub enrollments: Vec<WhyEnrollment>,
     pub attempts: Vec<WhyAttempt>,
     /// Kept decisions, newest first.
@@ -114,6 +116,7 @@ impl Engine {
             phone: on_file.phone.as_deref().map(redacted),
             zones: self.interned.zones(&on_file)?.iter().map(ToString::to_string).collect(),
             tzdb: tzdb_version(),
+            recovering: recovery::is_marked(&mut tx).await?,
             enrollments,
             attempts: attempts.collect(),
             decisions: decision::latest(&mut tx, lead, SHOWN).await?,
@@ -149,6 +152,11 @@ impl Why {
             self.phone.as_deref().unwrap_or("none"),
             if self.zones.is_empty() { "unknown".to_owned() } else { self.zones.join(", ") },
         );
+        if self.recovering {
+            out.push_str(
+                "The database was restored from a backup: nobody is called until `callwright reconcile` has run.\n",
+            );
+        }
         for each in &self.enrollments {
             each.describe(&mut out);
         }

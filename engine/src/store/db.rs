@@ -10,28 +10,24 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Sqlite};
 
 use super::error::StoreError;
-
-/// Name of our migration table; distinct, so that another library's cannot be taken for it.
-const MIGRATIONS_TABLE: &str = "callwright_migrations";
-
-static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
-static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+use super::journaled::{Journaled, Noted};
+use crate::journal::Journal;
 
 /// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    Sqlite { write: SqlitePool, read: SqlitePool },
-    Postgres(PgPool),
+    Sqlite { write: SqlitePool, read: SqlitePool, journal: Option<Journal> },
+    Postgres { pool: PgPool, journal: Option<Journal> },
 }
 
-/// A transaction. Dropped without [`Tx::commit`] it rolls back.
+/// A transaction. Dropped without [`Tx::commit`] it rolls back, and so does what it noted for the journal.
 #[derive(Debug)]
 pub enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Journaled<Sqlite>),
+    Postgres(Journaled<Postgres>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +91,12 @@ impl Db {
                 .create_if_missing(false)
                 .busy_timeout(Duration::from_secs(10));
             let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-            return Ok(Self::Sqlite { write: read.clone(), read });
+            return Ok(Self::Sqlite { write: read.clone(), read, journal: None });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(url)?.options([("default_transaction_read_only", "on")]);
-            return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect_with(options).await?));
+            let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+            return Ok(Self::Postgres { pool, journal: None });
         }
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
     }
@@ -143,7 +140,7 @@ impl Db {
         } else {
             SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true))
         };
-        Ok(Self::Sqlite { write, read })
+        Ok(Self::Sqlite { write, read, journal: None })
     }
 
     async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
@@ -162,59 +159,58 @@ impl Db {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options)
             .await?;
-        Ok(Self::Postgres(pool))
+        Ok(Self::Postgres { pool, journal: None })
     }
 
-    /// Applies missing migrations, under the database's own lock: many processes may start at once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
-            Self::Postgres(pool) => migrator(&POSTGRES_MIGRATIONS).run(pool).await?,
-        }
-        Ok(())
+    /// From now on every stop that commits through this handle, and its clones, is in the journal before.
+    #[must_use]
+    pub fn with_journal(mut self, own: Option<Journal>) -> Self {
+        let (Self::Sqlite { journal, .. } | Self::Postgres { journal, .. }) = &mut self;
+        *journal = own;
+        self
+    }
+
+    pub const fn journal(&self) -> Option<&Journal> {
+        let (Self::Sqlite { journal, .. } | Self::Postgres { journal, .. }) = self;
+        journal.as_ref()
     }
 
     pub const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres { .. } => Dialect::Postgres,
         }
     }
 
     /// Begins a writing transaction. On SQLite it takes the write lock at once, so it cannot fail half-way.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite { write, journal, .. } => {
+                Tx::Sqlite(Journaled::new(write.begin_with("BEGIN IMMEDIATE").await?, journal.clone()))
+            }
+            Self::Postgres { pool, journal } => {
+                Tx::Postgres(Journaled::new(pool.begin().await?, journal.clone()))
+            }
         })
     }
 
     /// Begins a reading transaction: on SQLite it does not wait for the writer.
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite { read, .. } => Tx::Sqlite(Journaled::new(read.begin().await?, None)),
+            Self::Postgres { pool, .. } => Tx::Postgres(Journaled::new(pool.begin().await?, None)),
         })
     }
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
-}
-
-fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {
-    let mut migrator = sqlx::migrate::Migrator {
-        migrations: embedded.migrations.clone(),
-        ..sqlx::migrate::Migrator::DEFAULT
-    };
-    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    migrator
 }
 
 impl Tx {
@@ -225,12 +221,34 @@ impl Tx {
         }
     }
 
-    pub async fn commit(self) -> Result<(), StoreError> {
+    /// What was noted of stops is in the journal before the commit, what takes them back after it: see [`crate::journal`].
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let noted = self.noted().take();
+        if noted.is_empty() {
+            return self.apply().await;
+        }
+        // Read while the locks of the numbers are held: lines about one number are in the order of their commits.
+        let at = super::clock::database_now(&mut self).await?;
+        noted.protect(at).await?;
+        self.apply().await?;
+        noted.take_back(at).await;
+        Ok(())
+    }
+
+    async fn apply(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
+    }
+
+    /// What this transaction is going to tell the journal.
+    pub(super) const fn noted(&mut self) -> &mut Noted {
+        match self {
+            Self::Sqlite(tx) => tx.noted(),
+            Self::Postgres(tx) => tx.noted(),
+        }
     }
 
     pub async fn rollback(self) -> Result<(), StoreError> {

@@ -8,10 +8,13 @@ pub use db::{Db, Dialect, Durability, Sql, Tx};
 pub use error::StoreError;
 
 mod bulk;
+mod journaled;
 mod packed;
 
 pub mod api_key;
+pub mod adopt;
 pub mod attempt;
+pub mod backup;
 pub mod call;
 pub mod campaign;
 pub mod carrier_ledger;
@@ -33,6 +36,8 @@ pub mod number_lock;
 pub mod pacing_counter;
 pub mod page;
 pub mod publication;
+pub mod recovery;
+pub mod schema;
 pub mod second_look;
 pub mod standing;
 pub mod summary;

@@ -1,4 +1,5 @@
-//! What may have changed between the claim's commit and the question to the provider: pause, opt-out, suppression (I2).
+//! What may have changed between the claim's commit and the question to the provider: pause, opt-out, suppression (I2),
+//! and a database marked as restored.
 
 use super::bulk::keys;
 use super::db::{Sql, Tx, on_db};
@@ -8,7 +9,8 @@ use crate::id::AttemptId;
 
 static BLOCKED: Sql = Sql::new(
     "SELECT a.id,
-            CASE WHEN c.status <> 'active' THEN 'campaign-paused'
+            CASE WHEN r.id IS NOT NULL THEN 'recovering'
+                 WHEN c.status <> 'active' THEN 'campaign-paused'
                  WHEN l.do_not_call = 1 OR l.status = 'opted_out' THEN 'opted-out'
                  WHEN s.number IS NOT NULL THEN 'suppressed'
                  ELSE 'claim-lost' END
@@ -16,9 +18,10 @@ static BLOCKED: Sql = Sql::new(
      JOIN attempts a ON a.id = e.value->>0
      JOIN campaigns c ON c.id = a.campaign_id
      JOIN leads l ON l.id = a.lead_id
+     LEFT JOIN recovery r ON r.id = 1
      LEFT JOIN suppressions s ON s.number = a.number AND (s.campaign_id = '' OR s.campaign_id = a.campaign_id)
                              AND (s.expires_at IS NULL OR s.expires_at > $2)
-     WHERE c.status <> 'active' OR l.do_not_call = 1 OR l.status = 'opted_out' OR s.number IS NOT NULL OR a.state <> 'dialing'",
+     WHERE r.id IS NOT NULL OR c.status <> 'active' OR l.do_not_call = 1 OR l.status = 'opted_out' OR s.number IS NOT NULL OR a.state <> 'dialing'",
 );
 
 /// Attempts that must not be sent after all, with the reason.

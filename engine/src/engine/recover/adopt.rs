@@ -1,0 +1,559 @@
+//! Adopting the provider's calls that a restored database does not know. Each becomes an attempt with an intent at its time:
+//! it counts in caps, keeps its number busy while it goes on, and its callbacks find it. Of an enrollment the *last* such
+//! call says where it stands; earlier ones are history and move nothing, so that no step is dialed a second time.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{NaiveDate, TimeDelta};
+use serde::Serialize;
+use serde_json::json;
+
+use super::super::apply::FollowUps;
+use super::super::changes::Changes;
+use super::super::place::mark_placed;
+use super::super::record::ReportedFact;
+use super::super::{Engine, EngineError};
+use super::group::{self, OnFile};
+use super::not_recovering;
+use crate::clock::{Instant, micros};
+use crate::domain::attempt::AttemptState;
+use crate::domain::call::{CallState, EndStatus, Fact, StoredFact};
+use crate::domain::enrollment::{EnrollmentState, Hold};
+use crate::domain::event::{Event, kinds};
+use crate::domain::outcome::Outcome;
+use crate::domain::suppression::{Source, Suppression};
+use crate::flow::session::Conversation;
+use crate::id::{AttemptId, CallId, CampaignId, EventId, LeadId, SuppressionId};
+use crate::provider::{CallPurpose, ListedCall, Provider};
+use crate::store::attempt::Attempt;
+use crate::store::walk::Walk;
+use crate::store::{adopt as store, call as calls, campaign, recovery, suppression};
+
+/// Calls per transaction, about.
+const BATCH: usize = 500;
+/// A number that was called and belongs to nobody on file is left in peace this long, should its lead come back.
+const PEACE: TimeDelta = TimeDelta::hours(24);
+
+/// What became of the provider's calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Adopted {
+    pub listed: usize,
+    /// Were on file as they are.
+    pub known: usize,
+    /// Were not known, or not known to have been made.
+    pub adopted: usize,
+    /// Of these: belong to no enrollment on file and only count.
+    pub outside: usize,
+    /// Enrollments held for people, because nothing says which step their calls were.
+    pub held: usize,
+    /// Calls to numbers that no lead has; the numbers rest for a day.
+    pub unattributed: usize,
+    /// Attempts that ended with what the list says.
+    pub ended: usize,
+    /// Calls of attempts that had been proven not to be made: they must not happen.
+    pub orphaned: usize,
+}
+
+impl Engine {
+    /// Goes through the provider's list. May be repeated: what is on file already is left as it is.
+    pub async fn adopt_calls(
+        &self,
+        provider: &dyn Provider,
+        listed: Vec<ListedCall>,
+        mut tell: impl FnMut(usize),
+    ) -> Result<Adopted, EngineError> {
+        let mut report = Adopted { listed: listed.len(), ..Adopted::default() };
+        let mut batch: Vec<Vec<ListedCall>> = Vec::new();
+        let mut done = 0;
+        for group in group::groups(listed) {
+            batch.push(group);
+            if batch.iter().map(Vec::len).sum::<usize>() >= BATCH {
+                done += self.adopt_batch(provider, &std::mem::take(&mut batch), &mut report).await?;
+                tell(done);
+            }
+        }
+        self.adopt_batch(provider, &batch, &mut report).await?;
+        Ok(report)
+    }
+
+    async fn adopt_batch(
+        &self,
+        provider: &dyn Provider,
+        groups: &[Vec<ListedCall>],
+        report: &mut Adopted,
+    ) -> Result<usize, EngineError> {
+        let all: Vec<&ListedCall> = groups.iter().flatten().collect();
+        if all.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.db.begin().await?;
+        let now = self.time.now(&mut tx).await?;
+        if !recovery::is_marked(&mut tx).await? {
+            return Err(not_recovering());
+        }
+        let mut on_file = OnFile::load(&mut tx, &all).await?;
+        let mut adopting = Adopting::new(self, provider.name(), now, report);
+        for group in groups {
+            let flows = adopting.flows(&mut tx, &on_file, group).await?;
+            adopting.group(&mut on_file, group, &flows);
+        }
+        let Adopting { mut changes, taken, new, facts, days, rest, moved, .. } = adopting;
+        // A call that was planned for a step which has been dialed, or passed, since.
+        let adopted: HashSet<AttemptId> = facts.iter().map(|fact| fact.attempt_id).collect();
+        let is_stale = |attempt: &&Attempt| {
+            attempt.state == AttemptState::Planned
+                && !adopted.contains(&attempt.id)
+                && !taken.iter().any(|row| row.id == attempt.id.to_string())
+                && attempt.enrollment_id.is_some_and(|id| moved.contains(&id))
+        };
+        for attempt in on_file.open.iter().filter(is_stale) {
+            changes.step(attempt, AttemptState::Cancelled, now).detail = Some("recovering".to_owned());
+        }
+        store::take(&mut tx, &taken).await?;
+        store::insert_many(&mut tx, &new).await?;
+        suppression::add_many(&mut tx, &rest).await?;
+        campaign::bump_days(&mut tx, &days).await?;
+        self.finish(&mut tx, changes, FollowUps::new(), now).await?;
+        tx.commit().await?;
+        // Callbacks may have told these already, while nobody knew their attempts.
+        let ids: Vec<AttemptId> = adopted.into_iter().collect();
+        report.ended += self.record_and_follow(provider.name(), facts, &ids).await?.finished;
+        Ok(all.len())
+    }
+}
+
+/// How an attempt ended, as far as the list tells.
+struct Told {
+    outcome: Outcome,
+    disposition: String,
+}
+
+/// Whom an attempt belongs to.
+struct Owner {
+    lead: LeadId,
+    campaign: CampaignId,
+}
+
+/// One batch being adopted.
+struct Adopting<'a> {
+    engine: &'a Engine,
+    provider: &'a str,
+    now: Instant,
+    report: &'a mut Adopted,
+    changes: Changes,
+    taken: Vec<store::TakenRow>,
+    new: Vec<store::NewRow>,
+    /// Facts of the attempts that decide where their enrollments go on, and of those that end on their own.
+    facts: Vec<ReportedFact>,
+    days: Vec<(CampaignId, NaiveDate, u32)>,
+    rest: Vec<Suppression>,
+    /// Enrollments that stand elsewhere now.
+    moved: HashSet<crate::id::EnrollmentId>,
+}
+
+impl<'a> Adopting<'a> {
+    fn new(engine: &'a Engine, provider: &'a str, now: Instant, report: &'a mut Adopted) -> Self {
+        Self {
+            engine,
+            provider,
+            now,
+            report,
+            changes: Changes::default(),
+            taken: Vec::new(),
+            new: Vec::new(),
+            facts: Vec::new(),
+            days: Vec::new(),
+            rest: Vec::new(),
+            moved: HashSet::new(),
+        }
+    }
+
+    /// The flow of each step that the calls name, and of the one their enrollment waits at.
+    async fn flows(
+        &self,
+        tx: &mut crate::store::Tx,
+        on_file: &OnFile,
+        calls: &[ListedCall],
+    ) -> Result<BTreeMap<String, String>, EngineError> {
+        let mut flows = BTreeMap::new();
+        for call in calls {
+            let Some(walk) = on_file.walk_of(call) else { continue };
+            let step = call.purpose.as_ref().map_or(&walk.enrollment.position.step, |purpose| &purpose.step);
+            if !flows.contains_key(step)
+                && let Some(flow) = group::call_step(self.engine, tx, walk, step).await?
+            {
+                flows.insert(step.clone(), flow);
+            }
+        }
+        Ok(flows)
+    }
+
+    fn group(&mut self, on_file: &mut OnFile, calls: &[ListedCall], flows: &BTreeMap<String, String>) {
+        let is_new = |call: &ListedCall| {
+            let state = on_file.attempt_of(call).map(|attempt| attempt.state);
+            state.is_none_or(|state| matches!(state, AttemptState::Planned | AttemptState::Cancelled))
+        };
+        let newest = calls.iter().rposition(is_new);
+        let unnamed = calls.iter().filter(|call| is_new(call) && call.purpose.is_none()).count();
+        for (index, call) in calls.iter().enumerate() {
+            let decides = newest.is_none_or(|newest| index >= newest);
+            let walk = on_file.walk_of(call).cloned();
+            match (on_file.attempt_of(call).cloned(), walk) {
+                (Some(attempt), Some(walk)) if attempt.state.is_live() => {
+                    self.live(&attempt, &walk, call, decides);
+                }
+                (Some(attempt), Some(walk)) if is_takeable(&attempt) => {
+                    self.take(on_file, &attempt, &walk, call, decides);
+                }
+                (Some(attempt), _) if is_written_off(&attempt) => self.report.orphaned += 1,
+                (Some(_), _) => self.report.known += 1,
+                (None, Some(walk)) => match place(call, &walk, unnamed, flows) {
+                    Some((purpose, flow)) => self.bring_in(on_file, &walk, call, purpose, flow, decides),
+                    None => {
+                        self.outside(on_file, call);
+                        self.hold(&walk);
+                    }
+                },
+                (None, None) => self.outside(on_file, call),
+            }
+        }
+    }
+
+    /// On file as under way: the list may know its end.
+    fn live(&mut self, attempt: &Attempt, walk: &Walk, call: &ListedCall, decides: bool) {
+        self.report.known += 1;
+        if attempt.state != AttemptState::Placed {
+            let (engine, provider, now) = (self.engine, self.provider, self.now);
+            let id = &call.provider_call_id;
+            mark_placed(engine, &mut self.changes, attempt, walk, provider, id, call.asked_at, now);
+        }
+        if decides {
+            self.follow(attempt.id, call);
+            return;
+        }
+        let told = told(call);
+        let mut placed = attempt.clone();
+        placed.state = AttemptState::Placed;
+        let step = self.changes.step(&placed, AttemptState::Finished, self.now);
+        step.outcome = Some(told.outcome.as_str());
+        step.disposition = Some(told.disposition.clone());
+        self.ended_row(attempt.id, call, &told);
+        self.report.ended += 1;
+    }
+
+    /// On file as planned: it was dialed after the backup.
+    fn take(
+        &mut self,
+        on_file: &mut OnFile,
+        attempt: &Attempt,
+        walk: &Walk,
+        call: &ListedCall,
+        decides: bool,
+    ) {
+        let told = self.ends_here(on_file, call, decides);
+        self.taken.push(store::TakenRow {
+            id: attempt.id.to_string(),
+            state: state_of(told.as_ref()).as_str(),
+            intent_at: micros(call.asked_at),
+            provider: self.provider.to_owned(),
+            provider_call_id: call.provider_call_id.clone(),
+            outcome: told.as_ref().map(|told| told.outcome.as_str()),
+            disposition: told.as_ref().map(|told| told.disposition.clone()),
+            finished_at: told.as_ref().map(|_| micros(self.now)),
+        });
+        let purpose = CallPurpose {
+            enrollment_id: walk.enrollment.id,
+            step: attempt.step.clone(),
+            visit: attempt.visit,
+            attempt: attempt.attempt,
+        };
+        self.adopted(on_file, attempt.id, walk, call, &purpose, &attempt.flow, told);
+    }
+
+    /// Not on file at all.
+    fn bring_in(
+        &mut self,
+        on_file: &mut OnFile,
+        walk: &Walk,
+        call: &ListedCall,
+        mut purpose: CallPurpose,
+        flow: String,
+        decides: bool,
+    ) {
+        let id = call.attempt_id.unwrap_or_else(|| self.engine.ids.next(self.now));
+        // Its place may be taken by an attempt that was planned here and never dialed.
+        while !on_file.keys.insert((walk.enrollment.id, purpose.step.clone(), purpose.visit, purpose.attempt)) {
+            purpose.visit += 1;
+        }
+        let told = self.ends_here(on_file, call, decides);
+        self.new.push(store::NewRow {
+            id: id.to_string(),
+            enrollment_id: Some(walk.enrollment.id.to_string()),
+            lead_id: walk.lead.id.to_string(),
+            campaign_id: walk.enrollment.campaign_id.to_string(),
+            number: call.number.e164(),
+            flow: flow.clone(),
+            version: walk.enrollment.version.clone(),
+            step: purpose.step.clone(),
+            visit: i64::from(purpose.visit),
+            attempt: i64::from(purpose.attempt),
+            state: state_of(told.as_ref()).as_str(),
+            intent_at: micros(call.asked_at),
+            provider: self.provider.to_owned(),
+            provider_call_id: call.provider_call_id.clone(),
+            outcome: told.as_ref().map(|told| told.outcome.as_str()),
+            disposition: told.as_ref().map(|told| told.disposition.clone()),
+            finished_at: told.as_ref().map(|_| micros(self.now)),
+            created_at: micros(call.asked_at),
+        });
+        self.adopted(on_file, id, walk, call, &purpose, &flow, told);
+    }
+
+    /// `Some`: this call is history. Otherwise it keeps its number busy, and its end is recorded like any other.
+    fn ends_here(&mut self, on_file: &mut OnFile, call: &ListedCall, decides: bool) -> Option<Told> {
+        let number = call.number.e164();
+        if decides && !on_file.busy.contains(&number) {
+            on_file.busy.insert(number);
+            return None;
+        }
+        Some(told(call))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call's facts, put down for two kinds of rows")]
+    fn adopted(
+        &mut self,
+        on_file: &OnFile,
+        id: AttemptId,
+        walk: &Walk,
+        call: &ListedCall,
+        purpose: &CallPurpose,
+        flow: &str,
+        told: Option<Told>,
+    ) {
+        let owner = Owner { lead: walk.lead.id, campaign: walk.enrollment.campaign_id };
+        self.count(on_file, &owner, call);
+        self.call_row(id, &owner, call, (flow, &walk.enrollment.version));
+        let data = json!({
+            "callId": call.provider_call_id, "flowId": flow, "step": purpose.step, "attemptNumber": purpose.attempt,
+            "recovered": true,
+        });
+        self.changes.event(self.engine, walk, kinds::CALL_PLACED, call.asked_at, data).attempt_id = Some(id);
+        let (now, known) = (self.now, walk.enrollment.placed);
+        let is_live = group::is_live(walk);
+        if is_live {
+            let row = self.changes.enrollment(walk, now);
+            row.placed = row.placed.max(i64::from(known)) + 1;
+        }
+        let Some(told) = told else {
+            if is_live {
+                self.stand_at(walk, purpose, call.asked_at);
+            }
+            self.follow(id, call);
+            return;
+        };
+        self.ended_row(id, call, &told);
+        self.report.ended += 1;
+    }
+
+    /// The enrollment is in this call. One that people hold stays held, and goes on from here when it is resumed.
+    fn stand_at(&mut self, walk: &Walk, purpose: &CallPurpose, asked_at: Instant) {
+        self.moved.insert(walk.enrollment.id);
+        let row = self.changes.enrollment(walk, self.now);
+        if walk.enrollment.state != EnrollmentState::Held {
+            row.state = EnrollmentState::Open.as_str();
+        }
+        row.step.clone_from(&purpose.step);
+        row.visit = i64::from(purpose.visit);
+        row.attempt = i64::from(purpose.attempt);
+        row.due_since = micros(asked_at);
+        row.promised = 0;
+        row.due_at = None;
+        row.wait_event = None;
+    }
+
+    fn hold(&mut self, walk: &Walk) {
+        if !group::is_live(walk) || !self.moved.insert(walk.enrollment.id) {
+            return;
+        }
+        self.report.held += 1;
+        let row = self.changes.enrollment(walk, self.now);
+        row.state = EnrollmentState::Held.as_str();
+        row.hold = Some(Hold::Recovered.as_str());
+        row.due_at = None;
+        let data = json!({"reason": "called after the backup, at an unknown step"});
+        self.changes.event(self.engine, walk, "enrollment.held", self.now, data);
+    }
+
+    /// A call of no enrollment on file: it counts for the lead of its number, or lets the number rest when nobody has it.
+    fn outside(&mut self, on_file: &mut OnFile, call: &ListedCall) {
+        let number = call.number.e164();
+        let owner = on_file.leads.get(&number).and_then(|(lead, campaign)| {
+            Some(Owner { lead: *lead, campaign: campaign.or(on_file.any_campaign)? })
+        });
+        let Some(owner) = owner else {
+            // Without our tag it is somebody else's call through the same account.
+            if call.attempt_id.is_some() {
+                self.report.unattributed += 1;
+                self.rest.push(self.peace(call));
+            }
+            return;
+        };
+        let id = call.attempt_id.unwrap_or_else(|| self.engine.ids.next(self.now));
+        let told = self.ends_here(on_file, call, call.end.is_none());
+        self.new.push(store::NewRow {
+            id: id.to_string(),
+            enrollment_id: None,
+            lead_id: owner.lead.to_string(),
+            campaign_id: owner.campaign.to_string(),
+            number,
+            flow: String::new(),
+            version: String::new(),
+            step: String::new(),
+            visit: 0,
+            attempt: 0,
+            state: state_of(told.as_ref()).as_str(),
+            intent_at: micros(call.asked_at),
+            provider: self.provider.to_owned(),
+            provider_call_id: call.provider_call_id.clone(),
+            outcome: told.as_ref().map(|told| told.outcome.as_str()),
+            disposition: told.as_ref().map(|told| told.disposition.clone()),
+            finished_at: told.as_ref().map(|_| micros(self.now)),
+            created_at: micros(call.asked_at),
+        });
+        self.report.outside += 1;
+        self.count(on_file, &owner, call);
+        self.call_row(id, &owner, call, ("", ""));
+        self.changes.events.push(Event {
+            id: self.engine.ids.next::<EventId>(call.asked_at),
+            kind: kinds::CALL_PLACED.to_owned(),
+            lead_id: Some(owner.lead),
+            enrollment_id: None,
+            attempt_id: Some(id),
+            campaign_id: Some(owner.campaign),
+            at: call.asked_at,
+            version: None,
+            data: json!({"callId": call.provider_call_id, "recovered": true}),
+            dedupe: None,
+        });
+        match told {
+            Some(told) => self.ended_row(id, call, &told),
+            None => self.follow(id, call),
+        }
+    }
+
+    fn peace(&self, call: &ListedCall) -> Suppression {
+        Suppression {
+            id: self.engine.ids.next::<SuppressionId>(self.now),
+            number: call.number,
+            source: Source::Internal,
+            campaign_id: None,
+            reason: "called after the backup that was restored; for whom is not on file".to_owned(),
+            created_at: self.now,
+            expires_at: Some(call.asked_at + PEACE),
+        }
+    }
+
+    fn count(&mut self, on_file: &OnFile, owner: &Owner, call: &ListedCall) {
+        self.report.adopted += 1;
+        if let Some(campaign) = on_file.campaigns.get(&owner.campaign) {
+            self.days.push((owner.campaign, campaign.zone.local(call.asked_at).date, 1));
+        }
+    }
+
+    fn call_row(&mut self, id: AttemptId, owner: &Owner, call: &ListedCall, (flow, version): (&str, &str)) {
+        self.changes.calls.push(calls::NewRow {
+            id: self.engine.ids.next::<CallId>(call.asked_at).to_string(),
+            attempt_id: id.to_string(),
+            lead_id: owner.lead.to_string(),
+            campaign_id: owner.campaign.to_string(),
+            provider: self.provider.to_owned(),
+            provider_call_id: call.provider_call_id.clone(),
+            placed_at: micros(call.asked_at),
+            flow: flow.to_owned(),
+            version: version.to_owned(),
+        });
+    }
+
+    fn ended_row(&mut self, id: AttemptId, call: &ListedCall, told: &Told) {
+        self.changes.call_states.push(calls::Change {
+            attempt_id: id.to_string(),
+            status: told.outcome.call_status(),
+            answered_at: None,
+            ended_at: call.end.map(|end| micros(end.at)),
+            talk_s: call.end.map_or(0, |end| end.talk_s),
+            answered_by: None,
+            outcome: Some(told.outcome.as_str()),
+            disposition: Some(told.disposition.clone()),
+            recorded: 0,
+            conversation: None,
+        });
+    }
+
+    /// Its end, if the list has it, is a fact like that of a callback.
+    fn follow(&mut self, attempt_id: AttemptId, call: &ListedCall) {
+        let Some(end) = call.end else { return };
+        if end.status == EndStatus::Completed {
+            // What was said is gone with the old database, but for stops, which are in the journal.
+            self.facts.push(ReportedFact::nothing_said(attempt_id, end.at));
+        }
+        self.facts.push(ReportedFact {
+            attempt_id,
+            provider_call_id: Some(call.provider_call_id.clone()),
+            key: "ended".to_owned(),
+            at: end.at,
+            fact: Fact::Ended { status: end.status, talk_s: end.talk_s },
+        });
+    }
+}
+
+const fn is_takeable(attempt: &Attempt) -> bool {
+    matches!(attempt.state, AttemptState::Planned | AttemptState::Cancelled)
+}
+
+const fn is_written_off(attempt: &Attempt) -> bool {
+    matches!(attempt.state, AttemptState::NotPlaced | AttemptState::NotSent)
+}
+
+const fn state_of(told: Option<&Told>) -> AttemptState {
+    if told.is_some() { AttemptState::Finished } else { AttemptState::Placed }
+}
+
+/// Which step a call was, and its flow: what the provider gives back, else the step at which the enrollment waits, if there
+/// is only one call that could have been it.
+fn place(
+    call: &ListedCall,
+    walk: &Walk,
+    unnamed: usize,
+    flows: &BTreeMap<String, String>,
+) -> Option<(CallPurpose, String)> {
+    let position = &walk.enrollment.position;
+    let purpose = match &call.purpose {
+        Some(purpose) => purpose.clone(),
+        None if unnamed == 1 && walk.enrollment.state == EnrollmentState::Waiting => CallPurpose {
+            enrollment_id: walk.enrollment.id,
+            step: position.step.clone(),
+            visit: position.visit,
+            attempt: position.attempt,
+        },
+        None => return None,
+    };
+    let flow = flows.get(&purpose.step)?.clone();
+    Some((purpose, flow))
+}
+
+/// The outcome of a call of which only its end is known.
+fn told(call: &ListedCall) -> Told {
+    let mut facts = Vec::new();
+    if let Some(end) = call.end {
+        facts.push(StoredFact { at: end.at, fact: Fact::Ended { status: end.status, talk_s: end.talk_s } });
+        facts.push(StoredFact {
+            at: end.at,
+            fact: Fact::Conversation { conversation: Box::<Conversation>::default() },
+        });
+    }
+    let (outcome, disposition) = CallState::of(&facts)
+        .outcome()
+        .unwrap_or_else(|| (Outcome::Failed, Outcome::Failed.as_str().to_owned()));
+    Told { outcome, disposition }
+}
