@@ -8,7 +8,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
-use super::running::{ProviderArgs, Running, told_to_stop};
+use super::running::{self, ProviderArgs, Running, told_to_stop};
+use super::session::Migrations;
 use super::{Global, session};
 
 /// Dials: plans, claims, places and follows up, beside a `serve --no-dialing` or other workers.
@@ -17,6 +18,9 @@ use super::{Global, session};
     after_help = "Example:\n  callwright worker --database-url postgres://dialer@db/dialer --carrier http://127.0.0.1:4010 \\\n      --callback-url http://127.0.0.1:8000/callbacks/carrier"
 )]
 pub struct WorkerArgs {
+    /// Do not apply missing migrations; refuse to start without them.
+    #[arg(long)]
+    no_migrate: bool,
     #[command(flatten)]
     provider: ProviderArgs,
     #[command(flatten)]
@@ -24,7 +28,10 @@ pub struct WorkerArgs {
 }
 
 pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let engine = session::engine(session::database(global).await?, args.definitions.load()?);
+    let migrations = if args.no_migrate { Migrations::Demand } else { Migrations::Apply };
+    let db = session::database_with(global, migrations).await?;
+    session::prove_journal(global)?;
+    let engine = session::engine(db, args.definitions.load()?);
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
     let bell = Arc::new(Notify::new());
@@ -32,6 +39,7 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
+    running::say_if_recovering(&engine, &args.provider, global).await?;
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
     told_to_stop().await;
     running.stop().await;

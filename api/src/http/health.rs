@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use callwright_engine::engine::EngineError;
 use serde_json::json;
 
 use super::state::App;
@@ -14,15 +15,27 @@ pub async fn healthz() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The database answers and the definitions are loaded.
+/// The database answers and the definitions are loaded. `dialing` is `recovering` while a restored database has not been
+/// reconciled: requests and callbacks are answered, and nobody is called.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "Ready for requests"),
     (status = 503, description = "The database does not answer"),
 ))]
 pub async fn readyz(State(app): State<App>) -> Response {
     let cadences = app.engine.library.current().cadences().count();
-    match app.engine.now().await {
-        Ok(now) => Json(json!({ "status": "ready", "now": now, "cadences": cadences })).into_response(),
+    let state = async {
+        let now = app.engine.now().await?;
+        Ok::<_, EngineError>((now, app.engine.recovering().await?))
+    };
+    match state.await {
+        Ok((now, recovering)) => {
+            let mut body = json!({ "status": "ready", "now": now, "cadences": cadences });
+            if let Some(mark) = recovering {
+                body["dialing"] = json!("recovering");
+                body["recoveringSince"] = json!(mark.journal_from);
+            }
+            Json(body).into_response()
+        }
         Err(error) => {
             tracing::warn!(%error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready" }))).into_response()

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::{mpsc, oneshot};
 
 pub use line::{Line, NUMBERS_PER_LINE, Word};
-pub use read::{Damage, Read, last_is_whole, read};
+pub use read::{Damage, Read, newest, read};
 
 /// Lines waiting for the disk, and who waits for them.
 #[derive(Debug)]
@@ -40,16 +40,12 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Makes the folder if it is missing and proves that it can be written to. `boot` names this start of this process,
-    /// uniquely among all that write there.
+    /// The folder is made with the first line: most commands stop nobody. `boot` names this start of this process, uniquely
+    /// among all that write there.
     pub fn open(folder: &Path, boot: &str) -> io::Result<Self> {
-        make_folder(folder)?;
-        probe(folder, boot)?;
         let (queue, batches) = mpsc::unbounded_channel();
         let mut writer = writer::Writer::new(folder, boot);
-        std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run(batches))?;
+        std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(batches))?;
         Ok(Self { folder: folder.to_owned(), queue })
     }
 
@@ -69,8 +65,9 @@ impl Journal {
     }
 }
 
-/// Can files be made, written and fsynced in this folder?
+/// Can lines be kept in this folder? Makes it if it is missing.
 pub fn probe(folder: &Path, boot: &str) -> io::Result<()> {
+    make_folder(folder)?;
     let path = folder.join(format!(".probe-{boot}"));
     let file = create(&path)?;
     let synced = file.sync_all();

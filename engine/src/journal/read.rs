@@ -50,12 +50,12 @@ pub fn read(folder: &Path, since: Instant) -> io::Result<Read> {
     Ok(found)
 }
 
-/// Is the last line of the newest file whole? `None`: there is no line yet.
-pub fn last_is_whole(folder: &Path) -> io::Result<Option<bool>> {
+/// The newest file alone; `None`: there is none yet.
+pub fn newest(folder: &Path) -> io::Result<Option<Read>> {
     let Some(path) = files(folder)?.pop() else { return Ok(None) };
-    let mut found = Read::default();
+    let mut found = Read { files: 1, ..Read::default() };
     read_file(&path, &mut found)?;
-    Ok(Some(found.torn == 0 && found.damaged.is_empty()))
+    Ok(Some(found))
 }
 
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {

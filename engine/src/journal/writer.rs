@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 use tokio::sync::mpsc;
 
-use super::{Batch, create, line};
+use super::{Batch, create, line, make_folder};
 
 /// This boot's file of the day.
 #[derive(Debug)]
@@ -43,7 +43,10 @@ impl Writer {
             }
             let answer = self.write(&waiting).map_err(|error| error.to_string());
             if let Err(error) = &answer {
-                tracing::error!(error, "the journal of stops cannot be written; stops are refused until it can");
+                tracing::error!(
+                    error,
+                    "the journal of stops cannot be written; stops are refused until it can"
+                );
             }
             for batch in waiting {
                 let _ = batch.written.send(answer.clone());
@@ -86,6 +89,7 @@ impl Writer {
     }
 
     fn begin(&mut self, day: NaiveDate) -> io::Result<Open> {
+        make_folder(&self.folder)?;
         self.begun += 1;
         let again = if self.begun == 1 { String::new() } else { format!("-{}", self.begun) };
         let path = self.folder.join(format!("{day}-{}{again}.jsonl", self.boot));

@@ -90,7 +90,8 @@ static BUSY: Sql = Sql::new(
 );
 
 const PLANNED: &str = "SELECT id FROM attempts WHERE state = 'planned' ORDER BY id LIMIT $1";
-const HOLD_BACK: &str = "UPDATE enrollments SET due_at = $1 WHERE state IN ('waiting', 'held') AND due_at < $1";
+const HOLD_BACK: &str =
+    "UPDATE enrollments SET due_at = $1 WHERE state IN ('waiting', 'held') AND due_at < $1";
 
 /// Writes planned or cancelled attempts as dialed; answers how many there were.
 pub async fn take(tx: &mut Tx, rows: &[TakenRow]) -> Result<u64, StoreError> {
@@ -149,8 +150,7 @@ pub async fn leads_of(
 
 /// Some campaign, for calls that none is known of.
 pub async fn any_campaign(tx: &mut Tx) -> Result<Option<CampaignId>, StoreError> {
-    let id: Option<String> =
-        on_db!(tx, |conn| sqlx::query_scalar(ANY_CAMPAIGN).fetch_optional(conn).await)?;
+    let id: Option<String> = on_db!(tx, |conn| sqlx::query_scalar(ANY_CAMPAIGN).fetch_optional(conn).await)?;
     id.map(|id| read("campaigns", "id", &id)).transpose()
 }
 
@@ -179,8 +179,7 @@ pub async fn busy(tx: &mut Tx, numbers: &[String]) -> Result<Vec<String>, StoreE
 pub async fn planned(tx: &mut Tx, limit: u32) -> Result<Vec<Attempt>, StoreError> {
     let ids: Vec<String> =
         on_db!(tx, |conn| sqlx::query_scalar(PLANNED).bind(i64::from(limit)).fetch_all(conn).await)?;
-    let ids: Vec<AttemptId> =
-        ids.iter().map(|id| read("attempts", "id", id)).collect::<Result<_, _>>()?;
+    let ids: Vec<AttemptId> = ids.iter().map(|id| read("attempts", "id", id)).collect::<Result<_, _>>()?;
     super::attempt::lock_planned(tx, &ids).await
 }
 

@@ -31,9 +31,11 @@ pub struct Made {
     pub sha256: String,
 }
 
-const NOTE: &str = "INSERT INTO backups (taken_at, finished_at, file, bytes, sha256) VALUES ($1, $2, $3, $4, $5)
+const NOTE: &str =
+    "INSERT INTO backups (taken_at, finished_at, file, bytes, sha256) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (taken_at) DO NOTHING";
-const LATEST: &str = "SELECT taken_at, finished_at, file, bytes, sha256 FROM backups ORDER BY taken_at DESC LIMIT 1";
+const LATEST: &str =
+    "SELECT taken_at, finished_at, file, bytes, sha256 FROM backups ORDER BY taken_at DESC LIMIT 1";
 const REPEATABLE: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
@@ -41,7 +43,8 @@ static STRANGERS: Sql = Sql::new(
     "SELECT CAST(table_name AS TEXT) FROM information_schema.tables
      WHERE table_schema = 'public' AND CAST(table_name AS TEXT) NOT IN (SELECT e.value->>0 FROM {each}) ORDER BY 1",
 );
-const SQLITE_TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
+const SQLITE_TABLES: &str =
+    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
 const POSTGRES_TABLES: &str = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
 
 /// How many rows the main tables have.
@@ -154,12 +157,67 @@ pub async fn sqlite_problems_live(db: &Db) -> Result<Vec<String>, StoreError> {
 /// else has it open.
 pub async fn sqlite_release(path: &std::path::Path) -> Result<(), StoreError> {
     let options = file_options(path).busy_timeout(std::time::Duration::ZERO).foreign_keys(false);
-    let mut connection: SqliteConnection =
-        options.journal_mode(SqliteJournalMode::Delete).connect().await?;
+    let mut connection: SqliteConnection = options.journal_mode(SqliteJournalMode::Delete).connect().await?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await?;
     connection.close().await?;
     if mode == "delete" {
         return Ok(());
     }
     Err(StoreError::Database(sqlx::Error::Protocol("database is locked".into())))
+}
+
+/// Prefix of schemas into which a restore puts what was there before.
+pub const ASIDE: &str = "callwright_before_";
+
+/// For `psql`, before the dump: what is there is kept under another name. `aside` is made of [`ASIDE`] and digits.
+pub fn postgres_preamble(aside: &str) -> String {
+    format!("ALTER SCHEMA public RENAME TO {aside}; CREATE SCHEMA public;")
+}
+
+/// For `psql`, behind the dump and in its transaction: nobody sees the restored tables without their mark.
+pub fn postgres_mark(journal_from: Instant, calls_from: Instant) -> String {
+    let (journal, calls) = (micros(journal_from), micros(calls_from));
+    format!(
+        "INSERT INTO public.recovery (id, journal_from, calls_from, marked_at, marked_real_at) \
+         VALUES (1, {journal}, {calls}, {calls}, {journal}) ON CONFLICT (id) DO NOTHING; ANALYZE;"
+    )
+}
+
+/// What of a PostgreSQL server's configuration decides whether commits outlive a power cut and old rows go away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PostgresHealth {
+    pub fsync: bool,
+    pub full_page_writes: bool,
+    /// `off`: a power cut takes the last commits along.
+    pub synchronous_commit: String,
+    /// 0: a session may hold a transaction for ever.
+    pub idle_in_transaction_ms: i64,
+    /// Transactions behind the newest that the oldest session still sees.
+    pub oldest_xmin_age: i64,
+    /// When the oldest open transaction of another session began.
+    pub oldest_transaction_at: Option<Instant>,
+}
+
+const SETTINGS: &str = "SELECT name, setting FROM pg_settings
+     WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'idle_in_transaction_session_timeout')";
+const OLDEST: &str = "SELECT CAST(coalesce(max(age(backend_xmin)), 0) AS BIGINT),
+            CAST(min(extract(epoch FROM xact_start) * 1000000) AS BIGINT)
+     FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+/// `None` on SQLite.
+pub async fn postgres_health(db: &Db) -> Result<Option<PostgresHealth>, StoreError> {
+    let Db::Postgres { pool, .. } = db else { return Ok(None) };
+    let settings: Vec<(String, String)> = sqlx::query_as(SETTINGS).fetch_all(pool).await?;
+    let setting = |wanted: &str| {
+        settings.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let (oldest_xmin_age, began): (i64, Option<i64>) = sqlx::query_as(OLDEST).fetch_one(pool).await?;
+    Ok(Some(PostgresHealth {
+        fsync: setting("fsync") == "on",
+        full_page_writes: setting("full_page_writes") == "on",
+        synchronous_commit: setting("synchronous_commit"),
+        idle_in_transaction_ms: setting("idle_in_transaction_session_timeout").parse().unwrap_or(0),
+        oldest_xmin_age,
+        oldest_transaction_at: began.map(instant_from_micros),
+    }))
 }

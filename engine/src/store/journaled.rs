@@ -83,7 +83,10 @@ impl Noted {
     /// Writes what takes protection back. A lost line protects somebody for longer, after a restore: that is no error.
     pub async fn take_back(&self, at: Instant) {
         if let Err(error) = self.append(at, false).await {
-            tracing::warn!(error, "a lifted stop is not in the journal: a restore would put it in force again");
+            tracing::warn!(
+                error,
+                "a lifted stop is not in the journal: a restore would put it in force again"
+            );
         }
     }
 

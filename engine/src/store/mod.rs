@@ -11,8 +11,8 @@ mod bulk;
 mod journaled;
 mod packed;
 
-pub mod api_key;
 pub mod adopt;
+pub mod api_key;
 pub mod attempt;
 pub mod backup;
 pub mod call;

@@ -72,7 +72,6 @@ pub async fn mark(tx: &mut Tx, recovery: Recovery) -> Result<(), StoreError> {
 
 /// Takes it away; answers whether it stood.
 pub async fn clear(tx: &mut Tx) -> Result<bool, StoreError> {
-    let done =
-        on_db!(tx, |conn| sqlx::query(CLEAR).execute(conn).await.map(|done| done.rows_affected()))?;
+    let done = on_db!(tx, |conn| sqlx::query(CLEAR).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(done > 0)
 }

@@ -55,8 +55,7 @@ fn embedded(dialect: Dialect) -> &'static Migrator {
 }
 
 fn migrator(dialect: Dialect) -> Migrator {
-    let mut migrator =
-        Migrator { migrations: embedded(dialect).migrations.clone(), ..Migrator::DEFAULT };
+    let mut migrator = Migrator { migrations: embedded(dialect).migrations.clone(), ..Migrator::DEFAULT };
     migrator.dangerous_set_table_name(TABLE);
     migrator
 }
@@ -137,7 +136,9 @@ mod tests {
     #[test]
     fn tables_are_known_by_name() {
         let tables = tables();
-        assert!(["leads", "attempts", "recovery", TABLE].iter().all(|name| tables.contains(&(*name).to_owned())));
+        assert!(
+            ["leads", "attempts", "recovery", TABLE].iter().all(|name| tables.contains(&(*name).to_owned()))
+        );
         assert!(tables.len() > 20, "{tables:?}");
     }
 
@@ -145,7 +146,8 @@ mod tests {
     async fn a_database_of_a_newer_program_is_refused() {
         let db = Db::open("sqlite::memory:").await.unwrap();
         let Db::Sqlite { write, .. } = &db else { unreachable!() };
-        let newer = "INSERT INTO callwright_migrations (version, description, success, checksum, execution_time)
+        let newer =
+            "INSERT INTO callwright_migrations (version, description, success, checksum, execution_time)
                      VALUES (9999, 'from tomorrow', 1, x'00', 0)";
         sqlx::query(newer).execute(write).await.unwrap();
         let refused = db.migrate().await.unwrap_err();

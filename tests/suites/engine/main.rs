@@ -11,6 +11,7 @@ mod facts;
 mod fake;
 mod given;
 mod housekeeping;
+mod journaling;
 mod messages;
 mod opting_out;
 mod orders;
@@ -22,6 +23,7 @@ mod previewing;
 mod publishing;
 mod reconciling;
 mod recording;
+mod recovering;
 mod sound;
 mod versions;
 

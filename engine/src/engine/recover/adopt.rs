@@ -1,10 +1,13 @@
 //! Adopting the provider's calls that a restored database does not know. Each becomes an attempt with an intent at its time:
 //! it counts in caps, keeps its number busy while it goes on, and its callbacks find it. Of an enrollment the *last* such
 //! call says where it stands; earlier ones are history and move nothing, so that no step is dialed a second time.
+//! What is written for each call is in `rows`.
+
+mod rows;
 
 use std::collections::{BTreeMap, HashSet};
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,24 +18,22 @@ use super::super::record::ReportedFact;
 use super::super::{Engine, EngineError};
 use super::group::{self, OnFile};
 use super::not_recovering;
+use rows::{end_facts, state_of, told};
+
 use crate::clock::{Instant, micros};
 use crate::domain::attempt::AttemptState;
-use crate::domain::call::{CallState, EndStatus, Fact, StoredFact};
 use crate::domain::enrollment::{EnrollmentState, Hold};
-use crate::domain::event::{Event, kinds};
+use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
-use crate::domain::suppression::{Source, Suppression};
-use crate::flow::session::Conversation;
-use crate::id::{AttemptId, CallId, CampaignId, EventId, LeadId, SuppressionId};
+use crate::domain::suppression::Suppression;
+use crate::id::{AttemptId, CampaignId, EnrollmentId, LeadId};
 use crate::provider::{CallPurpose, ListedCall, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::walk::Walk;
-use crate::store::{adopt as store, call as calls, campaign, recovery, suppression};
+use crate::store::{adopt as store, attempt, campaign, recovery, suppression};
 
 /// Calls per transaction, about.
 const BATCH: usize = 500;
-/// A number that was called and belongs to nobody on file is left in peace this long, should its lead come back.
-const PEACE: TimeDelta = TimeDelta::hours(24);
 
 /// What became of the provider's calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -64,6 +65,10 @@ impl Engine {
         mut tell: impl FnMut(usize),
     ) -> Result<Adopted, EngineError> {
         let mut report = Adopted { listed: listed.len(), ..Adopted::default() };
+        // Calls that were under way at the backup and have ended give their numbers free before others are brought in.
+        for chunk in listed.chunks(BATCH) {
+            report.ended += self.settle(provider, chunk).await?;
+        }
         let mut batch: Vec<Vec<ListedCall>> = Vec::new();
         let mut done = 0;
         for group in group::groups(listed) {
@@ -75,6 +80,24 @@ impl Engine {
         }
         self.adopt_batch(provider, &batch, &mut report).await?;
         Ok(report)
+    }
+
+    /// Records the ends of attempts that are on file as under way.
+    async fn settle(&self, provider: &dyn Provider, listed: &[ListedCall]) -> Result<usize, EngineError> {
+        let ended = |call: &&ListedCall| call.end.is_some();
+        let ids: Vec<AttemptId> = listed.iter().filter(ended).filter_map(|call| call.attempt_id).collect();
+        let mut tx = self.db.begin().await?;
+        let attempts = attempt::by_ids(&mut tx, &ids).await?;
+        tx.rollback().await?;
+        let live: HashSet<AttemptId> = attempts
+            .into_iter()
+            .filter(|attempt| attempt.state.is_live())
+            .map(|attempt| attempt.id)
+            .collect();
+        let of_live = |call: &&ListedCall| call.attempt_id.is_some_and(|id| live.contains(&id));
+        let facts: Vec<ReportedFact> = listed.iter().filter(of_live).flat_map(end_facts).collect();
+        let ids: Vec<AttemptId> = live.into_iter().collect();
+        Ok(self.record_and_follow(provider.name(), facts, &ids).await?.finished)
     }
 
     async fn adopt_batch(
@@ -98,12 +121,10 @@ impl Engine {
             let flows = adopting.flows(&mut tx, &on_file, group).await?;
             adopting.group(&mut on_file, group, &flows);
         }
-        let Adopting { mut changes, taken, new, facts, days, rest, moved, .. } = adopting;
+        let Adopting { mut changes, taken, new, facts, followed, days, rest, moved, .. } = adopting;
         // A call that was planned for a step which has been dialed, or passed, since.
-        let adopted: HashSet<AttemptId> = facts.iter().map(|fact| fact.attempt_id).collect();
         let is_stale = |attempt: &&Attempt| {
             attempt.state == AttemptState::Planned
-                && !adopted.contains(&attempt.id)
                 && !taken.iter().any(|row| row.id == attempt.id.to_string())
                 && attempt.enrollment_id.is_some_and(|id| moved.contains(&id))
         };
@@ -117,8 +138,7 @@ impl Engine {
         self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
         // Callbacks may have told these already, while nobody knew their attempts.
-        let ids: Vec<AttemptId> = adopted.into_iter().collect();
-        report.ended += self.record_and_follow(provider.name(), facts, &ids).await?.finished;
+        report.ended += self.record_and_follow(provider.name(), facts, &followed).await?.finished;
         Ok(all.len())
     }
 }
@@ -146,10 +166,12 @@ struct Adopting<'a> {
     new: Vec<store::NewRow>,
     /// Facts of the attempts that decide where their enrollments go on, and of those that end on their own.
     facts: Vec<ReportedFact>,
+    /// Those attempts.
+    followed: Vec<AttemptId>,
     days: Vec<(CampaignId, NaiveDate, u32)>,
     rest: Vec<Suppression>,
     /// Enrollments that stand elsewhere now.
-    moved: HashSet<crate::id::EnrollmentId>,
+    moved: HashSet<EnrollmentId>,
 }
 
 impl<'a> Adopting<'a> {
@@ -163,6 +185,7 @@ impl<'a> Adopting<'a> {
             taken: Vec::new(),
             new: Vec::new(),
             facts: Vec::new(),
+            followed: Vec::new(),
             days: Vec::new(),
             rest: Vec::new(),
             moved: HashSet::new(),
@@ -268,7 +291,7 @@ impl<'a> Adopting<'a> {
             visit: attempt.visit,
             attempt: attempt.attempt,
         };
-        self.adopted(on_file, attempt.id, walk, call, &purpose, &attempt.flow, told);
+        self.adopted(on_file, attempt.id, walk, call, &purpose, &attempt.flow, (decides, told));
     }
 
     /// Not on file at all.
@@ -283,31 +306,23 @@ impl<'a> Adopting<'a> {
     ) {
         let id = call.attempt_id.unwrap_or_else(|| self.engine.ids.next(self.now));
         // Its place may be taken by an attempt that was planned here and never dialed.
-        while !on_file.keys.insert((walk.enrollment.id, purpose.step.clone(), purpose.visit, purpose.attempt)) {
+        while !on_file.keys.insert((walk.enrollment.id, purpose.step.clone(), purpose.visit, purpose.attempt))
+        {
             purpose.visit += 1;
         }
         let told = self.ends_here(on_file, call, decides);
-        self.new.push(store::NewRow {
-            id: id.to_string(),
+        let owner = Owner { lead: walk.lead.id, campaign: walk.enrollment.campaign_id };
+        let row = store::NewRow {
             enrollment_id: Some(walk.enrollment.id.to_string()),
-            lead_id: walk.lead.id.to_string(),
-            campaign_id: walk.enrollment.campaign_id.to_string(),
-            number: call.number.e164(),
             flow: flow.clone(),
             version: walk.enrollment.version.clone(),
             step: purpose.step.clone(),
             visit: i64::from(purpose.visit),
             attempt: i64::from(purpose.attempt),
-            state: state_of(told.as_ref()).as_str(),
-            intent_at: micros(call.asked_at),
-            provider: self.provider.to_owned(),
-            provider_call_id: call.provider_call_id.clone(),
-            outcome: told.as_ref().map(|told| told.outcome.as_str()),
-            disposition: told.as_ref().map(|told| told.disposition.clone()),
-            finished_at: told.as_ref().map(|_| micros(self.now)),
-            created_at: micros(call.asked_at),
-        });
-        self.adopted(on_file, id, walk, call, &purpose, &flow, told);
+            ..self.bare_row(id, &owner, call, told.as_ref())
+        };
+        self.new.push(row);
+        self.adopted(on_file, id, walk, call, &purpose, &flow, (decides, told));
     }
 
     /// `Some`: this call is history. Otherwise it keeps its number busy, and its end is recorded like any other.
@@ -329,7 +344,7 @@ impl<'a> Adopting<'a> {
         call: &ListedCall,
         purpose: &CallPurpose,
         flow: &str,
-        told: Option<Told>,
+        (decides, told): (bool, Option<Told>),
     ) {
         let owner = Owner { lead: walk.lead.id, campaign: walk.enrollment.campaign_id };
         self.count(on_file, &owner, call);
@@ -354,6 +369,10 @@ impl<'a> Adopting<'a> {
         };
         self.ended_row(id, call, &told);
         self.report.ended += 1;
+        // Two calls to one number at a time should not be; which of them its enrollment is in is for people to say.
+        if decides {
+            self.hold(walk);
+        }
     }
 
     /// The enrollment is in this call. One that people hold stays held, and goes on from here when it is resumed.
@@ -384,127 +403,6 @@ impl<'a> Adopting<'a> {
         let data = json!({"reason": "called after the backup, at an unknown step"});
         self.changes.event(self.engine, walk, "enrollment.held", self.now, data);
     }
-
-    /// A call of no enrollment on file: it counts for the lead of its number, or lets the number rest when nobody has it.
-    fn outside(&mut self, on_file: &mut OnFile, call: &ListedCall) {
-        let number = call.number.e164();
-        let owner = on_file.leads.get(&number).and_then(|(lead, campaign)| {
-            Some(Owner { lead: *lead, campaign: campaign.or(on_file.any_campaign)? })
-        });
-        let Some(owner) = owner else {
-            // Without our tag it is somebody else's call through the same account.
-            if call.attempt_id.is_some() {
-                self.report.unattributed += 1;
-                self.rest.push(self.peace(call));
-            }
-            return;
-        };
-        let id = call.attempt_id.unwrap_or_else(|| self.engine.ids.next(self.now));
-        let told = self.ends_here(on_file, call, call.end.is_none());
-        self.new.push(store::NewRow {
-            id: id.to_string(),
-            enrollment_id: None,
-            lead_id: owner.lead.to_string(),
-            campaign_id: owner.campaign.to_string(),
-            number,
-            flow: String::new(),
-            version: String::new(),
-            step: String::new(),
-            visit: 0,
-            attempt: 0,
-            state: state_of(told.as_ref()).as_str(),
-            intent_at: micros(call.asked_at),
-            provider: self.provider.to_owned(),
-            provider_call_id: call.provider_call_id.clone(),
-            outcome: told.as_ref().map(|told| told.outcome.as_str()),
-            disposition: told.as_ref().map(|told| told.disposition.clone()),
-            finished_at: told.as_ref().map(|_| micros(self.now)),
-            created_at: micros(call.asked_at),
-        });
-        self.report.outside += 1;
-        self.count(on_file, &owner, call);
-        self.call_row(id, &owner, call, ("", ""));
-        self.changes.events.push(Event {
-            id: self.engine.ids.next::<EventId>(call.asked_at),
-            kind: kinds::CALL_PLACED.to_owned(),
-            lead_id: Some(owner.lead),
-            enrollment_id: None,
-            attempt_id: Some(id),
-            campaign_id: Some(owner.campaign),
-            at: call.asked_at,
-            version: None,
-            data: json!({"callId": call.provider_call_id, "recovered": true}),
-            dedupe: None,
-        });
-        match told {
-            Some(told) => self.ended_row(id, call, &told),
-            None => self.follow(id, call),
-        }
-    }
-
-    fn peace(&self, call: &ListedCall) -> Suppression {
-        Suppression {
-            id: self.engine.ids.next::<SuppressionId>(self.now),
-            number: call.number,
-            source: Source::Internal,
-            campaign_id: None,
-            reason: "called after the backup that was restored; for whom is not on file".to_owned(),
-            created_at: self.now,
-            expires_at: Some(call.asked_at + PEACE),
-        }
-    }
-
-    fn count(&mut self, on_file: &OnFile, owner: &Owner, call: &ListedCall) {
-        self.report.adopted += 1;
-        if let Some(campaign) = on_file.campaigns.get(&owner.campaign) {
-            self.days.push((owner.campaign, campaign.zone.local(call.asked_at).date, 1));
-        }
-    }
-
-    fn call_row(&mut self, id: AttemptId, owner: &Owner, call: &ListedCall, (flow, version): (&str, &str)) {
-        self.changes.calls.push(calls::NewRow {
-            id: self.engine.ids.next::<CallId>(call.asked_at).to_string(),
-            attempt_id: id.to_string(),
-            lead_id: owner.lead.to_string(),
-            campaign_id: owner.campaign.to_string(),
-            provider: self.provider.to_owned(),
-            provider_call_id: call.provider_call_id.clone(),
-            placed_at: micros(call.asked_at),
-            flow: flow.to_owned(),
-            version: version.to_owned(),
-        });
-    }
-
-    fn ended_row(&mut self, id: AttemptId, call: &ListedCall, told: &Told) {
-        self.changes.call_states.push(calls::Change {
-            attempt_id: id.to_string(),
-            status: told.outcome.call_status(),
-            answered_at: None,
-            ended_at: call.end.map(|end| micros(end.at)),
-            talk_s: call.end.map_or(0, |end| end.talk_s),
-            answered_by: None,
-            outcome: Some(told.outcome.as_str()),
-            disposition: Some(told.disposition.clone()),
-            recorded: 0,
-            conversation: None,
-        });
-    }
-
-    /// Its end, if the list has it, is a fact like that of a callback.
-    fn follow(&mut self, attempt_id: AttemptId, call: &ListedCall) {
-        let Some(end) = call.end else { return };
-        if end.status == EndStatus::Completed {
-            // What was said is gone with the old database, but for stops, which are in the journal.
-            self.facts.push(ReportedFact::nothing_said(attempt_id, end.at));
-        }
-        self.facts.push(ReportedFact {
-            attempt_id,
-            provider_call_id: Some(call.provider_call_id.clone()),
-            key: "ended".to_owned(),
-            at: end.at,
-            fact: Fact::Ended { status: end.status, talk_s: end.talk_s },
-        });
-    }
 }
 
 const fn is_takeable(attempt: &Attempt) -> bool {
@@ -513,10 +411,6 @@ const fn is_takeable(attempt: &Attempt) -> bool {
 
 const fn is_written_off(attempt: &Attempt) -> bool {
     matches!(attempt.state, AttemptState::NotPlaced | AttemptState::NotSent)
-}
-
-const fn state_of(told: Option<&Told>) -> AttemptState {
-    if told.is_some() { AttemptState::Finished } else { AttemptState::Placed }
 }
 
 /// Which step a call was, and its flow: what the provider gives back, else the step at which the enrollment waits, if there
@@ -540,20 +434,4 @@ fn place(
     };
     let flow = flows.get(&purpose.step)?.clone();
     Some((purpose, flow))
-}
-
-/// The outcome of a call of which only its end is known.
-fn told(call: &ListedCall) -> Told {
-    let mut facts = Vec::new();
-    if let Some(end) = call.end {
-        facts.push(StoredFact { at: end.at, fact: Fact::Ended { status: end.status, talk_s: end.talk_s } });
-        facts.push(StoredFact {
-            at: end.at,
-            fact: Fact::Conversation { conversation: Box::<Conversation>::default() },
-        });
-    }
-    let (outcome, disposition) = CallState::of(&facts)
-        .outcome()
-        .unwrap_or_else(|| (Outcome::Failed, Outcome::Failed.as_str().to_owned()));
-    Told { outcome, disposition }
 }

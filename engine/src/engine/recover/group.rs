@@ -90,8 +90,11 @@ impl OnFile {
                 self.only_walk.insert(number.clone(), *only);
             }
         }
-        let mut ids: Vec<EnrollmentId> =
-            calls.iter().filter_map(|call| call.purpose.as_ref()).map(|purpose| purpose.enrollment_id).collect();
+        let mut ids: Vec<EnrollmentId> = calls
+            .iter()
+            .filter_map(|call| call.purpose.as_ref())
+            .map(|purpose| purpose.enrollment_id)
+            .collect();
         ids.extend(self.attempts.values().filter_map(|attempt| attempt.enrollment_id));
         ids.extend(self.only_walk.values());
         let ids: Vec<EnrollmentId> = distinct(ids.into_iter());

@@ -17,8 +17,8 @@ use serde_json::json;
 pub use adopt::Adopted;
 pub use replay::Replayed;
 
-use super::apply::wait_at;
 use super::apply::FollowUps;
+use super::apply::wait_at;
 use super::changes::Changes;
 use super::place::next_visit;
 use super::{Engine, EngineError};
@@ -52,7 +52,11 @@ pub struct HeldBack {
 impl Engine {
     /// Marks a database whose last commits may be lost: since when stops (by the database's clock) and calls (by the engine's)
     /// may be missing.
-    pub async fn mark_recovering(&self, journal_from: Instant, calls_from: Instant) -> Result<(), EngineError> {
+    pub async fn mark_recovering(
+        &self,
+        journal_from: Instant,
+        calls_from: Instant,
+    ) -> Result<(), EngineError> {
         let mut tx = self.db.begin().await?;
         let marked_at = self.time.now(&mut tx).await?;
         let marked_real_at = clock::database_now(&mut tx).await?;

@@ -181,11 +181,7 @@ impl Engine {
     }
 }
 
-async fn read(
-    folder: &Path,
-    since: Instant,
-    accept_damage: bool,
-) -> Result<(Vec<Line>, usize), EngineError> {
+async fn read(folder: &Path, since: Instant, accept_damage: bool) -> Result<(Vec<Line>, usize), EngineError> {
     let path: PathBuf = folder.to_owned();
     let found = tokio::task::spawn_blocking(move || journal::read(&path, since)).await;
     let unreadable = |problem: String| EngineError::Journal(format!("{}: {problem}", folder.display()));
@@ -245,14 +241,17 @@ mod tests {
     }
 
     fn stop(at: i64) -> Line {
-        line(at, Word::Suppressed {
-            source: Source::OptOut,
-            campaign: None,
-            reason: "stop".to_owned(),
-            created_at: instant_from_micros(at),
-            expires_at: None,
-            numbers: vec![number()],
-        })
+        line(
+            at,
+            Word::Suppressed {
+                source: Source::OptOut,
+                campaign: None,
+                reason: "stop".to_owned(),
+                created_at: instant_from_micros(at),
+                expires_at: None,
+                numbers: vec![number()],
+            },
+        )
     }
 
     fn lifted(at: i64) -> Line {
@@ -265,7 +264,11 @@ mod tests {
         assert_eq!(Folded::of(&[stop(1), lifted(2)]).suppressed.len(), 0);
         assert_eq!(Folded::of(&[stop(1), lifted(2), stop(3)]).suppressed.len(), 1);
         let both = Folded::of(&[stop(1), stop(2)]);
-        assert_eq!(both.suppressed.values().next().map(Vec::len), Some(2), "the longer protection of the two");
+        assert_eq!(
+            both.suppressed.values().next().map(Vec::len),
+            Some(2),
+            "the longer protection of the two"
+        );
     }
 
     #[test]

@@ -10,8 +10,8 @@ use callwright_engine::engine::ReportedFact;
 use callwright_engine::flow::session::Conversation;
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
-    VirtualCarrier,
+    Answer, CallPurpose, CallsSince, Capabilities, FoundEnd, ListedCall, Listing, LookUp, LookUpResult,
+    PlaceRequest, Placement, Provider, ProviderError, VirtualCarrier,
 };
 use chrono::TimeDelta;
 
@@ -257,6 +257,24 @@ impl SimulatedCarrier {
     }
 }
 
+/// An entry as the list has it: a call that was played to its end in memory goes on until then.
+fn listed(entry: &Entry, now: Instant) -> ListedCall {
+    let end = entry.end.filter(|end| end.at <= now);
+    ListedCall {
+        provider_call_id: entry.call_id.clone(),
+        attempt_id: Some(entry.attempt_id),
+        number: entry.number,
+        asked_at: entry.asked_at,
+        purpose: entry.enrollment_id.map(|enrollment_id| CallPurpose {
+            enrollment_id,
+            step: entry.step.to_string(),
+            visit: entry.visit,
+            attempt: entry.attempt,
+        }),
+        end: end.map(|end| FoundEnd { at: end.at, status: end.status, talk_s: i64::from(end.talk_s) }),
+    }
+}
+
 /// Key of the fact that reports a call we ended ourselves.
 const HUNG_UP: &str = "hung-up";
 
@@ -322,6 +340,18 @@ impl Provider for SimulatedCarrier {
 
     fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {
         Box::pin(async move { self.find(query.attempt_id) })
+    }
+
+    fn calls_since<'a>(&'a self, query: &'a CallsSince) -> Answer<'a, Result<Listing, ProviderError>> {
+        Box::pin(async move {
+            let now = (self.now)();
+            let state = self.state();
+            let (entries, _) = state.ledger.calls_since(query.since, 0, usize::MAX);
+            Ok(Listing::Page {
+                calls: entries.into_iter().map(|entry| listed(entry, now)).collect(),
+                next: None,
+            })
+        })
     }
 
     fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {

@@ -3,6 +3,7 @@
 //! ```text
 //! POST /calls                 {calls: […]} → {answers: […]}   no idempotency, on purpose: the ledger tells
 //! GET  /calls?attempt=ID      what became of an attempt; brings lost callbacks again
+//! GET  /calls?since=TIME      every call since, in pages: &limit=500&after=…
 //! POST /calls/{id}/hang-up
 //! GET  /ledger                every entry   GET|POST /audit   sums; a body adds suppressions and zones
 //! GET  /clock · POST /clock   {"clock": "virtual", "at": …, "rate": 60}
@@ -21,6 +22,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::EndStatus;
 use callwright_engine::id::AttemptId;
 use callwright_engine::phone::number::PhoneNumber;
@@ -44,7 +46,8 @@ pub use super::outbox::Retries;
 use super::outbox::{Letter, Outbox};
 use crate::provider::http;
 use crate::provider::wire::{
-    CallAnswer, CallAnswers, CallBatch, CallRequest, Callback, CallbackEvent, FoundCall, FoundCalls,
+    CallAnswer, CallAnswers, CallBatch, CallEntry, CallList, CallRequest, Callback, CallbackEvent, FoundCall,
+    FoundCalls,
 };
 
 /// How a carrier is set up.
@@ -84,6 +87,8 @@ impl ServerOptions {
 
 /// Calls per request.
 const BATCH: usize = 1_000;
+/// Calls per page of the list.
+const PAGE: usize = 500;
 const BODY_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// A carrier ready to be served, and its clock and books for whoever hosts it.
@@ -135,7 +140,7 @@ impl CarrierServer {
     pub fn router(&self) -> Router {
         let guard = axum::middleware::from_fn_with_state(self.clone(), authorise);
         Router::new()
-            .route("/calls", post(place).get(look_up))
+            .route("/calls", post(place).get(calls))
             .route("/calls/{id}/hang-up", post(hang_up))
             .route("/ledger", get(ledger))
             .route("/audit", get(audit).post(audit_with))
@@ -259,14 +264,32 @@ fn start(carrier: &Arc<Carrier>, entry: &Entry, asked: Asked, call: &CallRequest
     tokio::spawn(live.run());
 }
 
+/// Either `attempt` or `since`.
 #[derive(Debug, Deserialize)]
-struct LookUpQuery {
-    attempt: AttemptId,
+#[serde(deny_unknown_fields)]
+struct CallsQuery {
+    attempt: Option<AttemptId>,
+    since: Option<Instant>,
+    /// `next` of the page before.
+    after: Option<usize>,
+    /// 1 to 1,000 calls a page; 500 when left out.
+    limit: Option<usize>,
 }
 
-async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUpQuery>) -> Json<FoundCalls> {
+async fn calls(State(server): State<CarrierServer>, Query(query): Query<CallsQuery>) -> Response {
+    match (query.attempt, query.since) {
+        (Some(attempt), None) => Json(look_up(&server, attempt)).into_response(),
+        (None, Some(since)) => {
+            let limit = query.limit.unwrap_or(PAGE).clamp(1, BATCH);
+            Json(list(&server, since, query.after.unwrap_or(0), limit)).into_response()
+        }
+        _ => problem(StatusCode::BAD_REQUEST, "ask with either `attempt` or `since`"),
+    }
+}
+
+fn look_up(server: &CarrierServer, attempt: AttemptId) -> FoundCalls {
     let carrier = server.carrier.clone();
-    for letter in carrier.take_lost(query.attempt) {
+    for letter in carrier.take_lost(attempt) {
         let carrier = carrier.clone();
         tokio::spawn(async move { carrier.outbox.tell(&letter).await });
     }
@@ -277,7 +300,30 @@ async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUp
         ended_at: entry.end.map(|end| end.at),
         talk_s: entry.end.map_or(0, |end| end.talk_s),
     };
-    Json(FoundCalls { calls: carrier.calls_of(query.attempt).into_iter().map(found).collect() })
+    FoundCalls { calls: carrier.calls_of(attempt).into_iter().map(found).collect() }
+}
+
+fn list(server: &CarrierServer, since: Instant, from: usize, limit: usize) -> CallList {
+    let entry = |entry: &Entry| CallEntry {
+        call_id: entry.call_id.clone(),
+        attempt_id: entry.attempt_id,
+        enrollment_id: entry.enrollment_id,
+        number: entry.number,
+        step: entry.step.to_string(),
+        visit: entry.visit,
+        attempt: entry.attempt,
+        asked_at: entry.asked_at,
+        status: entry.end.map(|end| end.status),
+        ended_at: entry.end.map(|end| end.at),
+        talk_s: entry.end.map_or(0, |end| end.talk_s),
+    };
+    server.carrier.with_ledger(|ledger| {
+        let (entries, next) = ledger.calls_since(since, from, limit);
+        CallList {
+            calls: entries.into_iter().map(entry).collect(),
+            next: next.map(|position| position.to_string()),
+        }
+    })
 }
 
 async fn hang_up(State(server): State<CarrierServer>, Path(id): Path<String>) -> Response {
