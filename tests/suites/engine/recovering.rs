@@ -177,6 +177,25 @@ on_both! {
         assert_eq!((world.states(lead).await?, world.states(housemate).await?.len()), (vec!["placed"], 0));
     }
 
+    async fn calls_of_two_enrollments_to_one_number_are_both_adopted(db) {
+        let world = World::open(db).await?;
+        let (lead, enrollment) = world.welcomed(ALICE).await?;
+        let (housemate, other) = world.welcomed(ALICE).await?;
+        world.restored().await?;
+        let at = noon() + TimeDelta::hours(1);
+        world.clock.advance_to(at);
+        let adopted = world
+            .adopt(vec![
+                for_try(call(world.fresh(), ALICE, at), other, 1),
+                unanswered(for_try(call(world.fresh(), ALICE, noon()), enrollment, 1)),
+            ])
+            .await?;
+        assert_eq!((adopted.adopted, adopted.held), (2, 0));
+        assert_eq!((world.states(lead).await?, world.states(housemate).await?), (vec!["finished"], vec!["placed"]));
+        assert_eq!(world.walk(lead).await?.enrollment.position.attempt, 2);
+        assert_eq!(world.walk(housemate).await?.enrollment.state.as_str(), "open");
+    }
+
     async fn without_a_purpose_the_one_step_it_could_be_is_meant(db) {
         let world = World::open(db).await?;
         let (lead, _) = world.welcomed(ALICE).await?;

@@ -62,7 +62,10 @@ async fn round_trip(world: &World) -> anyhow::Result<()> {
     }
     let done = world.cli(&["reconcile", "--without-journal"])?;
     ensure!(done.contains("calls go out again"), "{done}");
-    let again = world.back_up()?;
+    let mut again = world.back_up()?;
+    // Each restore begins a recovery; the last of them was finished.
+    ensure!(again["counts"]["events"] == 2, "{again}");
+    again["counts"]["events"] = made["counts"]["events"].clone();
     ensure!(again["counts"] == made["counts"], "{again} is not {made}");
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 mod rows;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -69,16 +69,24 @@ impl Engine {
         for chunk in listed.chunks(BATCH) {
             report.ended += self.settle(provider, chunk).await?;
         }
-        let mut batch: Vec<Vec<ListedCall>> = Vec::new();
+        let mut waiting: VecDeque<Vec<ListedCall>> = group::groups(listed).into();
         let mut done = 0;
-        for group in group::groups(listed) {
-            batch.push(group);
-            if batch.iter().map(Vec::len).sum::<usize>() >= BATCH {
-                done += self.adopt_batch(provider, &std::mem::take(&mut batch), &mut report).await?;
-                tell(done);
+        while !waiting.is_empty() {
+            let mut batch = Vec::new();
+            while batch.iter().map(Vec::len).sum::<usize>() < BATCH
+                && let Some(group) = waiting.pop_front()
+            {
+                batch.push(group);
             }
+            let calls: usize = batch.iter().map(Vec::len).sum();
+            // What shares a number with a call of this batch comes next, when that one's end has been recorded.
+            let later = self.adopt_batch(provider, batch, &mut report).await?;
+            done += calls - later.iter().map(Vec::len).sum::<usize>();
+            for group in later.into_iter().rev() {
+                waiting.push_front(group);
+            }
+            tell(done);
         }
-        self.adopt_batch(provider, &batch, &mut report).await?;
         Ok(report)
     }
 
@@ -100,26 +108,34 @@ impl Engine {
         Ok(self.record_and_follow(provider.name(), facts, &ids).await?.finished)
     }
 
+    /// Answers the groups that have to wait for others of this batch.
     async fn adopt_batch(
         &self,
         provider: &dyn Provider,
-        groups: &[Vec<ListedCall>],
+        groups: Vec<Vec<ListedCall>>,
         report: &mut Adopted,
-    ) -> Result<usize, EngineError> {
+    ) -> Result<Vec<Vec<ListedCall>>, EngineError> {
         let all: Vec<&ListedCall> = groups.iter().flatten().collect();
-        if all.is_empty() {
-            return Ok(0);
-        }
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         if !recovery::is_marked(&mut tx).await? {
             return Err(not_recovering());
         }
         let mut on_file = OnFile::load(&mut tx, &all).await?;
+        let busy_before = on_file.busy.clone();
         let mut adopting = Adopting::new(self, provider.name(), now, report);
+        let mut later = Vec::new();
         for group in groups {
-            let flows = adopting.flows(&mut tx, &on_file, group).await?;
-            adopting.group(&mut on_file, group, &flows);
+            let is_taken = |call: &ListedCall| {
+                let number = call.number.e164();
+                on_file.busy.contains(&number) && !busy_before.contains(&number)
+            };
+            if group.iter().any(is_taken) {
+                later.push(group);
+                continue;
+            }
+            let flows = adopting.flows(&mut tx, &on_file, &group).await?;
+            adopting.group(&mut on_file, &group, &flows);
         }
         let Adopting { mut changes, taken, new, facts, followed, days, rest, moved, .. } = adopting;
         // A call that was planned for a step which has been dialed, or passed, since.
@@ -139,7 +155,7 @@ impl Engine {
         tx.commit().await?;
         // Callbacks may have told these already, while nobody knew their attempts.
         report.ended += self.record_and_follow(provider.name(), facts, &followed).await?.finished;
-        Ok(all.len())
+        Ok(later)
     }
 }
 

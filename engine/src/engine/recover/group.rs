@@ -30,7 +30,10 @@ pub(super) fn groups(calls: Vec<ListedCall>) -> Vec<Vec<ListedCall>> {
     for calls in groups.values_mut() {
         calls.sort_by(|a, b| (a.asked_at, &a.provider_call_id).cmp(&(b.asked_at, &b.provider_call_id)));
     }
-    groups.into_values().collect()
+    let mut groups: Vec<Vec<ListedCall>> = groups.into_values().collect();
+    // A number is in one call at a time: those that are over come before the one that goes on.
+    groups.sort_by_key(|calls| calls.last().map(|call| (call.end.is_none(), call.asked_at)));
+    groups
 }
 
 /// Everything on file about a batch.
