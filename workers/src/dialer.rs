@@ -1,20 +1,26 @@
 //! The dial loop: move who a publication moves, plan, claim, place, record, reconcile, then sleep until the next thing is due.
 //! Any number of these may share a PostgreSQL database; each names itself uniquely per boot.
+//!
+//! Claimed calls are placed while the loop goes on: a provider that takes its time holds up its own answers only.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_engine::engine::{Engine, EngineError};
-use callwright_engine::provider::Provider;
-use tokio::sync::Notify;
+use callwright_engine::clock::Instant;
+use callwright_engine::engine::{Claimed, Engine, EngineError};
+use callwright_engine::provider::{PlaceRequest, Provider};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::bell::Bell;
+use crate::rest::{Rest, jittered_by};
 
 /// How the loop works.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Rows per transaction.
     pub batch: u32,
-    /// Longest sleep: work that another process wrote is seen after this long at the latest.
+    /// Longest sleep, give or take a quarter: work that another process wrote is seen after this long at the latest.
     pub poll: Duration,
     /// Unique per boot of a process: a restarted process must not pass for its former self.
     pub owner: String,
@@ -28,56 +34,174 @@ impl Options {
     }
 }
 
-/// Longest rest after an error; it doubles from a tenth of a second.
+const SHORTEST_REST: Duration = Duration::from_millis(100);
+/// Longest rest after an error.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// Longest that one verb of a round may take. A connection whose other end is gone without a word answers never; what was
+/// asked over it then counts as not answered, which every verb survives as it survives a crash.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Shortest sleep: something due that nobody may take yet (a paused campaign) must not spin the loop.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
+/// Shortest sleep while pacing holds calls back: lines and spans become free one by one, and are better used a few at a time.
+const PACED_SLEEP: Duration = Duration::from_millis(20);
+/// Batches that may be waiting for the provider's answers at once.
+const MOST_PLACING: usize = 8;
 
-/// Runs until cancelled. `hint` wakes it early: new work was committed in this process.
-/// On cancellation the batch in hand is finished, so that no attempt is left in doubt.
+/// Runs until cancelled. `bell` wakes it early: new work was committed.
+/// On cancellation nothing more is claimed, and what is claimed is asked for and written down: no attempt is left in doubt.
 pub async fn run(
     engine: Arc<Engine>,
     provider: Arc<dyn Provider>,
     options: Options,
-    hint: Arc<Notify>,
+    bell: Bell,
     cancel: CancellationToken,
 ) {
-    let mut rest = Duration::from_millis(100);
+    let mut rest = Rest::between(SHORTEST_REST, LONGEST_REST);
+    let mut placing = Placing { engine, provider, batches: JoinSet::new() };
     while !cancel.is_cancelled() {
-        let sleep = match round(&engine, provider.as_ref(), &options).await {
+        let sleep = match round(&mut placing, &options, &cancel).await {
             Ok(sleep) => {
-                rest = Duration::from_millis(100);
+                rest.is_over();
                 sleep
             }
             Err(error) => {
                 tracing::error!(%error, "dial loop: resting after an error");
-                rest = (rest * 2).min(LONGEST_REST);
-                rest
+                rest.next()
             }
         };
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
-            () = hint.notified() => {}
+            () = bell.heard() => {}
             () = cancel.cancelled() => {}
+        }
+    }
+    placing.finish().await;
+}
+
+/// Batches on their way to the provider.
+struct Placing {
+    engine: Arc<Engine>,
+    provider: Arc<dyn Provider>,
+    batches: JoinSet<Result<(), Trouble>>,
+}
+
+impl Placing {
+    /// Sends a batch off; waits first while too many are under way. Answers with the error of one that has failed meanwhile.
+    async fn place(&mut self, requests: Vec<PlaceRequest>) -> Result<(), Trouble> {
+        if !requests.is_empty() {
+            let (engine, provider) = (Arc::clone(&self.engine), Arc::clone(&self.provider));
+            let placed = async move { bounded("place", engine.place(provider.as_ref(), requests)).await };
+            self.batches.spawn(async move { placed.await.map(drop) });
+        }
+        loop {
+            let done = if self.batches.len() >= MOST_PLACING {
+                self.batches.join_next().await
+            } else {
+                self.batches.try_join_next()
+            };
+            match done {
+                None => return Ok(()),
+                Some(Ok(result)) => result?,
+                Some(Err(error)) => {
+                    tracing::error!(%error, "placing a batch ended badly; it is looked up later")
+                }
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        while let Some(done) = self.batches.join_next().await {
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a batch in hand could not be recorded"),
+                Err(error) => tracing::error!(%error, "placing a batch ended badly; it is looked up later"),
+            }
         }
     }
 }
 
+/// Why a round was not finished.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("`{verb}` had no answer within {} s; its connection is given up", PATIENCE.as_secs())]
+    Silence { verb: &'static str },
+}
+
 /// One round over everything that is due; answers how long to sleep.
-async fn round(engine: &Engine, provider: &dyn Provider, options: &Options) -> Result<Duration, EngineError> {
-    let moved = engine.move_enrollments(options.batch).await?;
-    let planned = engine.plan(options.batch).await?;
-    let claimed = engine.claim(options.batch, provider, &options.owner).await?;
-    let asked = claimed.requests.len();
-    engine.place(provider, claimed.requests).await?;
-    engine.reconcile(provider, options.batch).await?;
-    if moved.has_more() || planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
+async fn round(
+    placing: &mut Placing,
+    options: &Options,
+    cancel: &CancellationToken,
+) -> Result<Duration, Trouble> {
+    let (engine, provider) = (Arc::clone(&placing.engine), Arc::clone(&placing.provider));
+    let (requests, look) = look(&engine, provider.as_ref(), options, cancel).await?;
+    placing.place(requests).await?;
+    // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Ok(Duration::ZERO),
+        done = engine.reconcile(provider.as_ref(), options.batch) => drop(done?),
+    }
+    pause(&engine, look, options, rand::random()).await
+}
+
+/// What a look at everything due came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// There was something, so there may be more.
+    is_moving: bool,
+    /// When pacing lets the next call go, if it held one back.
+    again_at: Option<Instant>,
+    planned_at: Instant,
+}
+
+/// Moves, plans and claims what is due; claims nothing more once it is to stop. The requests are to be placed at once.
+pub async fn look(
+    engine: &Engine,
+    provider: &dyn Provider,
+    options: &Options,
+    cancel: &CancellationToken,
+) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
+    let moved = bounded("move", engine.move_enrollments(options.batch)).await?;
+    let planned = bounded("plan", engine.plan(options.batch)).await?;
+    let claimed = match cancel.is_cancelled() {
+        false => bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?,
+        true => Claimed::default(),
+    };
+    let again_at = claimed.again_at.filter(|_| !claimed.has_more);
+    let has_asked = !claimed.requests.is_empty() && again_at.is_none();
+    let look = Look {
+        is_moving: moved.has_more() || planned.due > 0 || claimed.turned_away > 0 || has_asked,
+        again_at,
+        planned_at: planned.at,
+    };
+    Ok((claimed.requests, look))
+}
+
+/// How long to sleep after a look. `chance`, between 0 and 1, keeps several loops from staying in step.
+pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) -> Result<Duration, Trouble> {
+    if look.is_moving {
         return Ok(Duration::ZERO);
     }
-    let now = engine.now().await?;
-    let next = [engine.next_wake().await?, claimed.again_at].into_iter().flatten().min();
+    let now = bounded("now", engine.now()).await?;
+    let next = bounded("next_wake", engine.next_wake_since(look.planned_at)).await?;
+    let next = [next, look.again_at].into_iter().flatten().min();
     let wait = next.map_or(options.poll, |next| {
         let ahead = (next - now).to_std().unwrap_or_default();
         ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
     });
-    // Never busy: something due that nobody may take yet (a paused campaign) must not spin the loop.
-    Ok(wait.clamp(Duration::from_millis(5), options.poll))
+    let shortest = if look.again_at.is_some() { jittered_by(PACED_SLEEP, chance) } else { SHORTEST_SLEEP };
+    Ok(wait.max(shortest).min(jittered_by(options.poll, chance)))
+}
+
+async fn bounded<T>(
+    verb: &'static str,
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Trouble::Silence { verb }),
+    }
 }

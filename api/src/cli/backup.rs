@@ -29,10 +29,11 @@ pub struct BackupArgs {
 }
 
 pub async fn run(args: BackupArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let db = session::as_it_is(global).await?;
+    // pg_dump needs a session of its own, which a transaction pooler cannot give.
+    let url = global.migration_url.as_deref().unwrap_or(&global.database_url);
+    let db = session::as_it_is(url).await?;
     let bar = bar()?;
-    let made =
-        backup::make(&global.database_url, &db, &args.to, args.keep, &|progress| show(&bar, progress)).await;
+    let made = backup::make(url, &db, &args.to, args.keep, &|progress| show(&bar, progress)).await;
     bar.finish_and_clear();
     let made = made?;
     db.close().await;

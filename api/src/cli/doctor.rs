@@ -52,7 +52,7 @@ fn finding(what: &'static str, state: State, message: impl Into<String>) -> Find
 }
 
 pub async fn run(args: DoctorArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let mut findings = match session::as_it_is(global).await {
+    let mut findings = match session::as_it_is(&global.database_url).await {
         Ok(db) => inside::all(&db, args.deep).await?,
         Err(error) => vec![finding("database", State::Bad, format!("{error:#}"))],
     };

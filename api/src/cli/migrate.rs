@@ -24,7 +24,8 @@ pub struct MigrateArgs {
 }
 
 pub async fn run(args: MigrateArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let db = if args.dry_run { session::as_it_is(global).await } else { session::unmigrated(global).await }?;
+    let url = global.migration_url.as_deref().unwrap_or(&global.database_url);
+    let db = if args.dry_run { session::as_it_is(url).await } else { session::unmigrated(url).await }?;
     let schema = db.schema().await?;
     if !args.dry_run {
         db.migrate().await?;

@@ -29,6 +29,13 @@ pub async fn database(global: &Global) -> anyhow::Result<Db> {
 
 /// Opens the database; what stops people is in the journal before it commits.
 pub async fn database_with(global: &Global, migrations: Migrations) -> anyhow::Result<Db> {
+    if let (Some(direct), Migrations::Apply) = (&global.migration_url, migrations) {
+        let opened = Db::open(direct).await;
+        opened
+            .context("the database cannot be migrated (--migration-url, CALLWRIGHT_MIGRATION_URL)")?
+            .close()
+            .await;
+    }
     let opened = async {
         let db = Db::connect(&global.database_url, Durability::Full).await?;
         match migrations {
@@ -43,16 +50,16 @@ pub async fn database_with(global: &Global, migrations: Migrations) -> anyhow::R
 }
 
 /// Opens a database that must exist, as it is: nothing is created or migrated.
-pub async fn as_it_is(global: &Global) -> anyhow::Result<Db> {
-    if let Some(path) = path_of(&global.database_url) {
+pub async fn as_it_is(url: &str) -> anyhow::Result<Db> {
+    if let Some(path) = path_of(url) {
         anyhow::ensure!(path.exists(), "{} does not exist (--database-url, DATABASE_URL)", path.display());
     }
-    unmigrated(global).await
+    unmigrated(url).await
 }
 
 /// Opens the database, a new one if there is none, without migrating it.
-pub async fn unmigrated(global: &Global) -> anyhow::Result<Db> {
-    Db::connect(&global.database_url, Durability::Full)
+pub async fn unmigrated(url: &str) -> anyhow::Result<Db> {
+    Db::connect(url, Durability::Full)
         .await
         .context("the database cannot be opened (--database-url, DATABASE_URL)")
 }

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use callwright_workers::bell::Bell;
 use clap::Args;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
-use super::running::{self, ProviderArgs, Running, told_to_stop};
+use super::running::{self, ProviderArgs, Running, close, told_to_stop};
 use super::session::Migrations;
 use super::{Global, session};
 
@@ -34,15 +34,19 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     let engine = session::engine(db, args.definitions.load()?);
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
-    let bell = Arc::new(Notify::new());
+    let bell = Bell::new();
     let mut running = Running::start(&engine, &args.provider, None, bell, cancel.clone()).await?;
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
     running::say_if_recovering(&engine, &args.provider, global).await?;
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
-    told_to_stop().await;
+    let code = tokio::select! {
+        () = told_to_stop() => ExitCode::SUCCESS,
+        () = running.broken() => ExitCode::FAILURE,
+    };
+    tracing::info!("stopping: the batch in hand is finished first");
     running.stop().await;
-    engine.db.close().await;
-    Ok(ExitCode::SUCCESS)
+    close(&engine.db).await;
+    Ok(code)
 }

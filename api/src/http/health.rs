@@ -15,13 +15,16 @@ pub async fn healthz() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The database answers and the definitions are loaded. `dialing` is `recovering` while a restored database has not been
-/// reconciled: requests and callbacks are answered, and nobody is called.
+/// The database answers, the definitions are loaded, and the process is not about to stop. `dialing` is `recovering` while a
+/// restored database has not been reconciled: requests and callbacks are answered, and nobody is called.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "Ready for requests"),
-    (status = 503, description = "The database does not answer"),
+    (status = 503, description = "The database does not answer, or the process is about to stop"),
 ))]
 pub async fn readyz(State(app): State<App>) -> Response {
+    if app.is_draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" }))).into_response();
+    }
     let cadences = app.engine.library.current().cadences().count();
     let state = async {
         let now = app.engine.now().await?;

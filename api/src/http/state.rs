@@ -1,11 +1,12 @@
 //! What every handler may reach: the engine, the dial loop's bell, and how callers are let in.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use callwright_engine::engine::Engine;
+use callwright_workers::bell::Bell;
 use serde_json::Value;
-use tokio::sync::Notify;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub struct App {
     pub carrier_secret: Option<Arc<[u8]>>,
     /// What is wrong with the definition files, as they were last read.
     pub problems: Arc<FileProblems>,
-    bell: Arc<Notify>,
+    draining: Arc<AtomicBool>,
+    bell: Bell,
 }
 
 /// Problems of the definition files, as JSON; whoever reads the files keeps them current.
@@ -53,14 +55,15 @@ impl FileProblems {
 }
 
 impl App {
-    /// `bell` wakes the dial loop of this process.
-    pub fn new(engine: Arc<Engine>, access: Access, bell: Arc<Notify>) -> Self {
+    /// `bell` wakes the dial loop, of this process and of others.
+    pub fn new(engine: Arc<Engine>, access: Access, bell: Bell) -> Self {
         Self {
             engine,
             access,
             event_types: Arc::default(),
             carrier_secret: None,
             problems: Arc::default(),
+            draining: Arc::default(),
             bell,
         }
     }
@@ -83,8 +86,20 @@ impl App {
         self
     }
 
-    /// Something may have become due: the dial loop looks at once instead of at its next poll.
+    /// Shares the flag that is raised when this process has been told to stop.
+    #[must_use]
+    pub fn with_draining(mut self, draining: Arc<AtomicBool>) -> Self {
+        self.draining = draining;
+        self
+    }
+
+    /// This process is about to stop: it still answers, and should be sent nothing new.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Something may have become due: dial loops look at once instead of at their next poll.
     pub fn ring(&self) {
-        self.bell.notify_one();
+        self.bell.ring();
     }
 }

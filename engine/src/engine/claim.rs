@@ -4,19 +4,20 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
-use super::pick::Picked;
-use super::place::next_visit;
+use super::pick::{Picked, PickedCall};
 use super::{Engine, EngineError, package};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
+use crate::decide::protocol::again::next_visit;
+use crate::decide::protocol::planned::{AtClaim, Planned, at_claim};
 use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
-use crate::domain::enrollment::EnrollmentState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
 use crate::provider::{PlaceRequest, Provider};
@@ -33,7 +34,12 @@ pub struct Claimed {
     pub turned_away: usize,
     /// When pacing allows the next one, if pacing held some back.
     pub again_at: Option<Instant>,
+    /// More could go at once: the batch was full.
+    pub has_more: bool,
 }
+
+/// When calls are looked at again that another worker was just looking at.
+const HELD: TimeDelta = TimeDelta::milliseconds(50);
 
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
@@ -45,26 +51,31 @@ impl Engine {
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let Picked { calls: picked, again_at, limited, now } =
+        let Picked { calls: mut picked, mut again_at, has_more, limited, now } =
             self.pick(&mut tx, limit, provider, now).await?;
         if picked.is_empty() {
             tx.rollback().await?;
             return Ok(Claimed { again_at, ..Claimed::default() });
         }
         if self.safeguards.number_lock {
-            let numbers: Vec<&str> = distinct(picked.iter().map(|(candidate, _)| candidate.number.as_str()));
-            number_lock::lock_numbers(&mut tx, &numbers).await?;
+            let numbers: Vec<&str> = distinct(picked.iter().map(|call| call.candidate.number.as_str()));
+            let free = number_lock::try_lock_numbers(&mut tx, &numbers).await?;
+            let before = picked.len();
+            picked.retain(|call| free.contains(&call.candidate.number));
+            if picked.len() < before {
+                again_at = Some(again_at.map_or(now + HELD, |at| at.min(now + HELD)));
+            }
         }
         // Behind the locks: the mark of a restored database waits for them, so that no intent commits beside it.
         if recovery::is_marked(&mut tx).await? {
             tx.rollback().await?;
             return Ok(Claimed::default());
         }
-        let ids: Vec<AttemptId> = picked.iter().map(|(candidate, _)| candidate.id).collect();
+        let ids: Vec<AttemptId> = picked.iter().map(|call| call.candidate.id).collect();
         let attempts = attempt::lock_planned(&mut tx, &ids).await?;
         let enrollments: Vec<EnrollmentId> =
             attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
-        let walks: HashMap<EnrollmentId, Walk> = walk::by_ids(&mut tx, &enrollments)
+        let walks: HashMap<EnrollmentId, Walk> = walk::unheld_by_ids(&mut tx, &enrollments)
             .await?
             .into_iter()
             .map(|walk| (walk.enrollment.id, walk))
@@ -73,13 +84,13 @@ impl Engine {
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
         let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
-        claiming.callers = picked.into_iter().map(|(candidate, caller)| (candidate.id, caller)).collect();
+        claiming.picked = picked.into_iter().map(|call| (call.candidate.id, call)).collect();
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
             claiming.judge(&mut tx, &batch, attempt, walk).await?;
         }
         let claimed = claiming.commit(tx, &batch, &limited, owner).await?;
-        Ok(Claimed { again_at, ..claimed })
+        Ok(Claimed { again_at, has_more, ..claimed })
     }
 }
 
@@ -92,8 +103,8 @@ struct Claiming<'a> {
     speed: f64,
     changes: Changes,
     follow_ups: FollowUps,
-    /// The number that each attempt is to show.
-    callers: HashMap<AttemptId, Option<String>>,
+    /// The number that each attempt is to show, and within what time it must be asked for.
+    picked: HashMap<AttemptId, PickedCall>,
     intents: Vec<(String, i64, Option<String>)>,
     requests: Vec<PlaceRequest>,
     put_off: Vec<(String, i64)>,
@@ -112,7 +123,7 @@ impl<'a> Claiming<'a> {
             speed,
             changes: Changes::default(),
             follow_ups: FollowUps::new(),
-            callers: HashMap::new(),
+            picked: HashMap::new(),
             intents: Vec::new(),
             requests: Vec::new(),
             put_off: Vec::new(),
@@ -129,7 +140,8 @@ impl<'a> Claiming<'a> {
         attempt: Attempt,
         walk: &Walk,
     ) -> Result<(), EngineError> {
-        if walk.enrollment.state != EnrollmentState::Open {
+        let standing = self.standing(&attempt, walk);
+        if standing == AtClaim::Gone {
             self.turned_away += 1;
             let step = self.changes.step(&attempt, AttemptState::Cancelled, self.now);
             step.detail = Some(format!("the enrollment is {}", walk.enrollment.state));
@@ -144,14 +156,13 @@ impl<'a> Claiming<'a> {
                 return Ok(());
             }
         };
-        if self.engine.safeguards.number_lock
-            && (self.taken.contains(&attempt.number) || self.taken.contains(&walk.lead.id.to_string()))
-        {
-            return Ok(()); // Looked at again by the next claim, which sees this one's intent.
-        }
-        if attempt.valid_until.is_some_and(|end| end <= self.now) || !same_number(&attempt, walk) {
-            self.replan(&attempt, walk, "stale");
-            return Ok(());
+        match standing {
+            AtClaim::Taken => return Ok(()),
+            AtClaim::Stale => {
+                self.replan(&attempt, walk, "stale");
+                return Ok(());
+            }
+            AtClaim::Gone | AtClaim::Fresh => {}
         }
         let decision = self.engine.judge(&batch.snapshot(self.engine, walk, &version)?, self.now);
         self.changes.decision(self.engine, walk, Some(attempt.id), &decision);
@@ -173,11 +184,25 @@ impl<'a> Claiming<'a> {
         Ok(())
     }
 
+    fn standing(&self, attempt: &Attempt, walk: &Walk) -> AtClaim {
+        let is_taken =
+            || self.taken.contains(&attempt.number) || self.taken.contains(&walk.lead.id.to_string());
+        let planned = Planned {
+            enrollment: walk.enrollment.state,
+            valid_until: attempt.valid_until,
+            number: &attempt.number,
+            called_at: walk.lead.phone.as_deref(),
+            is_taken: self.engine.safeguards.number_lock && is_taken(),
+        };
+        at_claim(planned, self.now)
+    }
+
     /// Takes a planned attempt back and lets `plan` look at the step again.
     fn replan(&mut self, attempt: &Attempt, walk: &Walk, why: &str) {
         self.turned_away += 1;
         self.changes.step(attempt, AttemptState::Cancelled, self.now).detail = Some(why.to_owned());
-        wait_at(&mut self.changes, walk, &next_visit(walk), Some(self.now), None, self.now);
+        let position = next_visit(&walk.enrollment.position);
+        wait_at(&mut self.changes, walk, &position, Some(self.now), None, self.now);
     }
 
     fn intend(
@@ -192,7 +217,8 @@ impl<'a> Claiming<'a> {
         self.taken.insert(attempt.number.clone());
         self.taken.insert(walk.lead.id.to_string());
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
-        let caller = self.callers.remove(&attempt.id).flatten();
+        let (caller, send_within) =
+            self.picked.remove(&attempt.id).map_or((None, None), |call| (call.caller, call.send_within));
         let data = json!({
             "step": attempt.step, "attemptNumber": attempt.attempt, "flowId": attempt.flow, "from": caller,
         });
@@ -211,7 +237,13 @@ impl<'a> Claiming<'a> {
             to: *permit.number(),
         };
         let package = package::of(call, walk, campaign, bundle);
-        self.requests.push(PlaceRequest { send_by: permit.expires_at(), permit, package });
+        let expires_at = permit.expires_at();
+        let send_by = send_within.map_or(expires_at, |within| {
+            // As the permit's: it is the disk and the network that need the time, and those follow the wall.
+            let micros = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);
+            expires_at.min(self.now + TimeDelta::microseconds(micros as i64))
+        });
+        self.requests.push(PlaceRequest { send_by, permit, package });
     }
 
     async fn commit(
@@ -240,7 +272,7 @@ impl<'a> Claiming<'a> {
         self.engine.finish(&mut tx, std::mem::take(&mut self.changes), self.follow_ups, self.now).await?;
         tx.commit().await?;
         self.requests.retain(|request| taken.contains(&request.attempt_id));
-        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, again_at: None })
+        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() })
     }
 
     /// Intents of this batch by what has limits.
@@ -257,9 +289,4 @@ impl<'a> Claiming<'a> {
         };
         limited.iter().map(count).filter(|(_, count)| *count > 0).collect()
     }
-}
-
-/// Is the number that was planned still the one the lead is called at?
-fn same_number(attempt: &Attempt, walk: &Walk) -> bool {
-    walk.lead.phone.as_deref() == Some(attempt.number.as_str())
 }

@@ -112,15 +112,21 @@ impl Engine {
         Ok(now)
     }
 
-    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way,
-    /// or the database was restored and nothing may go out.
+    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way, and
+    /// calls that pacing holds back ([`Claimed::again_at`]); or the database was restored and nothing may go out.
     pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
+        let now = self.now().await?;
+        self.next_wake_since(now).await
+    }
+
+    /// The same for whoever has looked at every attempt that was due before `since`.
+    pub async fn next_wake_since(&self, since: Instant) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         if crate::store::recovery::is_marked(&mut tx).await? {
             return Ok(None);
         }
         let enrollment = crate::store::enrollment::next_due(&mut tx).await?;
-        let attempt = crate::store::attempt::next_planned(&mut tx).await?;
+        let attempt = crate::store::attempt::next_planned(&mut tx, since).await?;
         tx.rollback().await?;
         Ok([enrollment, attempt].into_iter().flatten().min())
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -14,13 +14,24 @@ use sqlx::{Postgres, Sqlite};
 
 use super::error::StoreError;
 use super::journaled::{Journaled, Noted};
+use super::postgres;
 use crate::journal::Journal;
 
 /// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    Sqlite { write: SqlitePool, read: SqlitePool, journal: Option<Journal> },
-    Postgres { pool: PgPool, journal: Option<Journal> },
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+        /// Of stops; so is the other.
+        journal: Option<Journal>,
+    },
+    Postgres {
+        pool: PgPool,
+        /// How transactions begin where a session cannot keep our settings: behind a transaction pooler.
+        begin: Option<&'static str>,
+        journal: Option<Journal>,
+    },
 }
 
 /// A transaction. Dropped without [`Tx::commit`] it rolls back, and so does what it noted for the journal.
@@ -65,7 +76,8 @@ macro_rules! on_db {
 pub(crate) use on_db;
 
 impl Db {
-    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations. With `?pooler=transaction` in the
+    /// address nothing outlives a transaction, and missing migrations are an error.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let db = Self::connect(url, Durability::Full).await?;
         db.migrate().await?;
@@ -75,7 +87,7 @@ impl Db {
     /// Opens without migrating.
     pub async fn connect(url: &str, durability: Durability) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Self::connect_postgres(url).await;
+            return postgres::connect(url).await;
         }
         if url.starts_with("sqlite:") {
             return Self::connect_sqlite(url, durability).await;
@@ -94,9 +106,7 @@ impl Db {
             return Ok(Self::Sqlite { write: read.clone(), read, journal: None });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?.options([("default_transaction_read_only", "on")]);
-            let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-            return Ok(Self::Postgres { pool, journal: None });
+            return postgres::connect_read_only(url).await;
         }
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
     }
@@ -143,25 +153,6 @@ impl Db {
         Ok(Self::Sqlite { write, read, journal: None })
     }
 
-    async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
-        // Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
-        // follow, and a plan made for an empty one (scan it, hash it) takes seconds once it is full.
-        // Whatever must scan all the same looks so dear to PostgreSQL then that it would compile it first.
-        let look_ups = [
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("jit", "off"),
-        ];
-        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256).options(look_ups);
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
-            .await?;
-        Ok(Self::Postgres { pool, journal: None })
-    }
-
     /// From now on every stop that commits through this handle, and its clones, is in the journal before.
     #[must_use]
     pub fn with_journal(mut self, own: Option<Journal>) -> Self {
@@ -173,6 +164,11 @@ impl Db {
     pub const fn journal(&self) -> Option<&Journal> {
         let (Self::Sqlite { journal, .. } | Self::Postgres { journal, .. }) = self;
         journal.as_ref()
+    }
+
+    /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
+    pub const fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres { begin: Some(_), .. })
     }
 
     pub const fn dialect(&self) -> Dialect {
@@ -188,8 +184,8 @@ impl Db {
             Self::Sqlite { write, journal, .. } => {
                 Tx::Sqlite(Journaled::new(write.begin_with("BEGIN IMMEDIATE").await?, journal.clone()))
             }
-            Self::Postgres { pool, journal } => {
-                Tx::Postgres(Journaled::new(pool.begin().await?, journal.clone()))
+            Self::Postgres { pool, begin, journal } => {
+                Tx::Postgres(Journaled::new(postgres::begin(pool, *begin).await?, journal.clone()))
             }
         })
     }
@@ -198,7 +194,9 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(Journaled::new(read.begin().await?, None)),
-            Self::Postgres { pool, .. } => Tx::Postgres(Journaled::new(pool.begin().await?, None)),
+            Self::Postgres { pool, begin, .. } => {
+                Tx::Postgres(Journaled::new(postgres::begin(pool, *begin).await?, None))
+            }
         })
     }
 
@@ -235,20 +233,20 @@ impl Tx {
         Ok(())
     }
 
-    async fn apply(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
-    }
-
     /// What this transaction is going to tell the journal.
     pub(super) const fn noted(&mut self) -> &mut Noted {
         match self {
             Self::Sqlite(tx) => tx.noted(),
             Self::Postgres(tx) => tx.noted(),
         }
+    }
+
+    async fn apply(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
     }
 
     pub async fn rollback(self) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ pub use error::StoreError;
 mod bulk;
 mod journaled;
 mod packed;
+mod postgres;
 
 pub mod adopt;
 pub mod api_key;
@@ -46,6 +47,7 @@ pub mod task;
 pub mod totals;
 pub mod trial;
 pub mod user;
+pub mod wake;
 pub mod walk;
 pub mod wipe;
 

@@ -1,9 +1,13 @@
 //! Which migrations a database has and which it lacks, and applying them: many processes may start at once, one migrates.
 
+use std::pin::Pin;
+
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 
 use super::db::{Db, Dialect};
 use super::error::StoreError;
+use super::postgres;
 
 /// Name of our migration table; distinct, so that another library's cannot be taken for it.
 const TABLE: &str = "callwright_migrations";
@@ -103,20 +107,30 @@ impl Db {
     }
 
     /// Applies missing migrations. Any number of processes may do so at the same time: on PostgreSQL an advisory lock lets
-    /// one of them, on SQLite all steps are one transaction of the one writer.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        if self.schema().await?.pending.is_empty() {
-            return Ok(());
-        }
-        match self {
-            Self::Sqlite { write, .. } => {
-                let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
-                migrator(Dialect::Sqlite).run_direct(None, &mut *tx, false).await?;
-                tx.commit().await?;
+    /// one of them, on SQLite all steps are one transaction of the one writer. Through a transaction pooler nothing can be
+    /// applied, because the lock belongs to a session.
+    // Boxed: the compiler cannot see that what `run` borrows may cross threads.
+    pub fn migrate(&self) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
+        Box::pin(async move {
+            if self.schema().await?.pending.is_empty() {
+                return Ok(());
             }
-            Self::Postgres { pool, .. } => migrator(Dialect::Postgres).run(pool).await?,
-        }
-        Ok(())
+            match self {
+                Self::Sqlite { write, .. } => {
+                    let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
+                    migrator(Dialect::Sqlite).run_direct(None, &mut *tx, false).await?;
+                    tx.commit().await?;
+                }
+                Self::Postgres { pool, begin: None, .. } => {
+                    // A connection of its own: an index over millions of rows takes longer than a statement otherwise may.
+                    let mut connection = postgres::patient(pool).await?;
+                    migrator(Dialect::Postgres).run_direct(None, &mut connection, false).await?;
+                    connection.close().await?;
+                }
+                Self::Postgres { begin: Some(_), .. } => return Err(StoreError::MigrateDirectly),
+            }
+            Ok(())
+        })
     }
 
     /// Refuses a database that lacks migrations, for those who apply them as a step of their own.

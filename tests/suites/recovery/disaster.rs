@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use callwright_tests::Backend;
+use callwright_tests::faults::process::Process;
 use callwright_workers::provider::simulated::audit::{Audit, SuppressedFrom};
 use callwright_workers::provider::simulated::ledger::Entry;
 use callwright_workers::provider::simulated::server::AuditRequest;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::process::Process;
 use super::store_of_world::{self as books, Books};
 use super::world::{World, numbers};
 

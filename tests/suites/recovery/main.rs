@@ -6,7 +6,5 @@
 mod commands;
 mod disaster;
 mod migrating;
-#[path = "../durability/process.rs"]
-mod process;
 mod store_of_world;
 mod world;

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use callwright_tests::faults::process::{Process, free_port, run};
 use callwright_tests::{Backend, TestDb};
 use callwright_workers::provider::http;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::process::{Process, free_port, run};
 use super::store_of_world as books;
 
 const SECRET: &str = "shared-by-both";
@@ -27,11 +27,11 @@ pub const LEADS: usize = 48;
 const SHARED_EVERY: usize = 4;
 
 const FILES: [(&str, &str); 5] = [
-    ("definitions/flows/offer.yaml", include_str!("../durability/definitions/offer.yaml")),
-    ("definitions/flows/scripts/offer.yaml", include_str!("../durability/definitions/offer.script.yaml")),
-    ("definitions/cadences/chase.yaml", include_str!("../durability/definitions/chase.yaml")),
-    ("definitions/cadences/twice.yaml", include_str!("../durability/definitions/twice.yaml")),
-    ("profile.json", include_str!("../durability/definitions/profile.json")),
+    ("definitions/flows/offer.yaml", include_str!("../../src/faults/definitions/offer.yaml")),
+    ("definitions/flows/scripts/offer.yaml", include_str!("../../src/faults/definitions/offer.script.yaml")),
+    ("definitions/cadences/chase.yaml", include_str!("../../src/faults/definitions/chase.yaml")),
+    ("definitions/cadences/twice.yaml", include_str!("../../src/faults/definitions/twice.yaml")),
+    ("profile.json", include_str!("../../src/faults/definitions/profile.json")),
 ];
 
 /// The folder, the addresses, and a client for both servers.

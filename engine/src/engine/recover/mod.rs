@@ -20,9 +20,9 @@ pub use replay::Replayed;
 use super::apply::FollowUps;
 use super::apply::wait_at;
 use super::changes::Changes;
-use super::place::next_visit;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
+use crate::decide::protocol::again::next_visit;
 use crate::domain::attempt::AttemptState;
 use crate::domain::event::Event;
 use crate::id::{EnrollmentId, EventId};
@@ -140,7 +140,14 @@ impl Engine {
                 changes.step(attempt, AttemptState::Cancelled, now).detail = Some("recovering".to_owned());
                 let walk = walks.iter().find(|walk| Some(walk.enrollment.id) == attempt.enrollment_id);
                 if let Some(walk) = walk {
-                    wait_at(&mut changes, walk, &next_visit(walk), Some(now + hold), None, now);
+                    wait_at(
+                        &mut changes,
+                        walk,
+                        &next_visit(&walk.enrollment.position),
+                        Some(now + hold),
+                        None,
+                        now,
+                    );
                 }
             }
             self.finish(&mut tx, changes, FollowUps::new(), now).await?;
