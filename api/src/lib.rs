@@ -1,5 +1,6 @@
 //! Callwright's outward faces: the HTTP API and the command line. Thin on purpose: rules live in the engine.
 
+pub mod backup;
 pub mod cli;
 pub mod enrolling;
 pub mod http;

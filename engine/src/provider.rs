@@ -36,6 +36,12 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Looks up what became of an attempt whose answer was lost.
     fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult>;
 
+    /// Every call it took at or after an instant, oldest first, a page at a time: how a database restored from a backup learns
+    /// of the calls after it. Refused requests are left out.
+    fn calls_since<'a>(&'a self, _query: &'a CallsSince) -> Answer<'a, Result<Listing, ProviderError>> {
+        Box::pin(async { Ok(Listing::NotOffered) })
+    }
+
     /// Ends a call that should not be (late orphan, opt-out in progress). Idempotent.
     fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>>;
 }
@@ -188,6 +194,51 @@ pub enum LookUpResult {
     Absent,
     /// The provider did not answer: stay unknown.
     Failed { reason: String },
+}
+
+/// Which calls to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallsSince {
+    /// By the provider's clock.
+    pub since: Instant,
+    /// Where the page before this one ended.
+    pub after: Option<String>,
+}
+
+/// What a provider answers when it is asked for its calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// It cannot list calls.
+    NotOffered,
+    Page {
+        calls: Vec<ListedCall>,
+        /// `None`: this was the last page.
+        next: Option<String>,
+    },
+}
+
+/// A call as the provider's own list has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedCall {
+    pub provider_call_id: String,
+    /// Our tag, where the provider gives it back; without it number and time must do.
+    pub attempt_id: Option<AttemptId>,
+    pub number: PhoneNumber,
+    pub asked_at: Instant,
+    /// What the request said it was for, where the provider gives that back.
+    pub purpose: Option<CallPurpose>,
+    /// `None` while the call goes on.
+    pub end: Option<FoundEnd>,
+}
+
+/// Which execution of which step a call was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallPurpose {
+    pub enrollment_id: EnrollmentId,
+    pub step: String,
+    pub visit: u32,
+    /// Try of this visit, from 1.
+    pub attempt: u32,
 }
 
 /// How a call that was looked up had ended: what its lost report would have said.

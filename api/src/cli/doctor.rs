@@ -1,8 +1,11 @@
-//! `callwright doctor`: can this machine, database and folder do the work?
+//! `callwright doctor`: can this machine, database and folder do the work? What is looked at in the database and for its
+//! safety is in `doctor/`.
+
+mod inside;
+mod safety;
 
 use std::process::ExitCode;
 
-use callwright_engine::store::{Db, api_key, clock};
 use callwright_engine::time::zone::tzdb_version;
 use chrono::{Datelike, Utc};
 use clap::Args;
@@ -12,12 +15,16 @@ use super::definitions::{self, DefinitionsArgs};
 use super::output::{self, Format};
 use super::{Global, session};
 
-/// Checks the database, its clock, time zone data, keys and definitions.
+/// Checks the database with its migrations, clock and settings, the journal of stops, backups, disk space, time zone data, keys
+/// and definitions. Changes nothing.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  callwright doctor --database-url postgres://dialer@localhost/dialer\n\nExit code 1 when something must be mended."
+    after_help = "Examples:\n  callwright doctor --database-url postgres://dialer@localhost/dialer\n  callwright doctor --deep --format json\n\nExit code 1 when something must be mended."
 )]
 pub struct DoctorArgs {
+    /// Also read a whole SQLite database and prove that it is sound; takes about a second for each gigabyte.
+    #[arg(long)]
+    deep: bool,
     #[command(flatten)]
     definitions: DefinitionsArgs,
     /// How the result is written.
@@ -44,18 +51,13 @@ fn finding(what: &'static str, state: State, message: impl Into<String>) -> Find
     Finding { what, state, message: message.into() }
 }
 
-/// A worker whose clock is further off does not claim.
-const MOST_SKEW_S: f64 = 2.0;
-
 pub async fn run(args: DoctorArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let mut findings = vec![zones(), definitions_found(&args.definitions)];
-    match session::database(global).await {
-        Ok(db) => {
-            findings.insert(0, finding("database", State::Fine, "reachable and up to date"));
-            findings.extend(inside(&db).await?);
-        }
-        Err(error) => findings.insert(0, finding("database", State::Bad, format!("{error:#}"))),
-    }
+    let mut findings = match session::as_it_is(&global.database_url).await {
+        Ok(db) => inside::all(&db, args.deep).await?,
+        Err(error) => vec![finding("database", State::Bad, format!("{error:#}"))],
+    };
+    findings.extend(safety::all(global));
+    findings.extend([zones(), definitions_found(&args.definitions)]);
     match args.format {
         Format::Json => output::print_json(&findings)?,
         Format::Human => {
@@ -110,29 +112,4 @@ fn definitions_found(args: &DefinitionsArgs) -> Finding {
             format!("{errors} errors ({counted}); `callwright check` shows them"),
         )
     }
-}
-
-async fn inside(db: &Db) -> anyhow::Result<Vec<Finding>> {
-    let mut tx = db.begin_read().await?;
-    let database_now = clock::database_now(&mut tx).await?;
-    let virtual_clock = clock::virtual_clock(&mut tx).await?;
-    let keys = api_key::list(&mut tx).await?;
-    tx.rollback().await?;
-    let skew = (Utc::now() - database_now).as_seconds_f64().abs();
-    let mut findings = Vec::new();
-    findings.push(if skew <= MOST_SKEW_S {
-        finding("clock", State::Fine, format!("{skew:.1} s from the database's"))
-    } else {
-        finding("clock", State::Bad, format!("{skew:.1} s from the database's; set this machine's clock"))
-    });
-    if let Some(clock) = virtual_clock {
-        let message = format!("virtual, at {} times real time: no real carrier will be used", clock.rate);
-        findings.push(finding("clock", State::Warning, message));
-    }
-    let in_force = keys.iter().filter(|key| key.revoked_at.is_none()).count();
-    findings.push(match in_force {
-        0 => finding("API keys", State::Warning, "none; `callwright key create NAME` makes one"),
-        count => finding("API keys", State::Fine, format!("{count} in force")),
-    });
-    Ok(findings)
 }

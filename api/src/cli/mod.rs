@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each with an example in its help. Exit codes: 0 done, 1 failed or problems
 //! found, 2 wrong usage.
 
+mod backup;
 mod bench;
 mod call;
 mod campaign;
@@ -21,7 +22,9 @@ mod new;
 mod operations;
 pub mod output;
 mod publish;
+mod reconcile;
 mod render;
+mod restore;
 mod running;
 mod schema;
 mod serve;
@@ -35,6 +38,7 @@ mod why;
 mod worker;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -64,7 +68,17 @@ pub struct Global {
         default_value = "sqlite:callwright.db"
     )]
     pub database_url: String,
-    /// The PostgreSQL server's own address, for migrations, where --database-url leads through a transaction pooler
+    /// Folder of the journal of stops: opt-outs, suppressions and revoked consents, kept outside the database so that a
+    /// restore cannot forget them. `PATH.stops` beside an SQLite file, when left out; none for PostgreSQL, or with `off`.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        env = "CALLWRIGHT_JOURNAL",
+        value_name = "FOLDER"
+    )]
+    pub journal: Option<PathBuf>,
+    /// The PostgreSQL server's own address, for migrations and backups, where --database-url leads through a transaction pooler
     /// (`…?pooler=transaction`).
     #[arg(
         long,
@@ -109,6 +123,9 @@ enum Command {
     Worker(worker::WorkerArgs),
     Carrier(carrier::CarrierArgs),
     Migrate(migrate::MigrateArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
+    Reconcile(reconcile::ReconcileArgs),
     Key(key::KeyArgs),
     User(user::UserArgs),
     Campaign(campaign::CampaignArgs),
@@ -193,6 +210,9 @@ impl Command {
             Self::Worker(args) => worker::run(args, global).await,
             Self::Carrier(args) => carrier::run(args, global).await,
             Self::Migrate(args) => migrate::run(args, global).await,
+            Self::Backup(args) => backup::run(args, global).await,
+            Self::Restore(args) => restore::run(args).await,
+            Self::Reconcile(args) => reconcile::run(args, global).await,
             Self::Key(args) => key::run(args, global).await,
             Self::User(args) => user::run(args, global).await,
             Self::Campaign(args) => campaign::run(args, global).await,

@@ -1,5 +1,6 @@
 //! What `serve` and `worker` run: a provider and the dial loop on it, until they are told to stop.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use anyhow::Context;
 use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::engine::Engine;
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    Answer, CallsSince, Capabilities, Listing, LookUp, LookUpResult, PlaceRequest, Placement, Provider,
+    ProviderError,
 };
 use callwright_engine::store::Db;
 use callwright_engine::store::clock::{self, VirtualClock};
@@ -34,6 +36,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::Global;
 use crate::http::moment::Moment;
 
 /// Who places the calls.
@@ -250,6 +253,26 @@ fn over_http(args: &ProviderArgs, url: Url, callback_url: Option<String>) -> any
     })?)
 }
 
+/// A provider that is only asked about calls: for what a restored database does not know. Without `carrier` it is the one
+/// inside `serve`, whose books are part of the database and came back with it.
+pub async fn provider_to_ask(
+    engine: &Arc<Engine>,
+    carrier: Option<Url>,
+    token: Option<String>,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    if let Some(url) = carrier {
+        let timeout = Duration::from_secs(30);
+        let options = HttpCarrierOptions { url, callback_url: String::new(), token, timeout };
+        return Ok(Arc::new(HttpCarrier::new(options)?));
+    }
+    let rate = virtual_clock(engine).await?.map_or(1.0, |clock| clock.rate);
+    let clock = pump::EngineClock::follow(engine, rate).await?;
+    let source = Seeded { seed: 0, profile: Profile::default() };
+    let carrier = SimulatedCarrier::new(clock.as_now(), 0, source, Faults::default());
+    carrier.restore(rows::load(&engine.db).await?);
+    Ok(Arc::new(carrier))
+}
+
 async fn in_process(
     engine: &Arc<Engine>,
     args: &ProviderArgs,
@@ -319,9 +342,31 @@ impl Provider for WithBooks {
         self.carrier.look_up(query)
     }
 
+    fn calls_since<'a>(&'a self, query: &'a CallsSince) -> Answer<'a, Result<Listing, ProviderError>> {
+        self.carrier.calls_since(query)
+    }
+
     fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {
         self.carrier.hang_up(provider_call_id)
     }
+}
+
+/// In a restored database nothing is dialed: says why, and what to run.
+pub async fn say_if_recovering(engine: &Engine, args: &ProviderArgs, global: &Global) -> anyhow::Result<()> {
+    let Some(mark) = engine.recovering().await? else { return Ok(()) };
+    let mut command = "callwright reconcile".to_owned();
+    if let Some(folder) = &global.journal {
+        let _ = write!(command, " --journal {}", folder.display());
+    }
+    if let Some(carrier) = &args.carrier {
+        let _ = write!(command, " --carrier {carrier}");
+    }
+    tracing::warn!(
+        "this database was restored to its state of {}; nobody is called until what came after it is known. With the same \
+         --database-url, run: {command}",
+        mark.journal_from.format("%Y-%m-%d %H:%M:%S UTC"),
+    );
+    Ok(())
 }
 
 /// The shared virtual clock, if one is set.

@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::definitions::{self, DefinitionsArgs};
 use super::operations::{RetentionArgs, WatchArgs};
 use super::running::{
-    ProviderArgs, Running, close, is_loopback, set_virtual_clock, stop_signal, virtual_clock,
+    self, ProviderArgs, Running, close, is_loopback, set_virtual_clock, stop_signal, virtual_clock,
 };
+use super::session::Migrations;
 use super::{Global, session};
 use crate::http::moment::Moment;
 use crate::http::{Access, App, router};
@@ -52,6 +53,9 @@ pub struct ServeArgs {
     /// not be in time, and is tried again.
     #[arg(long, default_value_t = 1.0, requires = "virtual_clock")]
     rate: f64,
+    /// Do not apply missing migrations; refuse to start without them.
+    #[arg(long)]
+    no_migrate: bool,
     #[command(flatten)]
     provider: ProviderArgs,
     #[command(flatten)]
@@ -69,7 +73,10 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         args.host
     );
     let told = stop_signal();
-    let engine = session::engine(session::database(global).await?, args.definitions.load()?);
+    let migrations = if args.no_migrate { Migrations::Demand } else { Migrations::Apply };
+    let db = session::database_with(global, migrations).await?;
+    session::prove_journal(global)?;
+    let engine = session::engine(db, args.definitions.load()?);
     engine.publish().await?;
     if let Some(start) = args.virtual_clock {
         set_virtual_clock(&engine, start, args.rate).await?;
@@ -92,6 +99,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         ));
     }
     greet(&args, &engine, &address.to_string()).await?;
+    running::say_if_recovering(&engine, &args.provider, global).await?;
     let access = if args.dev { Access::Open } else { Access::Keys };
     let mut app = App::new(Arc::clone(&engine), access, bell)
         .with_event_types(args.event_types)

@@ -1,27 +1,100 @@
-//! What most commands begin with: a migrated database, an engine on it, and ids that no other process makes.
+//! What most commands begin with: a migrated database with its journal of stops, an engine on it, and ids that no other
+//! process makes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use callwright_engine::definitions::library::{Library, LibraryHandle};
 use callwright_engine::engine::{Engine, TimeSource};
 use callwright_engine::id::IdSource;
-use callwright_engine::store::Db;
+use callwright_engine::journal::{self, Journal};
+use callwright_engine::store::{Db, Durability};
 
 use super::Global;
+use crate::backup::path_of;
+
+/// What to do about missing migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrations {
+    Apply,
+    /// Refuse to start without them: they are applied as a step of its own.
+    Demand,
+}
 
 /// Opens the database and applies missing migrations.
 pub async fn database(global: &Global) -> anyhow::Result<Db> {
-    if let Some(direct) = &global.migration_url {
+    database_with(global, Migrations::Apply).await
+}
+
+/// Opens the database; what stops people is in the journal before it commits.
+pub async fn database_with(global: &Global, migrations: Migrations) -> anyhow::Result<Db> {
+    if let (Some(direct), Migrations::Apply) = (&global.migration_url, migrations) {
         let opened = Db::open(direct).await;
         opened
             .context("the database cannot be migrated (--migration-url, CALLWRIGHT_MIGRATION_URL)")?
             .close()
             .await;
     }
-    Db::open(&global.database_url)
+    let opened = async {
+        let db = Db::connect(&global.database_url, Durability::Full).await?;
+        match migrations {
+            Migrations::Apply => db.migrate().await?,
+            Migrations::Demand => db.must_be_at_head().await?,
+        }
+        anyhow::Ok(db)
+    };
+    let db = opened.await.context("the database cannot be opened (--database-url, DATABASE_URL)")?;
+    let journal = journal_folder(global).map(|folder| Journal::open(&folder, &boot())).transpose()?;
+    Ok(db.with_journal(journal))
+}
+
+/// Opens a database that must exist, as it is: nothing is created or migrated.
+pub async fn as_it_is(url: &str) -> anyhow::Result<Db> {
+    if let Some(path) = path_of(url) {
+        anyhow::ensure!(path.exists(), "{} does not exist (--database-url, DATABASE_URL)", path.display());
+    }
+    unmigrated(url).await
+}
+
+/// Opens the database, a new one if there is none, without migrating it.
+pub async fn unmigrated(url: &str) -> anyhow::Result<Db> {
+    Db::connect(url, Durability::Full)
         .await
         .context("the database cannot be opened (--database-url, DATABASE_URL)")
+}
+
+/// Where the journal of stops is: as told, else beside an SQLite file. `None`: there is none.
+pub fn journal_folder(global: &Global) -> Option<PathBuf> {
+    match &global.journal {
+        Some(folder) if folder.as_os_str() == "off" => None,
+        Some(folder) => Some(folder.clone()),
+        None => path_of(&global.database_url).map(|mut path| {
+            path.as_mut_os_string().push(".stops");
+            path
+        }),
+    }
+}
+
+/// For processes that go on for long: proves that stops can be kept, or says that they are not.
+pub fn prove_journal(global: &Global) -> anyhow::Result<()> {
+    let Some(folder) = journal_folder(global) else {
+        tracing::warn!(
+            "no journal of stops (--journal FOLDER): after a restore, opt-outs since the backup would be unknown"
+        );
+        return Ok(());
+    };
+    journal::probe(&folder, &boot()).with_context(|| {
+        format!(
+            "the journal of stops cannot be written in {} (--journal, CALLWRIGHT_JOURNAL)",
+            folder.display()
+        )
+    })
+}
+
+/// Names this start of this process, uniquely.
+pub fn boot() -> String {
+    format!("{}-{:016x}", std::process::id(), rand::random::<u64>())
 }
 
 /// An engine in this process, on the database's clock.

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::operations::{RetentionArgs, WatchArgs};
-use super::running::{ProviderArgs, Running, close, stop_signal};
+use super::running::{self, ProviderArgs, Running, close, stop_signal};
+use super::session::Migrations;
 use super::{Global, session};
 use crate::http::{Access, App};
 
@@ -20,6 +21,9 @@ use crate::http::{Access, App};
     after_help = "Example:\n  callwright worker --database-url postgres://dialer@db/dialer --carrier http://127.0.0.1:4010 \\\n      --callback-url http://127.0.0.1:8000/callbacks/carrier --metrics 0.0.0.0:9464"
 )]
 pub struct WorkerArgs {
+    /// Do not apply missing migrations; refuse to start without them.
+    #[arg(long)]
+    no_migrate: bool,
     #[command(flatten)]
     provider: ProviderArgs,
     #[command(flatten)]
@@ -32,7 +36,10 @@ pub struct WorkerArgs {
 
 pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let told = stop_signal();
-    let engine = session::engine(session::database(global).await?, args.definitions.load()?);
+    let migrations = if args.no_migrate { Migrations::Demand } else { Migrations::Apply };
+    let db = session::database_with(global, migrations).await?;
+    session::prove_journal(global)?;
+    let engine = session::engine(db, args.definitions.load()?);
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
     let bell = Bell::new();
@@ -50,6 +57,7 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
+    running::say_if_recovering(&engine, &args.provider, global).await?;
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
     let code = tokio::select! {
         () = told.cancelled() => ExitCode::SUCCESS,

@@ -176,7 +176,9 @@ impl From<EngineError> for ApiError {
             EngineError::Missing { what, id } => Self::not_found(what, &id),
             EngineError::Conflict { code, message } => Self::conflict(code, message),
             EngineError::Invalid { field, message } => Self::field(format!("/{field}"), message),
-            error @ (EngineError::Version { .. } | EngineError::Provider(_)) => Self::internal(error),
+            error @ (EngineError::Version { .. } | EngineError::Provider(_) | EngineError::Journal(_)) => {
+                Self::internal(error)
+            }
         }
     }
 }
@@ -191,6 +193,11 @@ impl From<StoreError> for ApiError {
                     "already-exists",
                     "that exists already, or belongs to something that does not exist",
                 )
+            }
+            StoreError::Journal(error) => {
+                tracing::error!(error, "a stop was refused: it could not be kept outside the database");
+                let message = "nothing was changed: the journal of stops cannot be written; try again, and tell the operator";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Internal, message)
             }
             error => Self::internal(error),
         }

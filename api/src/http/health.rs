@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use callwright_engine::engine::Engine;
-use callwright_engine::store::{StoreError, jobs, probe};
+use callwright_engine::store::{StoreError, jobs, probe, recovery};
 use callwright_workers::heartbeat::Pulse;
 use chrono::Utc;
 use serde::Serialize;
@@ -63,10 +63,12 @@ async fn ask(engine: &Engine) -> Vec<Check> {
     let answer = tokio::time::timeout(PATIENCE, asked(engine)).await;
     let took = began.elapsed().as_millis();
     match answer {
-        Ok(Ok((missing, skew))) => vec![
+        Ok(Ok(Asked { missing, skew, recovering })) => vec![
             Check::new("database", true, format!("took a write in {took} ms")),
             Check::new("migrations", missing == 0, format!("{missing} missing")),
             Check::new("clock", skew.abs() < MOST_SKEW_S, format!("{skew:.1} s from the database's")),
+            // No reason to send requests elsewhere: they are answered, only nobody is called.
+            Check::new("dialing", true, dialing(recovering)),
         ],
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready");
@@ -79,18 +81,36 @@ async fn ask(engine: &Engine) -> Vec<Check> {
     }
 }
 
-async fn asked(engine: &Engine) -> Result<(usize, f64), StoreError> {
+/// What the database said.
+struct Asked {
+    missing: usize,
+    /// Seconds that this machine's clock is ahead of the database's.
+    skew: f64,
+    recovering: bool,
+}
+
+const fn dialing(recovering: bool) -> &'static str {
+    if recovering {
+        "recovering: restored from a backup; nobody is called before `callwright reconcile`"
+    } else {
+        "yes"
+    }
+}
+
+async fn asked(engine: &Engine) -> Result<Asked, StoreError> {
     let missing = engine.db.missing_migrations().await?;
     let mut tx = engine.db.begin_read().await?;
     let before = Utc::now();
     let clock = jobs::read_clock(&mut tx).await?;
     let between = before + (Utc::now() - before) / 2;
+    // The mark is in a table that a missing migration makes.
+    let recovering = missing == 0 && recovery::is_marked(&mut tx).await?;
     tx.rollback().await?;
     // The table of the probe may be what a missing migration makes.
     if missing == 0 {
         probe::write(&engine.db, clock.real).await?;
     }
-    Ok((missing, (between - clock.real).as_seconds_f64()))
+    Ok(Asked { missing, skew: (between - clock.real).as_seconds_f64(), recovering })
 }
 
 /// The process runs. Asks nobody: a database that is away is no reason to restart this.

@@ -30,6 +30,8 @@ text_enum! {
     pub enum Hold {
         Paused = "paused",
         Quarantined = "quarantined",
+        /// Calls after a backup are known, and not which steps they were: people decide where to go on.
+        Recovered = "recovered",
     }
 }
 

@@ -26,7 +26,7 @@ use crate::provider::{Deadline, PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::pacing_counter::{self, Scope};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, campaign, number_lock};
+use crate::store::{Tx, attempt, campaign, number_lock, recovery};
 
 /// A claimed batch: what to ask the provider, at once.
 #[derive(Debug, Default)]
@@ -84,6 +84,11 @@ impl Engine {
             if picked.len() < before {
                 again_at = Some(again_at.map_or(now + HELD, |at| at.min(now + HELD)));
             }
+        }
+        // Behind the locks: the mark of a restored database waits for them, so that no intent commits beside it.
+        if recovery::is_marked(&mut tx).await? {
+            tx.rollback().await?;
+            return Ok(Claimed::default());
         }
         let ids: Vec<AttemptId> = picked.iter().map(|call| call.candidate.id).collect();
         let attempts = attempt::lock_planned(&mut tx, &ids).await?;

@@ -16,6 +16,9 @@ pub enum EngineError {
     Conflict { code: &'static str, message: String },
     #[error("{field}: {message}")]
     Invalid { field: String, message: String },
+    /// The journal of stops cannot be read back.
+    #[error("the journal of stops: {0}")]
+    Journal(String),
     #[error("provider: {0}")]
     Provider(#[from] crate::provider::ProviderError),
 }

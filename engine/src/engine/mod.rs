@@ -1,7 +1,8 @@
 //! The shell: load, decide, apply, in batches. The only part of the engine that awaits anything.
 //!
 //! One file per verb of a call's way: `enroll` → `plan` → `claim` → `place` → `record` (→ `reconcile` when an answer was
-//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands) and `why`.
+//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands), `recover` (after a
+//! restore) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
 mod again;
@@ -25,6 +26,7 @@ mod plan;
 pub mod publish;
 mod reconcile;
 mod record;
+pub mod recover;
 mod state;
 mod status;
 pub mod time_source;
@@ -120,7 +122,7 @@ impl Engine {
     }
 
     /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way, and
-    /// calls that pacing holds back ([`Claimed::again_at`]).
+    /// calls that pacing holds back ([`Claimed::again_at`]); or the database was restored and nothing may go out.
     pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
         let now = self.now().await?;
         self.next_wake_since(now).await
@@ -129,6 +131,9 @@ impl Engine {
     /// The same for whoever has looked at every attempt that was due before `since`.
     pub async fn next_wake_since(&self, since: Instant) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
+        if crate::store::recovery::is_marked(&mut tx).await? {
+            return Ok(None);
+        }
         let enrollment = crate::store::enrollment::next_due(&mut tx).await?;
         let attempt = crate::store::attempt::next_planned(&mut tx, since).await?;
         tx.rollback().await?;

@@ -24,7 +24,7 @@ use crate::id::{AttemptId, CallId, EnrollmentId};
 use crate::provider::{PlaceRequest, Placement, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::walk::{self, Walk};
-use crate::store::{attempt, call, second_look};
+use crate::store::{attempt, call, recovery, second_look};
 
 /// What became of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,6 +93,7 @@ impl Engine {
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
         let changed: HashMap<AttemptId, OnFile> =
             second_look::changed(&mut tx, &ids, now).await?.into_iter().map(on_file).collect();
+        let recovering = recovery::is_marked(&mut tx).await?;
         tx.rollback().await?;
         let unchanged = OnFile {
             campaign: CampaignStatus::Active,
@@ -103,6 +104,9 @@ impl Engine {
         let look = |request: &mut PlaceRequest| {
             let left = (request.send_by - now).num_microseconds().unwrap_or(i64::MAX) as f64 / speed;
             request.deadline = began.shifted(TimeDelta::microseconds(left as i64));
+            if recovering {
+                return Some((request.attempt_id, HeldBack::Recovering));
+            }
             let on_file = changed.get(&request.attempt_id).unwrap_or(&unchanged);
             let late = request.deadline.has_passed().then_some(HeldBack::TooLate);
             Some((request.attempt_id, held_back(on_file, request.send_by, now).or(late)?))

@@ -22,7 +22,7 @@ use crate::domain::event::Event;
 use crate::id::{AttemptId, EventId};
 use crate::metrics::Tally;
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, enrollment};
+use crate::store::{Tx, attempt, enrollment, recovery};
 
 /// What one batch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +58,11 @@ impl Engine {
         if report.due == 0 {
             tx.rollback().await?;
             return Ok(report);
+        }
+        // What was called after the backup is not known yet: a step planned now might be one that was dialed.
+        if recovery::is_marked(&mut tx).await? {
+            tx.rollback().await?;
+            return Ok(PlanReport { at: now, ..PlanReport::default() });
         }
         let mut changes = Changes::default();
         report.quarantined += self.set_aside(&mut tx, &mut changes, unreadable, now).await?;

@@ -64,13 +64,52 @@ impl Engine {
         provider: &dyn Provider,
         limit: u32,
     ) -> Result<ReconcileReport, EngineError> {
+        self.look_up_those(provider, None, limit).await
+    }
+
+    /// Looks up every attempt under way, however young, once each: after a restore nobody waits for their callbacks.
+    pub async fn reconcile_all(
+        &self,
+        provider: &dyn Provider,
+        limit: u32,
+    ) -> Result<ReconcileReport, EngineError> {
+        let began = self.now().await?;
+        let mut all = ReconcileReport::default();
+        loop {
+            let round = self.look_up_those(provider, Some(began), limit).await?;
+            all.looked_up += round.looked_up;
+            all.found += round.found;
+            all.not_placed += round.not_placed;
+            all.unknown_final += round.unknown_final;
+            all.ended += round.ended;
+            if round.looked_up < limit as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Those that are overdue; with `began`, all that have not been looked up since.
+    async fn look_up_those(
+        &self,
+        provider: &dyn Provider,
+        began: Option<Instant>,
+        limit: u32,
+    ) -> Result<ReconcileReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let than = Overdue {
-            sent_before: now - PATIENCE.unsure,
-            unsure_checked_before: now - PATIENCE.unsure_again,
-            placed_before: now - PATIENCE.placed,
-            placed_checked_before: now - PATIENCE.placed_again,
+        let than = match began {
+            Some(began) => Overdue {
+                sent_before: began,
+                unsure_checked_before: began,
+                placed_before: began,
+                placed_checked_before: began,
+            },
+            None => Overdue {
+                sent_before: now - PATIENCE.unsure,
+                unsure_checked_before: now - PATIENCE.unsure_again,
+                placed_before: now - PATIENCE.placed,
+                placed_checked_before: now - PATIENCE.placed_again,
+            },
         };
         let doubtful = attempt::overdue(&mut tx, provider.name(), than, limit).await?;
         tx.rollback().await?;
@@ -140,10 +179,12 @@ impl Engine {
             else {
                 continue;
             };
-            let Some(walk) = walks.iter().find(|walk| Some(walk.enrollment.id) == attempt.enrollment_id)
-            else {
+            let Some(enrollment) = attempt.enrollment_id else {
+                checked.push(attempt.id);
+                resolving.outside(attempt, result);
                 continue;
             };
+            let Some(walk) = walks.iter().find(|walk| walk.enrollment.id == enrollment) else { continue };
             checked.push(attempt.id);
             if attempt.state == AttemptState::Placed {
                 placed.push(attempt);
@@ -249,6 +290,19 @@ impl Resolving<'_> {
                 } += 1;
                 self.write_off(attempt, walk, state);
             }
+        }
+    }
+
+    /// A call of no enrollment on file is only waited for.
+    fn outside(&mut self, attempt: &Attempt, result: &LookUpResult) {
+        match (result, &attempt.provider_call_id) {
+            (LookUpResult::Found { provider_call_id, end: Some(end) }, _) => {
+                self.ended(attempt, provider_call_id, Known::At(*end));
+            }
+            (LookUpResult::Absent, Some(call_id)) if self.provider.capabilities().look_up => {
+                self.ended(attempt, call_id, Known::Forgotten { at: self.now });
+            }
+            _ => {}
         }
     }
 

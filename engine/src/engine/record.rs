@@ -63,13 +63,28 @@ impl Engine {
         provider: &str,
         facts: Vec<ReportedFact>,
     ) -> Result<RecordReport, EngineError> {
-        if facts.is_empty() {
-            return Ok(RecordReport::default());
-        }
-        unless_deadlocked("record", || self.record_once(provider, &facts)).await
+        self.record_and_follow(provider, facts, &[]).await
     }
 
-    async fn record_once(&self, provider: &str, facts: &[ReportedFact]) -> Result<RecordReport, EngineError> {
+    /// As [`Engine::record`]; attempts in `also` are looked at even if they learn nothing new.
+    pub(super) async fn record_and_follow(
+        &self,
+        provider: &str,
+        facts: Vec<ReportedFact>,
+        also: &[AttemptId],
+    ) -> Result<RecordReport, EngineError> {
+        if facts.is_empty() && also.is_empty() {
+            return Ok(RecordReport::default());
+        }
+        unless_deadlocked("record", || self.record_once(provider, &facts, also)).await
+    }
+
+    async fn record_once(
+        &self,
+        provider: &str,
+        facts: &[ReportedFact],
+        also: &[AttemptId],
+    ) -> Result<RecordReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let opting_out: Vec<AttemptId> =
@@ -78,7 +93,10 @@ impl Engine {
             let leads = attempt::leads_of(&mut tx, &opting_out).await?;
             self.lock_numbers_of(&mut tx, &leads).await?;
         }
-        let known = add_facts(&mut tx, facts, now).await?;
+        let mut known = add_facts(&mut tx, facts, now).await?;
+        known.extend(also);
+        known.sort_unstable();
+        known.dedup();
         let mut report = RecordReport { updated: known.len(), ..RecordReport::default() };
         if known.is_empty() {
             tx.rollback().await?;
@@ -103,13 +121,16 @@ impl Engine {
 
         let mut work = Recording::new(self, provider, now);
         for attempt in &attempts {
-            let Some(enrollment) = attempt.enrollment_id else { continue };
+            let state = CallState::of(by_attempt.get(&attempt.id).into_iter().flatten());
+            let Some(enrollment) = attempt.enrollment_id else {
+                work.outside(attempt, &state, &mut report);
+                continue;
+            };
             let Some(walk) =
                 index.get(&enrollment).map(|i| &walks[*i]).or_else(|| finished_walks.get(&enrollment))
             else {
                 continue;
             };
-            let state = CallState::of(by_attempt.get(&attempt.id).into_iter().flatten());
             work.attempt(attempt, walk, &state, call_ids.get(&attempt.id).map(String::as_str), &mut report);
         }
         let Recording { mut changes, happened, outcomes, consents, opt_outs, .. } = work;
@@ -258,6 +279,20 @@ impl<'a> Recording<'a> {
         if let Some((outcome, disposition)) = outcome {
             report.finished += 1;
             self.finish(&attempt, walk, state, outcome, disposition);
+        }
+    }
+
+    /// A call of no enrollment on file, adopted after a restore: it ends, and moves nothing.
+    fn outside(&mut self, attempt: &Attempt, state: &CallState, report: &mut RecordReport) {
+        let outcome = state.outcome();
+        self.call_row(attempt, state, outcome.as_ref());
+        if attempt.state == AttemptState::Placed && state.end.is_some() {
+            let (outcome, disposition) =
+                outcome.unwrap_or_else(|| (Outcome::Answered, Outcome::Answered.as_str().to_owned()));
+            report.finished += 1;
+            let step = self.changes.step(attempt, AttemptState::Finished, self.now);
+            step.outcome = Some(outcome.as_str());
+            step.disposition = Some(disposition);
         }
     }
 

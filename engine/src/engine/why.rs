@@ -14,7 +14,7 @@ use crate::id::LeadId;
 use crate::store::decision::Kept;
 use crate::store::event_read::{self, EventFilter};
 use crate::store::jobs::admin;
-use crate::store::{attempt, decision, walk};
+use crate::store::{attempt, decision, recovery, walk};
 use crate::time::zone::tzdb_version;
 
 /// How many kept decisions and attempts an explanation shows.
@@ -31,6 +31,8 @@ pub struct Why {
     pub phone: Option<String>,
     pub zones: Vec<String>,
     pub tzdb: &'static str,
+    /// The database was restored from a backup and has not been reconciled: nobody is called, whatever the gates say.
+    pub recovering: bool,
     pub enrollments: Vec<WhyEnrollment>,
     pub attempts: Vec<WhyAttempt>,
     /// Steps that were left out, newest first: their time had passed, or their condition did not hold.
@@ -158,6 +160,7 @@ impl Engine {
             phone: on_file.phone.as_deref().map(redacted),
             zones: self.interned.zones(&on_file)?.iter().map(ToString::to_string).collect(),
             tzdb: tzdb_version(),
+            recovering: recovery::is_marked(&mut tx).await?,
             enrollments,
             attempts: attempts.collect(),
             skipped: skipped.collect(),
@@ -194,6 +197,11 @@ impl Why {
             self.phone.as_deref().unwrap_or("none"),
             if self.zones.is_empty() { "unknown".to_owned() } else { self.zones.join(", ") },
         );
+        if self.recovering {
+            out.push_str(
+                "The database was restored from a backup: nobody is called until `callwright reconcile` has run.\n",
+            );
+        }
         for each in &self.enrollments {
             each.describe(&mut out);
         }

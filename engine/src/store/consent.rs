@@ -10,6 +10,7 @@ use super::{lead_change, number_lock};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::consent::{Consent, Purpose};
 use crate::id::{ConsentId, LeadId};
+use crate::journal::Word;
 
 bulk_row! {
     struct Row {
@@ -53,6 +54,9 @@ const REVOKE: &str = "UPDATE consents SET revoked_at = $2 WHERE id = $1 AND revo
 const REVOKE_PURPOSE: &str =
     "UPDATE consents SET revoked_at = $3 WHERE lead_id = $1 AND purpose = $2 AND revoked_at IS NULL";
 
+const REVOKE_PURPOSE_UNTIL: &str = "UPDATE consents SET revoked_at = $3
+     WHERE lead_id = $1 AND purpose = $2 AND revoked_at IS NULL AND granted_at <= $3";
+
 /// Adds entries. A lead that does not exist is a constraint error.
 pub async fn add_many(tx: &mut Tx, entries: &[Consent]) -> Result<(), StoreError> {
     if entries.is_empty() {
@@ -89,6 +93,9 @@ pub async fn revoke(tx: &mut Tx, id: ConsentId, at: Instant) -> Result<bool, Sto
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
+    if done > 0 {
+        tx.noted().note(Word::ConsentRevoked { consent: id, revoked_at: at });
+    }
     Ok(done > 0)
 }
 
@@ -100,7 +107,28 @@ pub async fn revoke_purpose(
     at: Instant,
 ) -> Result<u64, StoreError> {
     lock(tx, &lead.to_string()).await?;
-    Ok(on_db!(tx, |conn| sqlx::query(REVOKE_PURPOSE)
+    let done = on_db!(tx, |conn| sqlx::query(REVOKE_PURPOSE)
+        .bind(lead.to_string())
+        .bind(purpose.as_str())
+        .bind(micros(at))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    if done > 0 {
+        tx.noted().note(Word::PurposeRevoked { lead, purpose, revoked_at: at });
+    }
+    Ok(done)
+}
+
+/// Revokes, as [`revoke_purpose`] does, only what was agreed to until `at`: a consent given later is another matter.
+pub async fn revoke_purpose_until(
+    tx: &mut Tx,
+    lead: LeadId,
+    purpose: Purpose,
+    at: Instant,
+) -> Result<u64, StoreError> {
+    lock(tx, &lead.to_string()).await?;
+    Ok(on_db!(tx, |conn| sqlx::query(REVOKE_PURPOSE_UNTIL)
         .bind(lead.to_string())
         .bind(purpose.as_str())
         .bind(micros(at))

@@ -10,17 +10,13 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite};
 
 use super::edge::{self, Fate};
 use super::error::StoreError;
+use super::journaled::{Journaled, Noted};
 use super::postgres;
-
-/// Name of our migration table; distinct, so that another library's cannot be taken for it.
-pub(super) const MIGRATIONS_TABLE: &str = "callwright_migrations";
-
-static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
-static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+use crate::journal::Journal;
 
 /// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,19 +24,22 @@ pub enum Db {
     Sqlite {
         write: SqlitePool,
         read: SqlitePool,
+        /// Of stops; so is the other.
+        journal: Option<Journal>,
     },
     Postgres {
         pool: PgPool,
         /// How transactions begin where a session cannot keep our settings: behind a transaction pooler.
         begin: Option<&'static str>,
+        journal: Option<Journal>,
     },
 }
 
-/// A transaction. Dropped without [`Tx::commit`] it rolls back.
+/// A transaction. Dropped without [`Tx::commit`] it rolls back, and so does what it noted for the journal.
 #[derive(Debug)]
 pub enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Journaled<Sqlite>),
+    Postgres(Journaled<Postgres>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +104,7 @@ impl Db {
                 .create_if_missing(false)
                 .busy_timeout(Duration::from_secs(10));
             let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-            return Ok(Self::Sqlite { write: read.clone(), read });
+            return Ok(Self::Sqlite { write: read.clone(), read, journal: None });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             return postgres::connect_read_only(url).await;
@@ -162,51 +161,28 @@ impl Db {
         } else {
             SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true))
         };
-        Ok(Self::Sqlite { write, read })
-    }
-
-    /// Applies missing migrations, under the database's own lock: many processes may start at once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
-            Self::Postgres { pool, begin: None } => {
-                // Connections of its own: an index over millions of rows takes longer than a statement otherwise may.
-                let patient = postgres::patient(pool).await?;
-                migrator(&POSTGRES_MIGRATIONS).run(&patient).await?;
-                patient.close().await;
-            }
-            // The lock that keeps two processes from migrating at once belongs to a session.
-            Self::Postgres { begin: Some(_), .. } => {
-                let known: Vec<i64> = POSTGRES_MIGRATIONS.iter().map(|step| step.version).collect();
-                if !postgres::has_migrations(self, &known).await? {
-                    return Err(StoreError::MigrateDirectly);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Migrations of this program that the database has not had. Those of a newer program, which runs beside this one, are
-    /// none of ours.
-    pub async fn missing_migrations(&self) -> Result<usize, StoreError> {
-        const APPLIED: &str = "SELECT version FROM callwright_migrations WHERE success";
-        let mut tx = self.begin_read().await?;
-        let applied: Vec<i64> =
-            on_db!(&mut tx, |conn| sqlx::query_scalar(APPLIED).fetch_all(conn).await)?;
-        tx.rollback().await?;
-        let embedded = match self.dialect() {
-            Dialect::Sqlite => &SQLITE_MIGRATIONS,
-            Dialect::Postgres => &POSTGRES_MIGRATIONS,
-        };
-        Ok(embedded.iter().filter(|step| !applied.contains(&step.version)).count())
+        Ok(Self::Sqlite { write, read, journal: None })
     }
 
     /// Open connections by what they are for; on PostgreSQL all of them write.
     pub fn connections(&self) -> Vec<(&'static str, u32)> {
         match self {
-            Self::Sqlite { write, read } => vec![("read", read.size()), ("write", write.size())],
+            Self::Sqlite { write, read, .. } => vec![("read", read.size()), ("write", write.size())],
             Self::Postgres { pool, .. } => vec![("write", pool.size())],
         }
+    }
+
+    /// From now on every stop that commits through this handle, and its clones, is in the journal before.
+    #[must_use]
+    pub fn with_journal(mut self, own: Option<Journal>) -> Self {
+        let (Self::Sqlite { journal, .. } | Self::Postgres { journal, .. }) = &mut self;
+        *journal = own;
+        self
+    }
+
+    pub const fn journal(&self) -> Option<&Journal> {
+        let (Self::Sqlite { journal, .. } | Self::Postgres { journal, .. }) = self;
+        journal.as_ref()
     }
 
     /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
@@ -227,8 +203,12 @@ impl Db {
             edge.begins(true).await;
         }
         Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
+            Self::Sqlite { write, journal, .. } => {
+                Tx::Sqlite(Journaled::new(write.begin_with("BEGIN IMMEDIATE").await?, journal.clone()))
+            }
+            Self::Postgres { pool, begin, journal } => {
+                Tx::Postgres(Journaled::new(postgres::begin(pool, *begin).await?, journal.clone()))
+            }
         })
     }
 
@@ -238,29 +218,22 @@ impl Db {
             edge.begins(false).await;
         }
         Ok(match self {
-            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
+            Self::Sqlite { read, .. } => Tx::Sqlite(Journaled::new(read.begin().await?, None)),
+            Self::Postgres { pool, begin, .. } => {
+                Tx::Postgres(Journaled::new(postgres::begin(pool, *begin).await?, None))
+            }
         })
     }
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
             Self::Postgres { pool, .. } => pool.close().await,
         }
     }
-}
-
-fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {
-    let mut migrator = sqlx::migrate::Migrator {
-        migrations: embedded.migrations.clone(),
-        ..sqlx::migrate::Migrator::DEFAULT
-    };
-    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    migrator
 }
 
 impl Tx {
@@ -273,20 +246,42 @@ impl Tx {
 
     /// An error leaves it open whether the changes were kept, as with any commit whose answer is lost.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Some(edge) = edge::current() else { return self.apply().await };
+        let Some(edge) = edge::current() else { return self.keep().await };
         match edge.commits().await {
             Fate::NotApplied => {
                 self.rollback().await?;
                 return Err(edge::lost());
             }
             Fate::AnswerLost => {
-                self.apply().await?;
+                self.keep().await?;
                 return Err(edge::lost());
             }
-            Fate::Applied => self.apply().await?,
+            Fate::Applied => self.keep().await?,
         }
         edge.committed().await;
         Ok(())
+    }
+
+    /// What was noted of stops is in the journal before the commit, what takes them back after it: see [`crate::journal`].
+    async fn keep(mut self) -> Result<(), StoreError> {
+        let noted = self.noted().take();
+        if noted.is_empty() {
+            return self.apply().await;
+        }
+        // Read while the locks of the numbers are held: lines about one number are in the order of their commits.
+        let at = super::clock::database_now(&mut self).await?;
+        noted.protect(at).await?;
+        self.apply().await?;
+        noted.take_back(at).await;
+        Ok(())
+    }
+
+    /// What this transaction is going to tell the journal.
+    pub(super) const fn noted(&mut self) -> &mut Noted {
+        match self {
+            Self::Sqlite(tx) => tx.noted(),
+            Self::Postgres(tx) => tx.noted(),
+        }
     }
 
     async fn apply(self) -> Result<(), StoreError> {

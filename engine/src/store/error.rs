@@ -24,6 +24,17 @@ pub enum StoreError {
     Database(sqlx::Error),
     #[error("migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "the database is of a newer Callwright (schema {database}; this program knows {program}): use that program, or restore a backup made with this one"
+    )]
+    Newer { database: i64, program: i64 },
+    #[error(
+        "the database is at schema {database} and this program needs {program}: run `callwright migrate`, or start without --no-migrate"
+    )]
+    Behind { database: i64, program: i64 },
+    /// A stop whose line cannot be kept outside the database is refused, not half kept.
+    #[error("the journal of stops cannot be written: {0}")]
+    Journal(String),
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -5,6 +5,7 @@ use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, micros};
 use crate::id::LeadId;
+use crate::journal::Word;
 
 bulk_row! {
     /// Changes of one lead, as a row. `None` leaves a column as it is.
@@ -69,6 +70,12 @@ static NUMBERS: Sql = Sql::new(
 pub async fn apply(tx: &mut Tx, rows: &[Change], now: Instant) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
+    }
+    if tx.noted().wanted() {
+        for row in rows.iter().filter(|row| row.opted_out == 1) {
+            let lead = row.id.parse().map_err(|e| StoreError::bad_row("leads", "id", &row.id, e))?;
+            tx.noted().note(Word::OptedOut { lead });
+        }
     }
     let sql = APPLY.on(tx.dialect());
     let bulk = super::bulk(rows)?;

@@ -9,11 +9,14 @@ pub use db::{Db, Dialect, Durability, Sql, Tx};
 pub use error::StoreError;
 
 mod bulk;
+mod journaled;
 mod packed;
 mod postgres;
 
+pub mod adopt;
 pub mod api_key;
 pub mod attempt;
+pub mod backup;
 pub mod call;
 pub mod campaign;
 pub mod carrier_ledger;
@@ -36,7 +39,9 @@ pub mod pacing_counter;
 pub mod page;
 pub mod probe;
 pub mod publication;
+pub mod recovery;
 pub mod retention;
+pub mod schema;
 pub mod second_look;
 pub mod set_aside;
 pub mod standing;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
-use super::db::{Db, MIGRATIONS_TABLE, Tx};
+use super::db::Db;
 use super::error::StoreError;
 
 /// Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
@@ -70,7 +70,7 @@ pub(super) async fn connect(url: &str) -> Result<Db, StoreError> {
         .after_release(|connection, _| Box::pin(async move { is_alive(connection).await.map(|()| true) }))
         .connect_with(options)
         .await?;
-    Ok(Db::Postgres { pool, begin })
+    Ok(Db::Postgres { pool, begin, journal: None })
 }
 
 /// A connection that was in use so recently is taken as it is.
@@ -93,7 +93,7 @@ pub(super) async fn connect_read_only(url: &str) -> Result<Db, StoreError> {
         (address.options()?.options([("default_transaction_read_only", "on")]), None)
     };
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-    Ok(Db::Postgres { pool, begin })
+    Ok(Db::Postgres { pool, begin, journal: None })
 }
 
 pub(super) async fn begin(
@@ -110,23 +110,6 @@ pub(super) async fn begin(
 pub(super) async fn patient(pool: &PgPool) -> Result<PgPool, StoreError> {
     let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
     Ok(PgPoolOptions::new().max_connections(1).connect_with(options).await?)
-}
-
-/// Have all these migrations been applied?
-pub(super) async fn has_migrations(db: &Db, versions: &[i64]) -> Result<bool, StoreError> {
-    let Tx::Postgres(mut tx) = db.begin().await? else { return Ok(true) };
-    let table: Option<String> = sqlx::query_scalar("SELECT CAST(to_regclass($1) AS TEXT)")
-        .bind(MIGRATIONS_TABLE)
-        .fetch_one(&mut *tx)
-        .await?;
-    if table.is_none() {
-        return Ok(false);
-    }
-    let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM callwright_migrations WHERE success")
-        .fetch_all(&mut *tx)
-        .await?;
-    tx.rollback().await?;
-    Ok(versions.iter().all(|version| applied.contains(version)))
 }
 
 /// A database's address, without what only we understand.

@@ -1,6 +1,6 @@
 //! Suppressions: numbers that are not called, from one opt-out to registry files of millions (GATE-2).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::FromRow;
 
@@ -9,9 +9,10 @@ use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use super::number_lock;
 use super::page::{Cursor, Page, before};
-use crate::clock::{instant_from_micros, micros};
+use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::suppression::{Source, Suppression};
 use crate::id::{CampaignId, SuppressionId};
+use crate::journal::{NUMBERS_PER_LINE, Word};
 use crate::phone::number::PhoneNumber;
 
 bulk_row! {
@@ -101,9 +102,37 @@ async fn write(tx: &mut Tx, entries: &[Suppression]) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
     }
+    if tx.noted().wanted() {
+        for word in words(entries) {
+            tx.noted().note(word);
+        }
+    }
     let (sql, bulk) = (ADD.on(tx.dialect()), super::bulk(&merged(entries))?);
     on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
     Ok(())
+}
+
+/// For the journal: entries that have everything but the number in common share a line.
+fn words(entries: &[Suppression]) -> Vec<Word> {
+    type Common<'a> = (Source, Option<CampaignId>, &'a str, Instant, Option<Instant>);
+    let mut by_common: BTreeMap<Common<'_>, Vec<PhoneNumber>> = BTreeMap::new();
+    for entry in entries {
+        let common =
+            (entry.source, entry.campaign_id, entry.reason.as_str(), entry.created_at, entry.expires_at);
+        by_common.entry(common).or_default().push(entry.number);
+    }
+    let mut words = Vec::with_capacity(by_common.len());
+    for ((source, campaign, reason, created_at, expires_at), numbers) in by_common {
+        words.extend(numbers.chunks(NUMBERS_PER_LINE).map(|numbers| Word::Suppressed {
+            source,
+            campaign,
+            reason: reason.to_owned(),
+            created_at,
+            expires_at,
+            numbers: numbers.to_vec(),
+        }));
+    }
+    words
 }
 
 /// One row per number, source and campaign: PostgreSQL refuses to update a row twice in one statement.
@@ -132,13 +161,18 @@ fn merged(entries: &[Suppression]) -> Vec<Row> {
     rows
 }
 
-/// Removes an entry; answers whether there was one.
+/// Removes an entry; answers whether there was one. Locks its number, so that the journal has this in the order of the
+/// commits.
 pub async fn remove(tx: &mut Tx, id: SuppressionId) -> Result<bool, StoreError> {
+    let Some(entry) = find(tx, id).await? else { return Ok(false) };
+    number_lock::lock_numbers(tx, &[entry.number.e164()]).await?;
     let done = on_db!(tx, |conn| sqlx::query(REMOVE)
         .bind(id.to_string())
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
+    let Suppression { number, source, campaign_id: campaign, .. } = entry;
+    tx.noted().note(Word::Lifted { entry: id, number, source, campaign });
     Ok(done > 0)
 }
 

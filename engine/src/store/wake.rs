@@ -26,7 +26,7 @@ pub struct Listener(PgListener);
 impl Listener {
     /// `None` where nothing can be heard: on SQLite, and behind a transaction pooler, where no connection stays ours.
     pub async fn open(db: &Db) -> Result<Option<Self>, StoreError> {
-        let Db::Postgres { pool, begin: None } = db else { return Ok(None) };
+        let Db::Postgres { pool, begin: None, .. } = db else { return Ok(None) };
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(Some(Self(listener)))

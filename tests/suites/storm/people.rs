@@ -12,6 +12,7 @@ use callwright_engine::engine::{Engine, EngineError, EnrollRequest, NewEvent};
 use callwright_engine::id::{CampaignId, EnrollmentId, LeadId};
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::{consent, lead, suppression};
+use callwright_workers::jobs::{Retention, keep_house};
 use serde_json::json;
 
 use crate::dice::Dice;

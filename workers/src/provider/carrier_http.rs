@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use callwright_engine::provider::{
-    Answer, Capabilities, Deadline, LookUp, LookUpResult, Package, PlaceRequest, Placement, Provider,
-    ProviderError,
+    Answer, CallsSince, Capabilities, Deadline, Listing, LookUp, LookUpResult, Package, PlaceRequest,
+    Placement, Provider, ProviderError,
 };
 use chrono::TimeDelta;
 use http_body::{Frame, SizeHint};
@@ -22,7 +22,7 @@ use url::Url;
 
 use super::http;
 use super::simulated::in_process::SimulatedCarrier;
-use super::wire::{CallAnswer, CallAnswers, CallBatch, CallRequest, FoundCalls};
+use super::wire::{CallAnswer, CallAnswers, CallBatch, CallList, CallRequest, FoundCalls};
 
 /// Where the carrier is and where it finds us.
 #[derive(Debug, Clone)]
@@ -173,6 +173,16 @@ impl HttpCarrier {
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
         let answer = answer.map_err(|error| ProviderError(describe(&error)))?;
         read_json(answer).await
+    }
+
+    /// One page of the carrier's own list of calls.
+    async fn list(&self, query: &CallsSince) -> Result<CallList, ProviderError> {
+        let since = query.since.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let after = query.after.as_deref().map(|after| format!("&after={after}")).unwrap_or_default();
+        let request = self.request(reqwest::Method::GET, &format!("calls?since={since}{after}"))?;
+        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+        let answer = answer.map_err(|error| ProviderError(describe(&error)))?;
+        answer.json().await.map_err(|error| ProviderError(describe(&error)))
     }
 
     async fn end(&self, provider_call_id: &str) -> Result<(), ProviderError> {
@@ -333,6 +343,13 @@ impl Provider for HttpCarrier {
                 }),
                 Err(error) => LookUpResult::Failed { reason: error.to_string() },
             }
+        })
+    }
+
+    fn calls_since<'a>(&'a self, query: &'a CallsSince) -> Answer<'a, Result<Listing, ProviderError>> {
+        Box::pin(async move {
+            let CallList { calls, next } = self.list(query).await?;
+            Ok(Listing::Page { calls: calls.into_iter().map(Into::into).collect(), next })
         })
     }
 

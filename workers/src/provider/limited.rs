@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    Answer, CallsSince, Capabilities, Listing, LookUp, LookUpResult, PlaceRequest, Placement, Provider,
+    ProviderError,
 };
 
 /// Another provider with limits; pacing keeps to them before anything is asked.
@@ -39,6 +40,10 @@ impl Provider for Limited {
 
     fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {
         self.inner.look_up(query)
+    }
+
+    fn calls_since<'a>(&'a self, query: &'a CallsSince) -> Answer<'a, Result<Listing, ProviderError>> {
+        self.inner.calls_since(query)
     }
 
     fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {

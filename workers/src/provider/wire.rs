@@ -6,7 +6,7 @@ use callwright_engine::flow::interpreter::{Expect, Input, Prompt, Turn};
 use callwright_engine::flow::session::Ended;
 use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::provider::{FoundEnd, Package};
+use callwright_engine::provider::{CallPurpose, FoundEnd, ListedCall, Package};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /calls`.
@@ -91,6 +91,59 @@ impl FoundCall {
     /// How it ended, if it has.
     pub fn end(&self) -> Option<FoundEnd> {
         Some(FoundEnd { at: self.ended_at?, status: self.status?, talk_s: i64::from(self.talk_s) })
+    }
+}
+
+/// Answer to `GET /calls?since=…`: calls in the order in which they were asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallList {
+    pub calls: Vec<CallEntry>,
+    /// Ask for the page behind this one with `after`; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A call in that list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallEntry {
+    pub call_id: String,
+    pub attempt_id: AttemptId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollment_id: Option<EnrollmentId>,
+    pub number: PhoneNumber,
+    pub step: String,
+    pub visit: u32,
+    /// Try of this visit, from 1.
+    #[serde(rename = "try")]
+    pub attempt: u32,
+    pub asked_at: Instant,
+    /// `None` while the call goes on.
+    pub status: Option<EndStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Instant>,
+    /// Seconds from answer to hang-up.
+    #[serde(default)]
+    pub talk_s: u32,
+}
+
+impl From<CallEntry> for ListedCall {
+    fn from(call: CallEntry) -> Self {
+        let end = call.ended_at.zip(call.status);
+        let CallEntry { step, visit, attempt, .. } = call;
+        Self {
+            provider_call_id: call.call_id,
+            attempt_id: Some(call.attempt_id),
+            number: call.number,
+            asked_at: call.asked_at,
+            purpose: call.enrollment_id.map(|enrollment_id| CallPurpose {
+                enrollment_id,
+                step,
+                visit,
+                attempt,
+            }),
+            end: end.map(|(at, status)| FoundEnd { at, status, talk_s: i64::from(call.talk_s) }),
+        }
     }
 }
 

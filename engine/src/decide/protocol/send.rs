@@ -11,6 +11,8 @@ text_enum! {
         CampaignPaused = "campaign-paused",
         OptedOut = "opted-out",
         Suppressed = "suppressed",
+        /// The database was restored and is not reconciled.
+        Recovering = "recovering",
         /// The attempt has been moved on by somebody else.
         ClaimLost = "claim-lost",
         /// Its permit has run out: what it was decided on may have changed.

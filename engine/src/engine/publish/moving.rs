@@ -22,7 +22,7 @@ use crate::id::{EnrollmentId, PublicationId};
 use crate::store::attempt::{self, Attempt};
 use crate::store::standing::{self, MovedRow};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, publication};
+use crate::store::{Tx, publication, recovery};
 
 /// What a batch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,9 +50,11 @@ impl Engine {
     pub async fn move_enrollments(&self, limit: u32) -> Result<MoveReport, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let moving = publication::moving(&mut tx).await?;
+        // Where people stand is not known yet in a database that was restored.
+        let recovering = !moving.is_empty() && recovery::is_marked(&mut tx).await?;
         tx.rollback().await?;
         let mut report = MoveReport::default();
-        for each in moving {
+        for each in moving.into_iter().filter(|_| !recovering) {
             let step = match self.move_batch(each.id, limit).await {
                 Ok(step) => step,
                 // The batch is tried again in the next round, without them.

@@ -6,6 +6,7 @@ use crate::clock::{Instant, micros};
 use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::new_lead::{FieldError, NewLead};
 use crate::id::LeadId;
+use crate::journal::Word;
 use crate::store::db::{Sql, Tx, on_db};
 use crate::store::error::StoreError;
 
@@ -97,6 +98,11 @@ pub async fn set_status_many(
     status: LeadStatus,
     now: Instant,
 ) -> Result<u64, StoreError> {
+    if status == LeadStatus::OptedOut {
+        for lead in leads {
+            tx.noted().note(Word::OptedOut { lead: *lead });
+        }
+    }
     let (sql, keys) = (SET_STATUS.on(tx.dialect()), crate::store::keys(leads));
     Ok(on_db!(tx, |conn| sqlx::query(sql)
         .bind(keys)
@@ -116,6 +122,9 @@ pub async fn reinstate(tx: &mut Tx, id: LeadId, now: Instant) -> Result<bool, St
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
+    if done > 0 {
+        tx.noted().note(Word::Reinstated { lead: id });
+    }
     Ok(done > 0)
 }
 

@@ -10,8 +10,8 @@ use callwright_engine::engine::ReportedFact;
 use callwright_engine::flow::session::Conversation;
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
-    VirtualCarrier,
+    Answer, CallPurpose, CallsSince, Capabilities, FoundEnd, ListedCall, Listing, LookUp, LookUpResult,
+    PlaceRequest, Placement, Provider, ProviderError, VirtualCarrier,
 };
 use chrono::TimeDelta;
 
@@ -290,11 +290,11 @@ impl SimulatedCarrier {
         let mut found = None;
         for entry in &calls {
             match listing(&faults, self.seed, entry, fault.stale_s, now) {
-                Listing::Shown => {
+                Entered::Shown => {
                     found = found.or_else(|| Some(entry.call_id.clone()));
                 }
-                Listing::NotYet => {}
-                Listing::Hidden(name) => state.count(name),
+                Entered::NotYet => {}
+                Entered::Hidden(name) => state.count(name),
             }
         }
         let Some(provider_call_id) = found else { return LookUpResult::Absent };
@@ -306,6 +306,24 @@ impl SimulatedCarrier {
     }
 }
 
+/// An entry as the list has it: a call that was played to its end in memory goes on until then.
+fn listed(entry: &Entry, now: Instant) -> ListedCall {
+    let end = entry.end.filter(|end| end.at <= now);
+    ListedCall {
+        provider_call_id: entry.call_id.clone(),
+        attempt_id: Some(entry.attempt_id),
+        number: entry.number,
+        asked_at: entry.asked_at,
+        purpose: entry.enrollment_id.map(|enrollment_id| CallPurpose {
+            enrollment_id,
+            step: entry.step.to_string(),
+            visit: entry.visit,
+            attempt: entry.attempt,
+        }),
+        end: end.map(|end| FoundEnd { at: end.at, status: end.status, talk_s: i64::from(end.talk_s) }),
+    }
+}
+
 /// Key of the fact that reports a call we ended ourselves.
 const HUNG_UP: &str = "hung-up";
 
@@ -314,7 +332,7 @@ const FULL_FOR_S: u32 = 3_600;
 
 /// Does the carrier's list show a call?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listing {
+pub(super) enum Entered {
     Shown,
     /// It has not begun.
     NotYet,
@@ -323,20 +341,20 @@ pub(super) enum Listing {
 }
 
 /// How a call stands in a list that is `stale_s` old and, for some calls, behind.
-pub(super) fn listing(faults: &Faults, seed: u64, entry: &Entry, stale_s: u32, now: Instant) -> Listing {
+pub(super) fn listing(faults: &Faults, seed: u64, entry: &Entry, stale_s: u32, now: Instant) -> Entered {
     let begins = entry.starts_at();
     // A queued call is on the list while it waits; one that has not been taken yet is not.
     if now < begins && !entry.queued {
-        return Listing::NotYet;
+        return Entered::NotYet;
     }
     let known = if entry.queued { entry.asked_at } else { begins };
     if now < known + TimeDelta::seconds(i64::from(faults.listed_after_s(seed, &entry.key()))) {
-        return Listing::Hidden("lagLookUp");
+        return Entered::Hidden("lagLookUp");
     }
     if now < known + TimeDelta::seconds(i64::from(stale_s)) {
-        return Listing::Hidden("staleLookUp");
+        return Entered::Hidden("staleLookUp");
     }
-    Listing::Shown
+    Entered::Shown
 }
 
 impl State {
@@ -402,6 +420,18 @@ impl Provider for SimulatedCarrier {
 
     fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {
         Box::pin(async move { self.find(query.attempt_id) })
+    }
+
+    fn calls_since<'a>(&'a self, query: &'a CallsSince) -> Answer<'a, Result<Listing, ProviderError>> {
+        Box::pin(async move {
+            let now = (self.now)();
+            let state = self.state();
+            let (entries, _) = state.ledger.calls_since(query.since, 0, usize::MAX);
+            Ok(Listing::Page {
+                calls: entries.into_iter().map(|entry| listed(entry, now)).collect(),
+                next: None,
+            })
+        })
     }
 
     fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {

@@ -142,6 +142,15 @@ impl Ledger {
         &self.entries
     }
 
+    /// Up to `limit` calls asked for at or after `since`, from the entry at `from` on, and where the next page begins.
+    pub fn calls_since(&self, since: Instant, from: usize, limit: usize) -> (Vec<&Entry>, Option<usize>) {
+        let behind = self.entries.iter().enumerate().skip(from);
+        let mut found = behind.filter(|(_, entry)| entry.accepted && entry.asked_at >= since);
+        let page: Vec<(usize, &Entry)> = found.by_ref().take(limit).collect();
+        let next = found.next().map(|(position, _)| position);
+        (page.into_iter().map(|(_, entry)| entry).collect(), next)
+    }
+
     /// Calls made for an attempt, refused requests left out.
     pub fn calls_of(&self, attempt: AttemptId) -> impl Iterator<Item = &Entry> {
         let positions = self.by_attempt.get(&attempt).map_or(&[][..], Vec::as_slice);
@@ -222,6 +231,20 @@ mod tests {
         let again = Ledger::reload([opened, closed.clone()]);
         assert_eq!(again.entries(), [closed]);
         assert_eq!(again.open().count(), 0);
+    }
+
+    #[test]
+    fn calls_are_listed_in_pages_without_refused_ones() {
+        let mut ledger = Ledger::default();
+        for at in 0..10 {
+            ledger.book(&asked(), instant_from_micros(at), at != 5);
+        }
+        let at =
+            |entries: Vec<&Entry>| entries.iter().map(|e| e.asked_at.timestamp_micros()).collect::<Vec<_>>();
+        let (first, next) = ledger.calls_since(instant_from_micros(3), 0, 3);
+        assert_eq!((at(first), next), (vec![3, 4, 6], Some(7)));
+        let (second, next) = ledger.calls_since(instant_from_micros(3), 7, 3);
+        assert_eq!((at(second), next), (vec![7, 8, 9], None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! ```text
 //! POST /calls                 {calls: […]} → {answers: […]}   no idempotency, on purpose: the ledger tells
 //! GET  /calls?attempt=ID      what became of an attempt; brings lost callbacks again
+//! GET  /calls?since=TIME      every call since, in pages: &limit=500&after=…
 //! POST /calls/{id}/hang-up
 //! GET  /ledger                every entry   GET|POST /audit   sums; a body adds suppressions and zones
 //! GET  /clock · POST /clock   {"clock": "virtual", "at": …, "rate": 60}
@@ -39,7 +40,7 @@ use super::book::{Carrier, Start};
 use super::broken;
 use super::clock::{CarrierClock, ClockSetting};
 use super::faults::{Faults, Fired, PlacementFault};
-use super::in_process::{Listing, listing};
+use super::in_process::{Entered, listing};
 use super::journal::Journal;
 use super::ledger::{Asked, Ending, Entry};
 use super::live_call::LiveCall;
@@ -48,7 +49,8 @@ use super::outbox::{Letter, Outbox};
 use super::queue::Turn;
 use crate::provider::http;
 use crate::provider::wire::{
-    CallAnswer, CallAnswers, CallBatch, CallRequest, Callback, CallbackEvent, FoundCall, FoundCalls,
+    CallAnswer, CallAnswers, CallBatch, CallEntry, CallList, CallRequest, Callback, CallbackEvent, FoundCall,
+    FoundCalls,
 };
 
 /// How a carrier is set up.
@@ -88,6 +90,8 @@ impl ServerOptions {
 
 /// Calls per request.
 const BATCH: usize = 1_000;
+/// Calls per page of the list.
+const PAGE: usize = 500;
 const BODY_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// A carrier ready to be served, and its clock and books for whoever hosts it.
@@ -139,7 +143,7 @@ impl CarrierServer {
     pub fn router(&self) -> Router {
         let guard = axum::middleware::from_fn_with_state(self.clone(), authorise);
         Router::new()
-            .route("/calls", post(place).get(look_up))
+            .route("/calls", post(place).get(calls))
             .route("/calls/{id}/hang-up", post(hang_up))
             .route("/ledger", get(ledger))
             .route("/audit", get(audit).post(audit_with))
@@ -307,30 +311,48 @@ async fn ring(carrier: &Arc<Carrier>, entry: &Entry, asked: Asked, call: &CallRe
     tokio::spawn(live.run());
 }
 
+/// Either `attempt` or `since`.
 #[derive(Debug, Deserialize)]
-struct LookUpQuery {
-    attempt: AttemptId,
+#[serde(deny_unknown_fields)]
+struct CallsQuery {
+    attempt: Option<AttemptId>,
+    since: Option<Instant>,
+    /// `next` of the page before.
+    after: Option<usize>,
+    /// 1 to 1,000 calls a page; 500 when left out.
+    limit: Option<usize>,
 }
 
-async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUpQuery>) -> Response {
+async fn calls(State(server): State<CarrierServer>, Query(query): Query<CallsQuery>) -> Response {
+    match (query.attempt, query.since) {
+        (Some(attempt), None) => look_up(&server, attempt),
+        (None, Some(since)) => {
+            let limit = query.limit.unwrap_or(PAGE).clamp(1, BATCH);
+            Json(list(&server, since, query.after.unwrap_or(0), limit)).into_response()
+        }
+        _ => problem(StatusCode::BAD_REQUEST, "ask with either `attempt` or `since`"),
+    }
+}
+
+fn look_up(server: &CarrierServer, attempt: AttemptId) -> Response {
     let carrier = server.carrier.clone();
     let now = carrier.clock.now();
-    let calls = carrier.calls_of(query.attempt);
+    let calls = carrier.calls_of(attempt);
     let first = calls.first().map(|entry| carrier.faults.look_up(carrier.seed, &entry.key(), now));
     let fault = first.unwrap_or_default();
     if fault.fails {
         carrier.count("failLookUp");
         return problem(StatusCode::SERVICE_UNAVAILABLE, "simulated error");
     }
-    for letter in carrier.take_lost(query.attempt) {
+    for letter in carrier.take_lost(attempt) {
         let carrier = carrier.clone();
         tokio::spawn(async move { carrier.outbox.tell(&letter).await });
     }
     let seen_at = now - TimeDelta::seconds(i64::from(fault.stale_s));
     let is_shown = |entry: &Entry| match listing(&carrier.faults, carrier.seed, entry, fault.stale_s, now) {
-        Listing::Shown => true,
-        Listing::NotYet => false,
-        Listing::Hidden(name) => {
+        Entered::Shown => true,
+        Entered::NotYet => false,
+        Entered::Hidden(name) => {
             carrier.count(name);
             false
         }
@@ -346,6 +368,29 @@ async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUp
         }
     };
     Json(FoundCalls { calls: calls.into_iter().filter(is_shown).map(found).collect() }).into_response()
+}
+
+fn list(server: &CarrierServer, since: Instant, from: usize, limit: usize) -> CallList {
+    let entry = |entry: &Entry| CallEntry {
+        call_id: entry.call_id.clone(),
+        attempt_id: entry.attempt_id,
+        enrollment_id: entry.enrollment_id,
+        number: entry.number,
+        step: entry.step.to_string(),
+        visit: entry.visit,
+        attempt: entry.attempt,
+        asked_at: entry.asked_at,
+        status: entry.end.map(|end| end.status),
+        ended_at: entry.end.map(|end| end.at),
+        talk_s: entry.end.map_or(0, |end| end.talk_s),
+    };
+    server.carrier.with_ledger(|ledger| {
+        let (entries, next) = ledger.calls_since(since, from, limit);
+        CallList {
+            calls: entries.into_iter().map(entry).collect(),
+            next: next.map(|position| position.to_string()),
+        }
+    })
 }
 
 async fn hang_up(State(server): State<CarrierServer>, Path(id): Path<String>) -> Response {

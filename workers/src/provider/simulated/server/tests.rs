@@ -11,7 +11,7 @@ use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::flow::interpreter::{Expect, Expected, Prompt};
 use callwright_engine::flow::session::Ended;
 use callwright_engine::id::IdSource;
-use callwright_engine::provider::{Deadline, LookUp, LookUpResult, Placement, Provider};
+use callwright_engine::provider::{CallsSince, Deadline, Listing, LookUp, LookUpResult, Placement, Provider};
 use url::Url;
 
 use super::super::behaviour::{Behaviour, End, Scripted, Wish};
@@ -26,6 +26,7 @@ const SECRET: &[u8] = b"loopback";
 struct Line {
     server: CarrierServer,
     provider: HttpCarrier,
+    carrier_url: Url,
     dialer: Arc<Dialer>,
     dialer_url: String,
     ids: IdSource,
@@ -100,9 +101,14 @@ impl Line {
         let router = Router::new().route("/callback", post(hear)).with_state(dialer.clone());
         let dialer_url = format!("{}/callback", listen(router).await);
         let timeout = Duration::from_millis(if loses_answers { 1_200 } else { 30_000 });
+        let carrier_url = url.clone();
         let options = HttpCarrierOptions { url, callback_url: dialer_url.clone(), token, timeout };
         let provider = HttpCarrier::new(options).unwrap();
-        Self { server, provider, dialer, dialer_url, ids: IdSource::seeded(9) }
+        Self { server, provider, carrier_url, dialer, dialer_url, ids: IdSource::seeded(9) }
+    }
+
+    fn calls_url(&self) -> String {
+        format!("{}calls", self.carrier_url)
     }
 
     fn call(&self) -> CallRequest {
@@ -340,4 +346,32 @@ fn expect_yes_or_no() -> Expect {
         open: false,
         timeout_s: 5,
     }
+}
+
+#[tokio::test]
+async fn calls_are_listed_since_an_instant_and_page_by_page() {
+    let line = Line::open(options(answered(Wish::Accept))).await;
+    let asked = [line.call(), line.call()];
+    for call in &asked {
+        line.place(call).await;
+    }
+    let listed = async |since: Instant, after: Option<&str>| {
+        let query = CallsSince { since, after: after.map(str::to_owned) };
+        let Ok(Listing::Page { calls, next }) = line.provider.calls_since(&query).await else {
+            panic!("the carrier lists its calls");
+        };
+        (calls.iter().filter_map(|call| call.attempt_id).collect::<Vec<_>>(), next)
+    };
+    let hour = TimeDelta::hours(1);
+    assert_eq!(listed(noon() - hour, None).await, (asked.iter().map(|call| call.attempt_id).collect(), None));
+    assert_eq!(listed(noon() - hour, Some("1")).await, (vec![asked[1].attempt_id], None));
+    assert_eq!(listed(noon() + hour * 24, None).await, (Vec::new(), None));
+
+    line.heard_until("ended").await;
+    let url = format!("{}?since=2026-07-01T00:00:00Z&limit=1", line.calls_url());
+    let page: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    assert_eq!((page["calls"].as_array().map(Vec::len), &page["next"]), (Some(1), &json!("1")));
+    assert_eq!(page["calls"][0]["status"], "completed");
+    let both = format!("{}?attempt={}&since=2026-07-01T00:00:00Z", line.calls_url(), asked[0].attempt_id);
+    assert_eq!(reqwest::get(both).await.unwrap().status(), StatusCode::BAD_REQUEST);
 }
