@@ -294,7 +294,7 @@ impl<'a> Claiming<'a> {
         tx.commit().await?;
         tally.entered(AttemptState::Dialing.as_str(), taken.len() as u64);
         let asked = self.due.iter().filter(|(id, _)| taken.contains(id));
-        tally.dispatch_lags = asked.filter_map(|(_, due)| lag(Some(*due), self.now)).collect();
+        tally.dispatch_lags = asked.filter_map(|(_, due)| lag(Some(*due), intent_at)).collect();
         self.engine.metrics.committed(&tally, provider);
         self.requests.retain(|request| taken.contains(&request.attempt_id));
         Ok(Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() })
