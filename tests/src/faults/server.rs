@@ -2,6 +2,7 @@
 //! fills up, its network is cut. (`postgres` has the fast one that suites share.)
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,6 +35,7 @@ folder=$(mktemp -d "$parent/callwright-faults.XXXXXX") || exit 1
 trap '"$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1; rm -rf "$folder"' EXIT
 "$bin/initdb" -D "$folder/data" -U callwright -A trust -E UTF8 --locale=C --no-sync --wal-segsize=1 >"$folder/initdb.log" 2>&1 || exit 1
 echo "host all all samenet trust" >>"$folder/data/pg_hba.conf"
+trap 'exit 1' HUP INT TERM
 start() {
     "$bin/pg_ctl" -D "$folder/data" -w -t 60 -l "$folder/server.log" -o "-p $port -c listen_addresses=$listen \
         -c unix_socket_directories= -c max_connections=300 -c max_locks_per_transaction=256 -c min_wal_size=2MB -c max_wal_size=16MB" \
@@ -64,6 +66,8 @@ impl Server {
             .arg(parent)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Its own process group: whoever stops this program by its group leaves the script to stop the server in order.
+            .process_group(0)
             .spawn()
             .context("cannot start a shell for PostgreSQL")?;
         let orders = script.stdin.take();
