@@ -77,7 +77,8 @@ pub async fn run(args: CallArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let enrolled = prepare(&engine, &args).await?;
     let cancel = CancellationToken::new();
     let running =
-        Running::start(&engine, &args.provider, Retention::default(), None, Bell::new(), cancel.clone()).await?;
+        Running::start(&engine, &args.provider, Retention::default(), None, Bell::new(), cancel.clone())
+            .await?;
     let placed = follow::until_over(&engine, enrolled.0, enrolled.1, Duration::from_secs(args.wait)).await;
     running.stop().await;
     engine.db.close().await;

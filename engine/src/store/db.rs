@@ -191,8 +191,7 @@ impl Db {
     pub async fn missing_migrations(&self) -> Result<usize, StoreError> {
         const APPLIED: &str = "SELECT version FROM callwright_migrations WHERE success";
         let mut tx = self.begin_read().await?;
-        let applied: Vec<i64> =
-            on_db!(&mut tx, |conn| sqlx::query_scalar(APPLIED).fetch_all(conn).await)?;
+        let applied: Vec<i64> = on_db!(&mut tx, |conn| sqlx::query_scalar(APPLIED).fetch_all(conn).await)?;
         tx.rollback().await?;
         let embedded = match self.dialect() {
             Dialect::Sqlite => &SQLITE_MIGRATIONS,

@@ -96,8 +96,8 @@ async fn a_database_that_takes_no_write_is_not_ready() {
 async fn a_dial_loop_that_hangs_is_a_reason_to_restart() {
     let desk = Desk::open().await;
     let heartbeat = Arc::new(Heartbeat::default());
-    let app = App::new(Arc::clone(&desk.engine), Access::Keys, Bell::new())
-        .with_heartbeat(Arc::clone(&heartbeat));
+    let app =
+        App::new(Arc::clone(&desk.engine), Access::Keys, Bell::new()).with_heartbeat(Arc::clone(&heartbeat));
     let desk = Desk { app: router(app), ..desk };
     assert_eq!(ask(&desk, "/livez").await.ok()["dialLoop"], "none");
     heartbeat.beat();

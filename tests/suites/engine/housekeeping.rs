@@ -52,7 +52,9 @@ async fn variables(db: &Db, lead: LeadId) -> anyhow::Result<String> {
         Db::Sqlite { read, .. } => {
             sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(read).await?
         }
-        Db::Postgres { pool, .. } => sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(pool).await?,
+        Db::Postgres { pool, .. } => {
+            sqlx::query_scalar(VARIABLES).bind(lead.to_string()).fetch_one(pool).await?
+        }
     })
 }
 

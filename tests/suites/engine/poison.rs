@@ -29,7 +29,9 @@ async fn standing(db: &Db, enrollment: impl ToString) -> anyhow::Result<(String,
         Db::Sqlite { read, .. } => {
             sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(read).await?
         }
-        Db::Postgres { pool, .. } => sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(pool).await?,
+        Db::Postgres { pool, .. } => {
+            sqlx::query_as(STANDING).bind(enrollment.to_string()).fetch_one(pool).await?
+        }
     })
 }
 
