@@ -1,4 +1,5 @@
-//! The dial loop: move who a publication moves, plan, claim, place, record, reconcile, then sleep until the next thing is due.
+//! The dial loop: plan, claim, place, reconcile, move who a publication moves, then sleep until the next thing is due, to the
+//! millisecond.
 //! Any number of these may share a PostgreSQL database; each names itself uniquely per boot.
 
 use std::sync::Arc;
@@ -54,30 +55,56 @@ pub async fn run(
             }
         };
         tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
+            () = exactly(sleep) => {}
             () = hint.notified() => {}
             () = cancel.cancelled() => {}
         }
     }
 }
 
+/// The runtime's timer is up to two milliseconds late: the last ones are slept on a thread, which is late by a tenth.
+const LAST: Duration = Duration::from_millis(2);
+
+async fn exactly(sleep: Duration) {
+    let until = std::time::Instant::now() + sleep;
+    if sleep > LAST {
+        tokio::time::sleep(sleep - LAST).await;
+    }
+    let rest = until.saturating_duration_since(std::time::Instant::now());
+    if !rest.is_zero() {
+        // Cannot fail: sleeping does not panic, and a runtime that shuts down needs no exact time.
+        let _ = tokio::task::spawn_blocking(move || std::thread::sleep(rest)).await;
+    }
+}
+
 /// One round over everything that is due; answers how long to sleep.
-async fn round(engine: &Engine, provider: &dyn Provider, options: &Options) -> Result<Duration, EngineError> {
-    let moved = engine.move_enrollments(options.batch).await?;
+pub async fn round(
+    engine: &Engine,
+    provider: &dyn Provider,
+    options: &Options,
+) -> Result<Duration, EngineError> {
     let planned = engine.plan(options.batch).await?;
     let claimed = engine.claim(options.batch, provider, &options.owner).await?;
     let asked = claimed.requests.len();
     engine.place(provider, claimed.requests).await?;
+    // After what is due: whoever comes due before being moved is moved by `plan`.
+    let moved = engine.move_enrollments(options.batch).await?;
     engine.reconcile(provider, options.batch).await?;
     if moved.has_more() || planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
         return Ok(Duration::ZERO);
     }
-    let now = engine.now().await?;
-    let next = [engine.next_wake().await?, claimed.again_at].into_iter().flatten().min();
-    let wait = next.map_or(options.poll, |next| {
-        let ahead = (next - now).to_std().unwrap_or_default();
-        ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
-    });
-    // Never busy: something due that nobody may take yet (a paused campaign) must not spin the loop.
-    Ok(wait.clamp(Duration::from_millis(5), options.poll))
+    let (now, next) = engine.look_ahead().await?;
+    let next = [next, claimed.again_at].into_iter().flatten().min();
+    Ok(match next {
+        // Never busy: something due that nobody may take yet (a paused campaign) must not spin the loop.
+        Some(next) if next <= now => OVERDUE.min(options.poll),
+        Some(next) => {
+            let ahead = (next - now).to_std().unwrap_or_default();
+            ahead.div_f64(options.rate.max(f64::MIN_POSITIVE)).min(options.poll)
+        }
+        None => options.poll,
+    })
 }
+
+/// Rest before something that is overdue is looked at again.
+const OVERDUE: Duration = Duration::from_millis(5);

@@ -16,7 +16,7 @@ mod error;
 mod events;
 mod opt_out;
 mod outlets;
-mod package;
+pub mod package;
 mod pick;
 mod place;
 mod plan;
@@ -47,7 +47,7 @@ use crate::clock::Instant;
 use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
 use crate::rules::Rules;
-use crate::store::Db;
+use crate::store::{Db, Tx, clock};
 
 /// Handles of one engine. Many engines, in many processes, may share one database.
 #[derive(Debug)]
@@ -113,9 +113,24 @@ impl Engine {
     /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way.
     pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
-        let enrollment = crate::store::enrollment::next_due(&mut tx).await?;
-        let attempt = crate::store::attempt::next_planned(&mut tx).await?;
+        let next = next_due(&mut tx).await?;
         tx.rollback().await?;
-        Ok([enrollment, attempt].into_iter().flatten().min())
+        Ok(next)
     }
+
+    /// The present, and from when on the engine's clock will show that something is due.
+    pub async fn look_ahead(&self) -> Result<(Instant, Option<Instant>), EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let next = next_due(&mut tx).await?;
+        // Last, so that what the look-up took is not slept again.
+        let now = self.time.now(&mut tx).await?;
+        tx.rollback().await?;
+        Ok((now, next.map(|next| clock::seen_from(&self.db, next))))
+    }
+}
+
+async fn next_due(tx: &mut Tx) -> Result<Option<Instant>, EngineError> {
+    let enrollment = crate::store::enrollment::next_due(tx).await?;
+    let attempt = crate::store::attempt::next_planned(tx).await?;
+    Ok([enrollment, attempt].into_iter().flatten().min())
 }

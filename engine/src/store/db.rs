@@ -247,7 +247,8 @@ impl Tx {
 /// `{any}`: is among the first values of those rows, in a way that no planner can turn round;
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
 /// `{share}`: keep the rows read from being changed; `{variable}`: the enrollment's variable at the path in the third value;
-/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values.
+/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values;
+/// `{series}`: the whole numbers from `$1` up to, but without, `$2`, as `s.n`.
 #[derive(Debug)]
 pub struct Sql {
     text: &'static str,
@@ -308,4 +309,9 @@ const TOKENS: &[(&str, &str, &str)] = &[
         "'[' || coalesce(string_agg(CAST(r AS text), ','), '') || ']'",
     ),
     ("{greatest}", "max", "greatest"),
+    (
+        "{series}",
+        "(WITH RECURSIVE s(n) AS (SELECT $1 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < $2) SELECT n FROM s) AS s",
+        "generate_series(CAST($1 AS BIGINT), CAST($2 AS BIGINT) - 1) AS s(n)",
+    ),
 ];

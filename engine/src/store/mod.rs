@@ -17,6 +17,7 @@ pub mod campaign;
 pub mod carrier_ledger;
 pub mod clock;
 pub mod consent;
+pub mod crowd;
 pub mod decision;
 pub mod definition;
 pub mod enrollment;
