@@ -176,8 +176,12 @@ static MOVE: Sql = Sql::new(
 static CHECKED: Sql =
     Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
 
-static NEXT_PLANNED: &str = "SELECT min(a.due_at) FROM attempts a JOIN campaigns c ON c.id = a.campaign_id
-     WHERE a.state = 'planned' AND c.status = 'active'";
+// Per campaign and priority one step into the index, however much is planned.
+const NEXT_PLANNED: &str = "SELECT min(next.due_at) FROM (
+         SELECT (SELECT min(a.due_at) FROM attempts a
+                 WHERE a.state = 'planned' AND a.campaign_id = c.id AND a.priority = p.priority AND a.due_at > $1) AS due_at
+         FROM campaigns c CROSS JOIN (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2) AS p
+         WHERE c.status = 'active') AS next";
 
 /// A planned attempt that may be claimed, as pacing needs it.
 #[derive(Debug, Clone)]
@@ -458,8 +462,10 @@ pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(),
 }
 
 /// When the next planned attempt of an active campaign becomes due.
-pub async fn next_planned(tx: &mut Tx) -> Result<Option<Instant>, StoreError> {
-    let at: Option<i64> = on_db!(tx, |conn| sqlx::query_scalar(NEXT_PLANNED).fetch_one(conn).await)?;
+pub async fn next_planned(tx: &mut Tx, after: Option<Instant>) -> Result<Option<Instant>, StoreError> {
+    let after = after.map_or(i64::MIN, micros);
+    let at: Option<i64> =
+        on_db!(tx, |conn| sqlx::query_scalar(NEXT_PLANNED).bind(after).fetch_one(conn).await)?;
     Ok(at.map(instant_from_micros))
 }
 

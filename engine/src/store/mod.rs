@@ -23,6 +23,7 @@ pub mod definition;
 pub mod enrollment;
 pub mod event;
 pub mod event_read;
+pub mod gate_facts;
 pub mod idempotency;
 pub mod import;
 pub mod intent;

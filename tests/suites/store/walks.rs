@@ -6,7 +6,7 @@ use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{AnsweredBy, Fact, StoredFact};
 use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::store::{
-    Tx, attempt, call, campaign, decision, enrollment, intent, lead_change, second_look, task, walk,
+    Tx, attempt, call, campaign, decision, enrollment, gate_facts, intent, lead_change, second_look, task, walk,
 };
 use chrono::TimeDelta;
 
@@ -107,7 +107,8 @@ on_both! {
         let mut tx = db.db.begin().await?;
         let one = walking(&mut tx, "a", ALICE).await?;
         let planned = planned(&mut tx, &one, ALICE).await?;
-        assert_eq!(attempt::next_planned(&mut tx).await?, Some(now()));
+        assert_eq!(attempt::next_planned(&mut tx, None).await?, Some(now()));
+        assert_eq!(attempt::next_planned(&mut tx, Some(now())).await?, None);
         let found = attempt::candidates(&mut tx, &[one.campaign_id], now(), 10).await?;
         assert_eq!(found.iter().map(|found| (found.id, found.number.as_str())).collect::<Vec<_>>(), [(planned, ALICE)]);
         assert_eq!(attempt::lock_planned(&mut tx, &[planned]).await?.len(), 1);
@@ -128,7 +129,7 @@ on_both! {
         let mut tx = db.db.begin().await?;
         let (one, other) = (walking(&mut tx, "a", ALICE).await?, walking(&mut tx, "b", ALICE).await?);
         claimed(&mut tx, &one, ALICE).await?;
-        let counted = intent::of_pairs(&mut tx, &[(ALICE, one.lead_id.to_string())], now()).await?;
+        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], now()).await?.intents;
         assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
         let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None)], "me", "sim", now(), after(1)).await;
@@ -142,7 +143,7 @@ on_both! {
         claimed(&mut tx, &one, ALICE).await?;
         let outside = (id::<AttemptId>().to_string(), one.lead_id.to_string(), one.campaign_id.to_string(), micros(after(-50)));
         attempt::insert_outside(&mut tx, &[outside]).await?;
-        let counted = intent::of_pairs(&mut tx, &[(ALICE, one.lead_id.to_string())], after(-100)).await?;
+        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], after(-100)).await?.intents;
         let mut at: Vec<_> = counted.iter().map(|intent| intent.at).collect();
         at.sort_unstable();
         at.dedup();
@@ -157,7 +158,8 @@ on_both! {
         let dialing = claimed(&mut tx, &one, ALICE).await?;
         let waiting = planned(&mut tx, &other, BOB).await?;
         attempt::defer(&mut tx, &[(waiting.to_string(), micros(after(90)))], now()).await?;
-        assert_eq!(attempt::next_planned(&mut tx).await?, Some(after(90)));
+        assert_eq!(attempt::next_planned(&mut tx, None).await?, Some(after(90)));
+        assert_eq!(attempt::next_planned(&mut tx, Some(after(89))).await?, Some(after(90)));
         assert_eq!(attempt::planned_of_leads(&mut tx, &[one.lead_id, other.lead_id]).await?.len(), 1);
         let overdue = attempt::overdue(&mut tx, "simulated", than(after(30)), 10).await?;
         assert_eq!(overdue.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [dialing]);

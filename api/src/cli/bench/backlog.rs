@@ -47,7 +47,7 @@ async fn idle(place: &Place, start: Instant) -> anyhow::Result<Vec<Sample>> {
     let setup = Setup::at(start, 7);
     let trial = Trial::open(place.db.clone(), steps::library()?, setup, Scripted::default());
     let options = Options::new("bench".to_owned());
-    while dialer::round(&trial.engine, &trial.carrier, &options).await?.is_zero() {}
+    while dialer::round(&trial.engine, &trial.carrier, &options).await?.sleep.is_zero() {}
     let mut samples = Vec::new();
     for _ in 0..IDLE_ROUNDS {
         let watch = Stopwatch::now();

@@ -200,10 +200,11 @@ fn most_in_a_second(asked: &Asked) -> usize {
     counts.max().unwrap_or(0)
 }
 
-/// Calls per second from the first to the last.
+/// Calls per second from the first to the last; those of the first instant are where the time begins.
 fn mean(asked: &Asked) -> f64 {
-    let span = asked.last().zip(asked.first()).map_or(0.0, |(last, first)| (last.0 - first.0).as_seconds_f64());
-    asked.len() as f64 / span.max(1.0)
+    let Some(((first, _), (last, _))) = asked.first().zip(asked.last()) else { return 0.0 };
+    let after = asked.iter().filter(|(at, _)| at > first).count();
+    after as f64 / (*last - *first).as_seconds_f64().max(1.0)
 }
 
 /// The smallest share of the calls that a campaign had while all of them had some left.
