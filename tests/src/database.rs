@@ -12,6 +12,15 @@ pub enum Backend {
     Postgres,
 }
 
+impl Backend {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 /// A database that goes away with the value.
 #[derive(Debug)]
 pub struct TestDb {

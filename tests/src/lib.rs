@@ -1,6 +1,7 @@
-//! What the test suites share: databases to run on. The suites themselves are in `tests/suites`, one binary each.
+//! What the test suites share: databases to run on, and real processes with faults around them. The suites themselves are in `tests/suites`, one binary each.
 
 pub mod database;
+pub mod faults;
 pub mod postgres;
 
 pub use database::{Backend, TestDb};

@@ -147,7 +147,7 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 /// The folder with `initdb`: Debian's newest, else where `pg_config` says.
-fn installed() -> Option<PathBuf> {
+pub(crate) fn installed() -> Option<PathBuf> {
     let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -182,7 +182,7 @@ fn launch(binaries: &Path) -> anyhow::Result<(Child, u16)> {
 }
 
 /// `env`, as `nobody` when we are root.
-fn unprivileged() -> Command {
+pub(crate) fn unprivileged() -> Command {
     let is_root =
         Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     if !is_root {

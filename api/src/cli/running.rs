@@ -11,6 +11,7 @@ use callwright_engine::engine::Engine;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
 };
+use callwright_engine::store::Db;
 use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_engine::time::zone::Zone;
 use callwright_workers::dialer::{self, Options};
@@ -147,6 +148,21 @@ impl Running {
         self.tasks.spawn(task);
     }
 
+    /// Until something that runs to the end ends before it: a panic must not leave a process that is up and does nothing.
+    pub async fn broken(&mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            if self.cancel.is_cancelled() {
+                continue;
+            }
+            match ended {
+                Ok(()) => tracing::error!("a part of this process ended by itself"),
+                Err(error) => tracing::error!(%error, "a part of this process ended badly"),
+            }
+            return;
+        }
+        std::future::pending().await
+    }
+
     /// Stops and waits until the batches in hand are finished.
     pub async fn stop(mut self) {
         self.cancel.cancel();
@@ -185,6 +201,7 @@ fn recurring(engine: &Arc<Engine>, hints: Hints) -> anyhow::Result<Scheduler> {
 /// How often recurring work is looked for.
 const RECURRING_POLL: Duration = Duration::from_secs(20);
 const LONGEST_STOP: Duration = Duration::from_secs(20);
+const LONGEST_GOODBYE: Duration = Duration::from_secs(2);
 /// How often the carrier inside this process writes its books for calls that ended.
 const BOOKS_EVERY: Duration = Duration::from_millis(500);
 
@@ -303,26 +320,68 @@ pub async fn set_virtual_clock(engine: &Engine, start: Moment, rate: f64) -> any
     Ok(())
 }
 
-/// Until Ctrl-C, or SIGTERM from whoever supervises us.
+/// Closes the database, which says good-bye to it: not for longer than a moment, in case it does not listen any more.
+pub async fn close(db: &Db) {
+    if tokio::time::timeout(LONGEST_GOODBYE, db.close()).await.is_err() {
+        tracing::warn!("the database does not answer; leaving without a good-bye");
+    }
+}
+
+/// Until Ctrl-C, or SIGTERM from whoever supervises us. From then on a second one ends the process where it stands: what is
+/// unfinished is found again at the next start, as after a crash.
 pub async fn told_to_stop() {
-    let interrupted = tokio::signal::ctrl_c();
+    let mut signals = Signals::new();
+    signals.next().await;
+    tokio::spawn(async move {
+        signals.next().await;
+        tracing::warn!("told to stop a second time: stopping at once");
+        std::process::exit(1);
+    });
+}
+
+/// Listened for from the beginning to the end: a signal between two waits must not be missed.
+struct Signals {
     #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be listened for");
-                std::future::pending::<()>().await;
+    terminate: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    interrupt: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind).inspect_err(|error| tracing::warn!(%error, "a signal cannot be listened for")).ok()
+        };
+        Self { terminate: listen(SignalKind::terminate()), interrupt: listen(SignalKind::interrupt()) }
+    }
+
+    async fn next(&mut self) {
+        async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
             }
         }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        _ = interrupted => {}
-        () = terminated => {}
+        tokio::select! {
+            () = one(&mut self.terminate) => {}
+            () = one(&mut self.interrupt) => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self {}
+    }
+
+    async fn next(&mut self) {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "Ctrl-C cannot be listened for");
+            std::future::pending().await
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use callwright_engine::engine::Engine;
@@ -12,7 +14,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
-use super::running::{ProviderArgs, Running, is_loopback, set_virtual_clock, told_to_stop, virtual_clock};
+use super::running::{
+    ProviderArgs, Running, close, is_loopback, set_virtual_clock, told_to_stop, virtual_clock,
+};
 use super::{Global, session};
 use crate::http::moment::Moment;
 use crate::http::{Access, App, router};
@@ -87,20 +91,35 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     if let Some(secret) = &args.provider.carrier_secret {
         app = app.with_carrier_secret(secret.as_bytes());
     }
-    let stopping = cancel.clone();
-    let stop = async move {
-        tokio::select! {
-            () = told_to_stop() => {}
-            () = stopping.cancelled() => {}
+    let draining = Arc::new(AtomicBool::new(false));
+    let app = app.with_draining(Arc::clone(&draining));
+    let closing = CancellationToken::new();
+    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let mut serving = tokio::spawn(serving.into_future());
+    let code = tokio::select! {
+        () = told_to_stop() => ExitCode::SUCCESS,
+        () = running.broken() => ExitCode::FAILURE,
+        ended = &mut serving => {
+            ended??;
+            ExitCode::FAILURE
         }
-        tracing::info!("stopping: requests and batches in hand are finished first");
-        stopping.cancel();
     };
-    axum::serve(listener, router(app)).with_graceful_shutdown(stop).await?;
-    running.stop().await;
-    engine.db.close().await;
-    Ok(ExitCode::SUCCESS)
+    tracing::info!("stopping: requests and batches in hand are finished first");
+    draining.store(true, Ordering::Relaxed);
+    // Requests and callbacks are answered all the while: whoever spreads them sees the flag and goes elsewhere.
+    tokio::join!(running.stop(), tokio::time::sleep(LINGERS));
+    closing.cancel();
+    if !serving.is_finished() && tokio::time::timeout(LONGEST_ANSWER, &mut serving).await.is_err() {
+        tracing::warn!("requests still unanswered after {} s are given up", LONGEST_ANSWER.as_secs());
+    }
+    close(&engine.db).await;
+    Ok(code)
 }
+
+/// New requests are taken for this long at least after the signal: they were sent before anybody could know.
+const LINGERS: Duration = Duration::from_millis(250);
+/// A request in hand may take this long once nothing else is left to do.
+const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 
 async fn start(
     args: &ServeArgs,

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
-use super::running::{ProviderArgs, Running, told_to_stop};
+use super::running::{ProviderArgs, Running, close, told_to_stop};
 use super::{Global, session};
 
 /// Dials: plans, claims, places and follows up, beside a `serve --no-dialing` or other workers.
@@ -33,8 +33,12 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
-    told_to_stop().await;
+    let code = tokio::select! {
+        () = told_to_stop() => ExitCode::SUCCESS,
+        () = running.broken() => ExitCode::FAILURE,
+    };
+    tracing::info!("stopping: the batch in hand is finished first");
     running.stop().await;
-    engine.db.close().await;
-    Ok(ExitCode::SUCCESS)
+    close(&engine.db).await;
+    Ok(code)
 }

@@ -1,6 +1,7 @@
 //! What every handler may reach: the engine, the dial loop's bell, and how callers are let in.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use callwright_engine::engine::Engine;
@@ -27,6 +28,7 @@ pub struct App {
     pub carrier_secret: Option<Arc<[u8]>>,
     /// What is wrong with the definition files, as they were last read.
     pub problems: Arc<FileProblems>,
+    draining: Arc<AtomicBool>,
     bell: Arc<Notify>,
 }
 
@@ -61,6 +63,7 @@ impl App {
             event_types: Arc::default(),
             carrier_secret: None,
             problems: Arc::default(),
+            draining: Arc::default(),
             bell,
         }
     }
@@ -81,6 +84,18 @@ impl App {
     pub fn with_carrier_secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.carrier_secret = Some(secret.into().into());
         self
+    }
+
+    /// Shares the flag that is raised when this process has been told to stop.
+    #[must_use]
+    pub fn with_draining(mut self, draining: Arc<AtomicBool>) -> Self {
+        self.draining = draining;
+        self
+    }
+
+    /// This process is about to stop: it still answers, and should be sent nothing new.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Something may have become due: the dial loop looks at once instead of at its next poll.

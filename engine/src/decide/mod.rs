@@ -4,6 +4,7 @@ pub mod advance;
 pub mod gate;
 pub mod migrate;
 pub mod pacing;
+pub mod protocol;
 pub mod recurrence;
 pub mod score;
 pub mod snapshot;

@@ -10,13 +10,13 @@ use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
 use super::pick::Picked;
-use super::place::next_visit;
 use super::{Engine, EngineError, package};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
+use crate::decide::protocol::again::next_visit;
+use crate::decide::protocol::planned::{AtClaim, Planned, at_claim};
 use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
-use crate::domain::enrollment::EnrollmentState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
 use crate::provider::{PlaceRequest, Provider};
@@ -124,7 +124,8 @@ impl<'a> Claiming<'a> {
         attempt: Attempt,
         walk: &Walk,
     ) -> Result<(), EngineError> {
-        if walk.enrollment.state != EnrollmentState::Open {
+        let standing = self.standing(&attempt, walk);
+        if standing == AtClaim::Gone {
             self.turned_away += 1;
             let step = self.changes.step(&attempt, AttemptState::Cancelled, self.now);
             step.detail = Some(format!("the enrollment is {}", walk.enrollment.state));
@@ -139,14 +140,13 @@ impl<'a> Claiming<'a> {
                 return Ok(());
             }
         };
-        if self.engine.safeguards.number_lock
-            && (self.taken.contains(&attempt.number) || self.taken.contains(&walk.lead.id.to_string()))
-        {
-            return Ok(()); // Looked at again by the next claim, which sees this one's intent.
-        }
-        if attempt.valid_until.is_some_and(|end| end <= self.now) || !same_number(&attempt, walk) {
-            self.replan(&attempt, walk, "stale");
-            return Ok(());
+        match standing {
+            AtClaim::Taken => return Ok(()),
+            AtClaim::Stale => {
+                self.replan(&attempt, walk, "stale");
+                return Ok(());
+            }
+            AtClaim::Gone | AtClaim::Fresh => {}
         }
         let decision = self.engine.judge(&batch.snapshot(self.engine, walk, &version)?, self.now);
         self.changes.decision(self.engine, walk, Some(attempt.id), &decision);
@@ -168,11 +168,25 @@ impl<'a> Claiming<'a> {
         Ok(())
     }
 
+    fn standing(&self, attempt: &Attempt, walk: &Walk) -> AtClaim {
+        let is_taken =
+            || self.taken.contains(&attempt.number) || self.taken.contains(&walk.lead.id.to_string());
+        let planned = Planned {
+            enrollment: walk.enrollment.state,
+            valid_until: attempt.valid_until,
+            number: &attempt.number,
+            called_at: walk.lead.phone.as_deref(),
+            is_taken: self.engine.safeguards.number_lock && is_taken(),
+        };
+        at_claim(planned, self.now)
+    }
+
     /// Takes a planned attempt back and lets `plan` look at the step again.
     fn replan(&mut self, attempt: &Attempt, walk: &Walk, why: &str) {
         self.turned_away += 1;
         self.changes.step(attempt, AttemptState::Cancelled, self.now).detail = Some(why.to_owned());
-        wait_at(&mut self.changes, walk, &next_visit(walk), Some(self.now), None, self.now);
+        let position = next_visit(&walk.enrollment.position);
+        wait_at(&mut self.changes, walk, &position, Some(self.now), None, self.now);
     }
 
     fn intend(
@@ -252,9 +266,4 @@ impl<'a> Claiming<'a> {
         };
         limited.iter().map(count).filter(|(_, count)| *count > 0).collect()
     }
-}
-
-/// Is the number that was planned still the one the lead is called at?
-fn same_number(attempt: &Attempt, walk: &Walk) -> bool {
-    walk.lead.phone.as_deref() == Some(attempt.number.as_str())
 }

@@ -11,6 +11,7 @@ use super::changes::Changes;
 use super::{Engine, EngineError, state};
 use crate::clock::Instant;
 use crate::decide::advance;
+use crate::decide::protocol::again::next_visit;
 use crate::domain::attempt::AttemptState;
 use crate::domain::campaign::CampaignStatus;
 use crate::domain::enrollment::{EnrollmentState, Hold};
@@ -101,7 +102,7 @@ impl Engine {
                 return Ok(());
             }
             let wait_event = walk.enrollment.wait_event.clone();
-            wait_at(changes, walk, &super::place::next_visit(walk), Some(due), wait_event, now);
+            wait_at(changes, walk, &next_visit(&walk.enrollment.position), Some(due), wait_event, now);
             let row = changes.enrollment(walk, now);
             row.state = EnrollmentState::Waiting.as_str();
             row.hold = None;

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use chrono::TimeDelta;
 use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
@@ -11,8 +10,12 @@ use super::changes::Changes;
 use super::{Engine, EngineError, state};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
+use crate::decide::protocol::again::next_visit;
+use crate::decide::protocol::answer::{AfterAnswer, after_answer};
+use crate::decide::protocol::send::{HeldBack, OnFile, held_back};
 use crate::domain::attempt::AttemptState;
-use crate::domain::enrollment::{EnrollmentState, Position};
+use crate::domain::campaign::CampaignStatus;
+use crate::domain::enrollment::EnrollmentState;
 use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::id::{AttemptId, CallId, EnrollmentId};
@@ -21,9 +24,6 @@ use crate::store::attempt::Attempt;
 use crate::store::walk::{self, Walk};
 use crate::store::{attempt, call, second_look};
 
-/// A call that was not placed for a passing reason is planned anew after this long.
-const REPLAN_AFTER: TimeDelta = TimeDelta::seconds(30);
-
 /// What became of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlaceReport {
@@ -31,6 +31,22 @@ pub struct PlaceReport {
     pub refused: usize,
     pub unknown: usize,
     pub not_sent: usize,
+}
+
+impl PlaceReport {
+    fn count(&mut self, placement: &Placement) {
+        *match placement {
+            Placement::Accepted { .. } => &mut self.accepted,
+            Placement::Refused { .. } => &mut self.refused,
+            Placement::Unknown { .. } => &mut self.unknown,
+            Placement::NotSent { .. } => &mut self.not_sent,
+        } += 1;
+    }
+}
+
+fn on_file(changed: second_look::Changed) -> (AttemptId, OnFile) {
+    let second_look::Changed { id, campaign, opted_out, suppressed, state } = changed;
+    (id, OnFile { campaign, opted_out, suppressed, attempt: state })
 }
 
 impl Engine {
@@ -44,15 +60,15 @@ impl Engine {
             return Ok(PlaceReport::default());
         }
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
-        let held_back = self.second_look(&requests).await?;
+        let held = self.second_look(&requests).await?;
         let (asked, kept_back): (Vec<_>, Vec<_>) =
-            requests.into_iter().partition(|request| !held_back.contains_key(&request.attempt_id));
+            requests.into_iter().partition(|request| !held.contains_key(&request.attempt_id));
         let asked_ids: Vec<AttemptId> = asked.iter().map(|request| request.attempt_id).collect();
         let answers = if asked.is_empty() { Vec::new() } else { provider.place(asked).await };
         let mut placements: HashMap<AttemptId, Placement> = asked_ids.into_iter().zip(answers).collect();
         for request in kept_back {
-            let reason = held_back.get(&request.attempt_id).cloned().unwrap_or_default();
-            placements.insert(request.attempt_id, Placement::NotSent { reason });
+            let Some(why) = held.get(&request.attempt_id) else { continue };
+            placements.insert(request.attempt_id, Placement::NotSent { reason: why.as_str().to_owned() });
         }
         // A provider that answered fewer requests than it got leaves the rest in doubt, which is what they are.
         for id in &ids {
@@ -66,17 +82,24 @@ impl Engine {
     async fn second_look(
         &self,
         requests: &[PlaceRequest],
-    ) -> Result<HashMap<AttemptId, String>, EngineError> {
+    ) -> Result<HashMap<AttemptId, HeldBack>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
-        let mut blocked: HashMap<AttemptId, String> =
-            second_look::blocked(&mut tx, &ids, now).await?.into_iter().collect();
+        let changed: HashMap<AttemptId, OnFile> =
+            second_look::changed(&mut tx, &ids, now).await?.into_iter().map(on_file).collect();
         tx.rollback().await?;
-        for request in requests.iter().filter(|request| now > request.send_by) {
-            blocked.entry(request.attempt_id).or_insert_with(|| "too-late".to_owned());
-        }
-        Ok(blocked)
+        let unchanged = OnFile {
+            campaign: CampaignStatus::Active,
+            opted_out: false,
+            suppressed: false,
+            attempt: AttemptState::Dialing,
+        };
+        let look = |request: &PlaceRequest| {
+            let on_file = changed.get(&request.attempt_id).unwrap_or(&unchanged);
+            Some((request.attempt_id, held_back(on_file, request.send_by, now)?))
+        };
+        Ok(requests.iter().filter_map(look).collect())
     }
 
     async fn record_placements(
@@ -104,29 +127,19 @@ impl Engine {
             else {
                 continue;
             };
+            report.count(placement);
             let answer = Answer { engine: self, provider, attempt, walk, now };
-            match placement {
-                Placement::Accepted { provider_call_id } => {
-                    report.accepted += 1;
-                    answer.accepted(&mut changes, provider_call_id);
-                }
-                Placement::Refused { reason, retry: true } => {
-                    report.refused += 1;
-                    answer.not_placed(&mut changes, AttemptState::Finished, reason, now + REPLAN_AFTER);
-                }
-                Placement::Refused { reason, retry: false } => {
-                    report.refused += 1;
+            match after_answer(attempt.state, placement, now) {
+                AfterAnswer::Nothing => {}
+                AfterAnswer::Placed { provider_call_id } => answer.accepted(&mut changes, provider_call_id),
+                AfterAnswer::Refused { reason } => {
                     let version = self.version(&mut tx, &walk.enrollment.version).await?;
                     answer.refused(&mut changes, &mut follow_ups, &version.bundle.cadence, reason)?;
                 }
-                Placement::Unknown { reason } => {
-                    report.unknown += 1;
-                    answer.unknown(&mut changes, reason);
+                AfterAnswer::NotPlaced { state, reason, again_at } => {
+                    answer.not_placed(&mut changes, state, reason, again_at);
                 }
-                Placement::NotSent { reason } => {
-                    report.not_sent += 1;
-                    answer.not_placed(&mut changes, AttemptState::NotSent, reason, now);
-                }
+                AfterAnswer::Unknown { reason } => answer.unknown(&mut changes, reason),
             }
         }
         self.finish(&mut tx, changes, follow_ups, now).await?;
@@ -135,7 +148,7 @@ impl Engine {
     }
 }
 
-/// One provider answer being written down. An attempt that callbacks have moved on already keeps its state.
+/// One provider answer being written down.
 struct Answer<'a> {
     engine: &'a Engine,
     provider: &'a str,
@@ -146,19 +159,17 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn accepted(&self, changes: &mut Changes, provider_call_id: &str) {
-        if matches!(self.attempt.state, AttemptState::Dialing | AttemptState::Unknown) {
-            let asked_at = self.attempt.intent_at.unwrap_or(self.now);
-            mark_placed(
-                self.engine,
-                changes,
-                self.attempt,
-                self.walk,
-                self.provider,
-                provider_call_id,
-                asked_at,
-                self.now,
-            );
-        }
+        let asked_at = self.attempt.intent_at.unwrap_or(self.now);
+        mark_placed(
+            self.engine,
+            changes,
+            self.attempt,
+            self.walk,
+            self.provider,
+            provider_call_id,
+            asked_at,
+            self.now,
+        );
     }
 
     fn refused(
@@ -168,9 +179,6 @@ impl Answer<'_> {
         cadence: &crate::definitions::model::cadence::Cadence,
         reason: &str,
     ) -> Result<(), EngineError> {
-        if self.attempt.state != AttemptState::Dialing {
-            return Ok(());
-        }
         let step = changes.step(self.attempt, AttemptState::Finished, self.now);
         step.outcome = Some(Outcome::Failed.as_str());
         step.disposition = Some("refused".to_owned());
@@ -186,17 +194,12 @@ impl Answer<'_> {
     }
 
     fn unknown(&self, changes: &mut Changes, reason: &str) {
-        if self.attempt.state == AttemptState::Dialing {
-            changes.step(self.attempt, AttemptState::Unknown, self.now).detail = Some(reason.to_owned());
-            self.event(changes, "attempt.unknown", reason);
-        }
+        changes.step(self.attempt, AttemptState::Unknown, self.now).detail = Some(reason.to_owned());
+        self.event(changes, "attempt.unknown", reason);
     }
 
     /// Surely not placed: the same try is planned again as a new attempt (a new visit of the step).
     fn not_placed(&self, changes: &mut Changes, state: AttemptState, reason: &str, again_at: Instant) {
-        if self.attempt.state != AttemptState::Dialing {
-            return;
-        }
         let step = changes.step(self.attempt, state, self.now);
         step.detail = Some(reason.to_owned());
         if state == AttemptState::Finished {
@@ -204,7 +207,8 @@ impl Answer<'_> {
             step.disposition = Some("refused".to_owned());
         }
         self.event(changes, "attempt.not_sent", reason);
-        wait_at(changes, self.walk, &next_visit(self.walk), Some(again_at), None, self.now);
+        let position = next_visit(&self.walk.enrollment.position);
+        wait_at(changes, self.walk, &position, Some(again_at), None, self.now);
     }
 
     fn event(&self, changes: &mut Changes, kind: &str, reason: &str) {
@@ -212,12 +216,6 @@ impl Answer<'_> {
             json!({"reason": reason, "attemptNumber": self.attempt.attempt, "step": self.attempt.step});
         changes.event(self.engine, self.walk, kind, self.now, data).attempt_id = Some(self.attempt.id);
     }
-}
-
-/// The same try of the same step under a new visit: attempts are unique per visit, and a try that never rang is not used up.
-pub(super) fn next_visit(walk: &Walk) -> Position {
-    let position = walk.enrollment.position.clone();
-    Position { visit: position.visit + 1, ..position }
 }
 
 /// The provider has the call: by its answer, by a callback that overtook the answer, or by a look-up.

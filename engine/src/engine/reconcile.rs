@@ -8,10 +8,14 @@ use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
-use super::place::{mark_placed, next_visit};
+use super::place::mark_placed;
 use super::record::ReportedFact;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
+use crate::decide::protocol::again::{after_write_off, next_visit};
+use crate::decide::protocol::doubt::PATIENCE;
+use crate::decide::protocol::look_up::{AfterLookUp, after_look_up};
+use crate::decide::protocol::silence::{self, Silence};
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::{CallState, EndStatus, Fact, StoredFact};
 use crate::domain::enrollment::EnrollmentState;
@@ -22,23 +26,7 @@ use crate::store::attempt::{self, Attempt, LookUpAfter, Overdue};
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, call};
 
-/// An intent without an answer is in doubt after this long: its process may have died before or after asking.
-const IN_DOUBT_AFTER: TimeDelta = TimeDelta::seconds(10);
-/// A look-up that failed is tried again after this long.
-const LOOK_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(15);
-/// An accepted call without an end is looked up this long after its intent: nearly all are over by then.
-const SILENT_AFTER: TimeDelta = TimeDelta::minutes(10);
-/// A call that does go on that long is looked up again after this long.
-const LISTEN_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(2);
-/// By the wall: a request that is still on its way now will have arrived, or never will. Longer than any time-out of ours.
-const ARRIVES_WITHIN_S: f64 = 10.0;
-/// After an attempt that can never be resolved, its enrollment waits this long: the call may have happened.
-const AFTER_UNKNOWN: TimeDelta = TimeDelta::hours(4);
-/// What was said is waited for this long after the end of a call.
-const UNSAID_AFTER: TimeDelta = TimeDelta::hours(1);
-/// A call whose end nobody reported is taken for failed after this long. No call lasts half as long.
-const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(6);
-/// Key of the end that a call is given in this way.
+/// Key of the end that a call is given when it is not waited for any longer.
 const GIVEN_UP: &str = "given-up";
 
 /// What a round of look-ups did.
@@ -56,10 +44,10 @@ impl Engine {
     /// When the first call of this provider will be worth a look-up, if none is heard of before. `None`: there is no doubt.
     pub async fn next_look_up(&self, provider: &dyn Provider) -> Result<Option<Instant>, EngineError> {
         let after = LookUpAfter {
-            unsure: IN_DOUBT_AFTER,
-            unsure_again: LOOK_AGAIN_AFTER,
-            placed: SILENT_AFTER,
-            placed_again: LISTEN_AGAIN_AFTER,
+            unsure: PATIENCE.unsure,
+            unsure_again: PATIENCE.unsure_again,
+            placed: PATIENCE.placed,
+            placed_again: PATIENCE.placed_again,
         };
         let mut tx = self.db.begin_read().await?;
         let at = attempt::next_look_up(&mut tx, provider.name(), after).await?;
@@ -77,10 +65,10 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let than = Overdue {
-            sent_before: now - IN_DOUBT_AFTER,
-            unsure_checked_before: now - LOOK_AGAIN_AFTER,
-            placed_before: now - SILENT_AFTER,
-            placed_checked_before: now - LISTEN_AGAIN_AFTER,
+            sent_before: now - PATIENCE.unsure,
+            unsure_checked_before: now - PATIENCE.unsure_again,
+            placed_before: now - PATIENCE.placed,
+            placed_checked_before: now - PATIENCE.placed_again,
         };
         let doubtful = attempt::overdue(&mut tx, provider.name(), than, limit).await?;
         tx.rollback().await?;
@@ -164,14 +152,11 @@ impl Engine {
             let end = match end {
                 Known::At(end) => end,
                 Known::Forgotten { at } => {
-                    let status =
-                        if conversation.is_some() { EndStatus::Completed } else { EndStatus::Failed };
-                    FoundEnd { at, status, talk_s: 0 }
+                    FoundEnd { at, status: silence::forgotten_end(conversation.is_some()), talk_s: 0 }
                 }
             };
-            // What was said turn by turn is all in our own hands; a provider that follows the flow reports it in its own time.
-            let over = end.status == EndStatus::Completed && !follows_flow;
-            let unsaid = || over.then(|| ReportedFact::nothing_said(attempt_id, end.at));
+            let is_all_said = silence::is_all_said(end.status, follows_flow);
+            let unsaid = || is_all_said.then(|| ReportedFact::nothing_said(attempt_id, end.at));
             facts.extend(conversation.or_else(unsaid));
             facts.push(ReportedFact {
                 attempt_id,
@@ -215,18 +200,30 @@ struct Resolving<'a> {
 
 impl Resolving<'_> {
     fn resolve(&mut self, attempt: &Attempt, walk: &Walk, result: &LookUpResult) {
-        match result {
-            LookUpResult::Found { provider_call_id, end } => {
+        let age = self.now - attempt.intent_at.unwrap_or(self.now);
+        match after_look_up(attempt.state, result, age, self.provider.capabilities(), self.speed) {
+            AfterLookUp::Nothing => {}
+            AfterLookUp::Found { provider_call_id, is_news, end } => {
                 self.report.found += 1;
-                if attempt.state != AttemptState::Placed {
+                if is_news {
                     self.found(attempt, walk, provider_call_id);
                 }
                 if let Some(end) = end {
-                    self.ended(attempt, provider_call_id, Known::At(*end));
+                    self.ended(attempt, provider_call_id, Known::At(end));
                 }
             }
-            LookUpResult::Absent => self.absent(attempt, walk),
-            LookUpResult::Failed { .. } => {}
+            AfterLookUp::Forgotten => {
+                if let Some(call_id) = &attempt.provider_call_id {
+                    self.ended(attempt, call_id, Known::Forgotten { at: self.now });
+                }
+            }
+            AfterLookUp::WrittenOff(state) => {
+                *match state {
+                    AttemptState::NotPlaced => &mut self.report.not_placed,
+                    _ => &mut self.report.unknown_final,
+                } += 1;
+                self.write_off(attempt, walk, state);
+            }
         }
     }
 
@@ -234,28 +231,6 @@ impl Resolving<'_> {
         let placed_at = attempt.intent_at.unwrap_or(self.now);
         let (engine, name, now) = (self.engine, self.provider.name(), self.now);
         mark_placed(engine, &mut self.changes, attempt, walk, name, call_id, placed_at, now);
-    }
-
-    fn absent(&mut self, attempt: &Attempt, walk: &Walk) {
-        let capabilities = self.provider.capabilities();
-        if attempt.state == AttemptState::Placed {
-            if let (true, Some(call_id)) = (capabilities.look_up, &attempt.provider_call_id) {
-                self.ended(attempt, call_id, Known::Forgotten { at: self.now });
-            }
-            return;
-        }
-        let on_its_way = TimeDelta::milliseconds((ARRIVES_WITHIN_S * 1e3 * self.speed.max(1.0)) as i64);
-        let age = self.now - attempt.intent_at.unwrap_or(self.now);
-        if age < capabilities.conclusive_after.max(on_its_way) {
-            return;
-        }
-        if capabilities.look_up {
-            self.report.not_placed += 1;
-            self.write_off(attempt, walk, AttemptState::NotPlaced);
-        } else {
-            self.report.unknown_final += 1;
-            self.write_off(attempt, walk, AttemptState::UnknownFinal);
-        }
     }
 
     fn ended(&mut self, attempt: &Attempt, call_id: &str, end: Known) {
@@ -271,8 +246,8 @@ impl Resolving<'_> {
         let data = json!({"step": attempt.step, "attemptNumber": attempt.attempt});
         self.changes.event(self.engine, walk, kind, now, data).attempt_id = Some(attempt.id);
         if walk.enrollment.state != EnrollmentState::Ended {
-            let again = if state == AttemptState::NotPlaced { now } else { now + AFTER_UNKNOWN };
-            wait_at(&mut self.changes, walk, &next_visit(walk), Some(again), None, now);
+            let position = next_visit(&walk.enrollment.position);
+            wait_at(&mut self.changes, walk, &position, Some(after_write_off(state, now)), None, now);
         }
     }
 }
@@ -290,19 +265,16 @@ async fn missing_facts(
     }
     let missing = placed.iter().filter_map(|attempt| {
         let state = CallState::of(known.get(&attempt.id).into_iter().flatten());
-        match state.ended_at {
-            Some(ended_at) if now - ended_at >= UNSAID_AFTER => {
-                Some(ReportedFact::nothing_said(attempt.id, now))
-            }
-            None if now - attempt.intent_at.unwrap_or(now) >= GIVE_UP_AFTER => Some(ReportedFact {
+        Some(match silence::given_up(&state, attempt.intent_at.unwrap_or(now), now)? {
+            Silence::Words => ReportedFact::nothing_said(attempt.id, now),
+            Silence::End => ReportedFact {
                 attempt_id: attempt.id,
                 provider_call_id: attempt.provider_call_id.clone(),
                 key: GIVEN_UP.to_owned(),
                 at: now,
                 fact: Fact::Ended { status: EndStatus::Failed, talk_s: 0 },
-            }),
-            _ => None,
-        }
+            },
+        })
     });
     Ok(missing.collect())
 }

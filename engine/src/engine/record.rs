@@ -13,10 +13,10 @@ use super::place::mark_placed;
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
+use crate::decide::protocol::news::{self, News};
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::{AnsweredBy, CallState, Fact, StoredFact};
 use crate::domain::consent::{Form, Purpose};
-use crate::domain::enrollment::EnrollmentState;
 use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::flow::session::Effect;
@@ -106,7 +106,7 @@ impl Engine {
         let mut moves = BTreeMap::new();
         for (enrollment, outcome) in outcomes {
             let Some(walk) = index.get(&enrollment).map(|i| &walks[*i]) else { continue };
-            if !matches!(walk.enrollment.state, EnrollmentState::Open | EnrollmentState::Held) {
+            if !news::may_move(walk.enrollment.state) {
                 continue;
             }
             let version = match self.usable_version(&mut tx, walk).await? {
@@ -200,9 +200,8 @@ impl<'a> Recording<'a> {
         report: &mut RecordReport,
     ) {
         let mut attempt = attempt.clone();
-        match attempt.state {
-            AttemptState::Dialing | AttemptState::Unknown => {
-                // The callback overtook the answer, or resolves a lost one.
+        match news::of_facts(attempt.state, call_id.is_some()) {
+            News::Placed => {
                 let call_id = call_id.map_or_else(|| attempt.id.to_string(), str::to_owned);
                 let placed_at = attempt.intent_at.unwrap_or(self.now);
                 mark_placed(
@@ -217,18 +216,17 @@ impl<'a> Recording<'a> {
                 );
                 attempt.state = AttemptState::Placed;
             }
-            AttemptState::Placed => {}
-            AttemptState::NotPlaced | AttemptState::NotSent | AttemptState::Cancelled => {
-                if let Some(call_id) = call_id {
-                    report.orphans.push((attempt.id, call_id.to_owned()));
-                    let data = json!({"callId": call_id});
-                    self.changes.event(self.engine, walk, "call.orphaned", self.now, data).attempt_id =
-                        Some(attempt.id);
-                }
+            News::Follow => {}
+            News::Orphan => {
+                let call_id = call_id.unwrap_or_default();
+                report.orphans.push((attempt.id, call_id.to_owned()));
+                let data = json!({"callId": call_id});
+                self.changes.event(self.engine, walk, "call.orphaned", self.now, data).attempt_id =
+                    Some(attempt.id);
                 return;
             }
-            AttemptState::Finished => return self.late(&attempt, walk, state),
-            AttemptState::UnknownFinal | AttemptState::Planned => return,
+            News::Late => return self.late(&attempt, walk, state),
+            News::Nothing => return,
         }
         let outcome = state.outcome();
         self.call_row(&attempt, state, outcome.as_ref());
@@ -324,9 +322,7 @@ impl<'a> Recording<'a> {
                 Effect::Webhook { .. } | Effect::Transfer { .. } | Effect::Recording { .. } => {}
             }
         }
-        // People may have moved the enrollment on meanwhile; then this call no longer decides where it goes.
-        let position = &walk.enrollment.position;
-        if position.step == attempt.step && position.visit == attempt.visit {
+        if news::decides_move(&walk.enrollment.position, &attempt.step, attempt.visit) {
             self.outcomes.push((walk.enrollment.id, Ended { outcome, disposition, call_back }));
         }
     }

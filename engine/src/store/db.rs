@@ -10,7 +10,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, Transaction};
 
 use super::error::StoreError;
 
@@ -155,11 +155,28 @@ impl Db {
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
             ("jit", "off"),
+            // Of a process that stands still, or is gone without a word, nothing may stay locked: the server lets go of it.
+            ("idle_in_transaction_session_timeout", "30s"),
+            ("tcp_keepalives_idle", "10"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "30s"),
         ];
         let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256).options(look_ups);
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
+            // The driver would ask after every connection on its way out and back, and wait for ever for one that was cut off.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for >= TRUSTED_FOR {
+                        is_alive(connection).await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_release(|connection, _| Box::pin(async move { is_alive(connection).await.map(|()| true) }))
             .connect_with(options)
             .await?;
         Ok(Self::Postgres(pool))
@@ -206,6 +223,17 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// A connection that was in use so recently is taken as it is.
+const TRUSTED_FOR: Duration = Duration::from_millis(100);
+/// Longest wait for a connection's sign of life.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Asks after a connection, and finishes what was left half-way on it. An error closes it without a good-bye.
+async fn is_alive(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await.map_err(silent)?
 }
 
 fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {

@@ -6,6 +6,7 @@ use callwright_engine::clock::Instant;
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::provider::simulated::behaviour::Scripted;
 use callwright_workers::trial::{Setup, Trial};
+use tokio_util::sync::CancellationToken;
 
 use super::figure::{Figure, Goal, Sample};
 use super::place::{Place, Target};
@@ -47,11 +48,12 @@ async fn idle(place: &Place, start: Instant) -> anyhow::Result<Vec<Sample>> {
     let setup = Setup::at(start, 7);
     let trial = Trial::open(place.db.clone(), steps::library()?, setup, Scripted::default());
     let options = Options::new("bench".to_owned());
-    while dialer::round(&trial.engine, &trial.carrier, &options).await?.sleep.is_zero() {}
+    let go_on = CancellationToken::new();
+    while dialer::round(&trial.engine, &trial.carrier, &options, &go_on).await?.sleep.is_zero() {}
     let mut samples = Vec::new();
     for _ in 0..IDLE_ROUNDS {
         let watch = Stopwatch::now();
-        dialer::round(&trial.engine, &trial.carrier, &options).await?;
+        dialer::round(&trial.engine, &trial.carrier, &options, &go_on).await?;
         samples.push(Sample { figure: watch.elapsed().as_secs_f64() * 1e3, limit: None });
     }
     Ok(samples)

@@ -1,0 +1,24 @@
+//! When, and as what, the next attempt may come after one that did not become a call.
+
+use chrono::TimeDelta;
+
+use crate::clock::Instant;
+use crate::domain::attempt::AttemptState;
+use crate::domain::enrollment::Position;
+
+/// A call that was refused for a passing reason is planned anew after this long.
+pub const REPLAN_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+/// After an attempt that can never be resolved, its enrollment waits this long: the call may have happened.
+pub const AFTER_UNKNOWN: TimeDelta = TimeDelta::hours(4);
+
+/// The same try of the same step under a new visit: attempts are unique per visit, and a try that never rang is not used up.
+#[must_use]
+pub fn next_visit(position: &Position) -> Position {
+    Position { visit: position.visit + 1, ..position.clone() }
+}
+
+/// When an enrollment goes on whose attempt is written off as `state`: at once when it is proven that nothing rang.
+pub fn after_write_off(state: AttemptState, now: Instant) -> Instant {
+    if state == AttemptState::NotPlaced { now } else { now + AFTER_UNKNOWN }
+}
