@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use callwright_engine::engine::Engine;
 use serde_json::Value;
 use tokio::sync::Notify;
+
+use super::known_keys::KnownKeys;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct App {
     /// What is wrong with the definition files, as they were last read.
     pub problems: Arc<FileProblems>,
     draining: Arc<AtomicBool>,
+    /// Keys that need not be looked up again for a moment.
+    pub known_keys: Arc<KnownKeys>,
     bell: Arc<Notify>,
 }
 
@@ -77,6 +82,13 @@ impl App {
     #[must_use]
     pub fn with_problems(mut self, problems: Arc<FileProblems>) -> Self {
         self.problems = problems;
+        self
+    }
+
+    /// Keys pass for this long after they were looked up: so long a revoked one may still be let in.
+    #[must_use]
+    pub fn with_keys_known_for(mut self, keep: Duration) -> Self {
+        self.known_keys = Arc::new(KnownKeys::keeping(keep));
         self
     }
 

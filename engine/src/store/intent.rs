@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
-use super::packed::{self, packed};
+use super::packed;
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::attempt::AttemptState;
 use crate::id::{CampaignId, LeadId};

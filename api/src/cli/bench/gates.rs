@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant as Stopwatch;
+use std::time::{Duration, Instant as Stopwatch};
 
 use anyhow::{Context as _, ensure};
 use callwright_engine::clock::Instant;
@@ -50,12 +50,19 @@ pub async fn measure(sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
 
 /// Microseconds per piece of work; `work` says how many pieces it did.
 fn timed(rounds: u64, work: &dyn Fn() -> anyhow::Result<u64>) -> anyhow::Result<Sample> {
-    let watch = Stopwatch::now();
+    let (watch, busy) = (Stopwatch::now(), busy());
     let mut pieces = 0;
     for _ in 0..rounds {
         pieces += work()?;
     }
-    Ok(Sample { figure: watch.elapsed().as_secs_f64() * 1e6 / pieces as f64, limit: None })
+    let took = busy.and_then(|before| self::busy()?.checked_sub(before)).unwrap_or(watch.elapsed());
+    Ok(Sample { figure: took.as_secs_f64() * 1e6 / pieces as f64, limit: None })
+}
+
+/// Time that this thread has had a core: what others take of it meanwhile is not what the work costs. Linux only.
+fn busy() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// A trial's people with everything loaded.
