@@ -1,23 +1,27 @@
 //! The dial loop: plan, claim, place, move who a publication moves, reconcile, then sleep until the next thing is due.
 //! Any number of these may share a PostgreSQL database; each names itself uniquely per boot.
-
-mod rest;
+//!
+//! Claimed calls are placed while the loop goes on: a provider that takes its time holds up its own answers only.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 
 use callwright_engine::clock::Instant;
-use callwright_engine::engine::{Engine, EngineError};
-use callwright_engine::provider::Provider;
-use tokio::sync::Notify;
+use callwright_engine::engine::{Claimed, Engine, EngineError};
+use callwright_engine::provider::{PlaceRequest, Provider};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::bell::Bell;
+use crate::punctual;
+use crate::rest::{Rest, jittered_by};
 
 /// How the loop works.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Rows per transaction.
     pub batch: u32,
-    /// Longest sleep: work that another process wrote is seen after this long at the latest.
+    /// Longest sleep, give or take a quarter: work that another process wrote is seen after this long at the latest.
     pub poll: Duration,
     /// Unique per boot of a process: a restarted process must not pass for its former self.
     pub owner: String,
@@ -31,57 +35,122 @@ impl Options {
     }
 }
 
-/// Longest rest after an error; it doubles from a tenth of a second.
+const SHORTEST_REST: Duration = Duration::from_millis(100);
+/// Longest rest after an error.
 const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Longest that one verb of a round may take. A connection whose other end is gone without a word answers never; what was
 /// asked over it then counts as not answered, which every verb survives as it survives a crash.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Rest before something that is due is looked at again: nobody may take it yet, and the loop must not spin.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
+/// Shortest sleep while pacing holds calls back: lines and spans become free one by one, and are better used a few at a time.
+const PACED_SLEEP: Duration = Duration::from_millis(20);
+/// Least time from one look to one that the bell asks for.
+const QUIET: Duration = Duration::from_millis(10);
+/// Batches that may be waiting for the provider's answers at once.
+const MOST_PLACING: usize = 8;
 
-/// Runs until cancelled. `hint` wakes it early: new work was committed in this process.
+/// Runs until cancelled. `bell` wakes it early: new work was committed.
 /// On cancellation nothing more is claimed, and what is claimed is asked for and written down: no attempt is left in doubt.
 pub async fn run(
     engine: Arc<Engine>,
     provider: Arc<dyn Provider>,
     options: Options,
-    hint: Arc<Notify>,
+    bell: Bell,
     cancel: CancellationToken,
 ) {
-    let mut rest = Duration::from_millis(100);
+    let mut rest = Rest::between(SHORTEST_REST, LONGEST_REST);
+    let mut placing = Placing { engine, provider, batches: JoinSet::new() };
     while !cancel.is_cancelled() {
         let began = Moment::now();
-        let next = match round(&engine, provider.as_ref(), &options, &cancel).await {
-            Ok(next) => {
-                rest = Duration::from_millis(100);
-                next
+        let (sleep, look) = match round(&mut placing, &options, &cancel).await {
+            Ok((sleep, look)) => {
+                rest.is_over();
+                (sleep, Some(look))
             }
             Err(error) => {
                 tracing::error!(%error, "dial loop: resting after an error");
-                rest = (rest * 2).min(LONGEST_REST);
-                Next { sleep: rest, again_at: None }
+                (rest.next(), None)
             }
         };
         tokio::select! {
-            () = rest::until_due(&engine, &options, next, &hint, began) => {}
+            () = asleep(&placing.engine, &options, sleep, look, &bell, began) => {}
             () = cancel.cancelled() => {}
         }
     }
+    placing.finish().await;
 }
 
-/// What a round came to.
-#[derive(Debug, Clone, Copy)]
-pub struct Next {
-    /// Until the next round; zero: there was work, and may be more.
-    pub sleep: Duration,
-    /// Pacing holds planned calls back until then.
-    pub again_at: Option<Instant>,
+/// Sleeps until the next round. The bell is looked into with a reading query, and no oftener than every [`QUIET`]: a server
+/// that takes a thousand writes a second must not look for work a thousand times.
+async fn asleep(
+    engine: &Engine,
+    options: &Options,
+    sleep: Duration,
+    look: Option<Look>,
+    bell: &Bell,
+    began: Moment,
+) {
+    let mut until = Moment::now() + sleep;
+    let mut looked = began;
+    while Moment::now() < until {
+        let rung = async {
+            bell.heard().await;
+            tokio::time::sleep_until((looked + QUIET).into()).await;
+        };
+        tokio::select! {
+            () = punctual::sleep_until(until) => return,
+            () = rung => {}
+        }
+        looked = Moment::now();
+        let Some(look) = look else { return };
+        // What cannot be looked up is met again, and reported, in the round.
+        let ahead = ahead(engine, look, options).await.unwrap_or_default();
+        until = until.min(looked + ahead);
+    }
 }
 
-impl Next {
-    const AT_ONCE: Self = Self { sleep: Duration::ZERO, again_at: None };
+/// Batches on their way to the provider.
+struct Placing {
+    engine: Arc<Engine>,
+    provider: Arc<dyn Provider>,
+    batches: JoinSet<Result<(), Trouble>>,
 }
 
-/// Rest before something that is overdue is looked at again.
-const OVERDUE: Duration = Duration::from_millis(2);
+impl Placing {
+    /// Sends a batch off; waits first while too many are under way. Answers with the error of one that has failed meanwhile.
+    async fn place(&mut self, requests: Vec<PlaceRequest>) -> Result<(), Trouble> {
+        if !requests.is_empty() {
+            let (engine, provider) = (Arc::clone(&self.engine), Arc::clone(&self.provider));
+            let placed = async move { bounded("place", engine.place(provider.as_ref(), requests)).await };
+            self.batches.spawn(async move { placed.await.map(drop) });
+        }
+        loop {
+            let done = if self.batches.len() >= MOST_PLACING {
+                self.batches.join_next().await
+            } else {
+                self.batches.try_join_next()
+            };
+            match done {
+                None => return Ok(()),
+                Some(Ok(result)) => result?,
+                Some(Err(error)) => {
+                    tracing::error!(%error, "placing a batch ended badly; it is looked up later")
+                }
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        while let Some(done) = self.batches.join_next().await {
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a batch in hand could not be recorded"),
+                Err(error) => tracing::error!(%error, "placing a batch ended badly; it is looked up later"),
+            }
+        }
+    }
+}
 
 /// Why a round was not finished.
 #[derive(Debug, thiserror::Error)]
@@ -92,36 +161,80 @@ pub enum Trouble {
     Silence { verb: &'static str },
 }
 
-/// One round over everything that is due.
-pub async fn round(
+/// One round over everything that is due; answers how long to sleep.
+async fn round(
+    placing: &mut Placing,
+    options: &Options,
+    cancel: &CancellationToken,
+) -> Result<(Duration, Look), Trouble> {
+    let (engine, provider) = (Arc::clone(&placing.engine), Arc::clone(&placing.provider));
+    let (requests, mut look) = look(&engine, provider.as_ref(), options, cancel).await?;
+    placing.place(requests).await?;
+    // After what is due: whoever comes due before being moved is moved by `plan`.
+    look.is_moving |= bounded("move", engine.move_enrollments(options.batch)).await?.has_more();
+    // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Ok((Duration::ZERO, look)),
+        done = engine.reconcile(provider.as_ref(), options.batch) => drop(done?),
+    }
+    Ok((pause(&engine, look, options, rand::random()).await?, look))
+}
+
+/// What a look at everything due came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// There was something, so there may be more.
+    is_moving: bool,
+    /// When pacing lets the next call go, if it held one back.
+    again_at: Option<Instant>,
+    planned_at: Instant,
+}
+
+/// Plans and claims what is due; claims nothing more once it is to stop. The requests are to be placed at once.
+pub async fn look(
     engine: &Engine,
     provider: &dyn Provider,
     options: &Options,
     cancel: &CancellationToken,
-) -> Result<Next, Trouble> {
+) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
     let planned = bounded("plan", engine.plan(options.batch)).await?;
-    if cancel.is_cancelled() {
-        return Ok(Next::AT_ONCE);
+    let claimed = match cancel.is_cancelled() {
+        false => bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?,
+        true => Claimed::default(),
+    };
+    let again_at = claimed.again_at.filter(|_| !claimed.has_more);
+    let has_asked = !claimed.requests.is_empty() && again_at.is_none();
+    let look = Look {
+        is_moving: planned.due > 0 || claimed.turned_away > 0 || has_asked,
+        again_at,
+        planned_at: planned.at,
+    };
+    Ok((claimed.requests, look))
+}
+
+/// How long to sleep after a look. `chance`, between 0 and 1, keeps several loops from staying in step.
+pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) -> Result<Duration, Trouble> {
+    if look.is_moving {
+        return Ok(Duration::ZERO);
     }
-    let claimed = bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?;
-    let asked = claimed.requests.len();
-    bounded("place", engine.place(provider, claimed.requests)).await?;
-    // After what is due: whoever comes due before being moved is moved by `plan`.
-    let moved = bounded("move", engine.move_enrollments(options.batch)).await?;
-    // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
-    tokio::select! {
-        biased;
-        () = cancel.cancelled() => return Ok(Next::AT_ONCE),
-        done = engine.reconcile(provider, options.batch) => drop(done?),
-    }
-    let again_at = claimed.again_at;
-    if moved.has_more() || planned.due > 0 || asked > 0 || claimed.turned_away > 0 {
-        return Ok(Next { sleep: Duration::ZERO, again_at });
-    }
-    let wait = bounded("look ahead", rest::wait(engine, options, again_at)).await?;
-    // Never busy: something due that nobody may take yet must not spin the loop.
-    let sleep = if wait.is_zero() { OVERDUE } else { wait };
-    Ok(Next { sleep: sleep.min(options.poll), again_at })
+    let ahead = ahead(engine, look, options).await?;
+    let shortest = match look.again_at {
+        Some(_) => jittered_by(PACED_SLEEP, chance),
+        None if ahead.is_zero() => SHORTEST_SLEEP,
+        None => Duration::ZERO,
+    };
+    Ok(ahead.max(shortest).min(jittered_by(options.poll, chance)))
+}
+
+/// Until something is due, or pacing lets the next one go; zero when something is due already.
+async fn ahead(engine: &Engine, look: Look, options: &Options) -> Result<Duration, Trouble> {
+    let (now, next) = bounded("look ahead", engine.look_ahead(look.planned_at)).await?;
+    let next = [next, look.again_at].into_iter().flatten().min();
+    Ok(next.map_or(options.poll, |next| {
+        let ahead = (next - now).to_std().unwrap_or_default();
+        ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
+    }))
 }
 
 async fn bounded<T>(

@@ -1,8 +1,12 @@
 //! Callwright's workers: what talks to the outside, the dial loop, and the runtime of its jobs.
 
+pub mod bell;
 pub mod dialer;
+pub mod herald;
 pub mod jobs;
 pub mod provider;
+pub mod punctual;
 pub mod queue;
+pub mod rest;
 pub mod schedule;
 pub mod trial;

@@ -17,6 +17,7 @@ use callwright_engine::time::zone::Zone;
 use tokio_util::sync::CancellationToken;
 
 use crate::queue::{Hints, Job};
+use crate::rest::jittered;
 
 /// Work that comes round: a name, when, and the job to enqueue.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Declares the entries, then enqueues what is due every `poll` until `stop`.
+    /// Declares the entries, then enqueues what is due every `poll`, give or take a quarter, until `stop`.
     pub async fn run(&self, poll: Duration, stop: CancellationToken) {
         let mut is_declared = false;
         loop {
@@ -85,7 +86,7 @@ impl Scheduler {
                 Err(error) => tracing::warn!(%error, "cannot see to recurring work, trying again"),
             }
             tokio::select! {
-                () = tokio::time::sleep(poll) => {}
+                () = tokio::time::sleep(jittered(poll)) => {}
                 () = stop.cancelled() => return,
             }
         }

@@ -3,7 +3,6 @@
 mod follow;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,9 +15,9 @@ use callwright_engine::engine::{Engine, EnrollRequest};
 use callwright_engine::id::{CampaignId, EnrollmentId, LeadId};
 use callwright_engine::store::lead::{Upserted, upsert_many};
 use callwright_engine::store::{Tx, campaign, consent};
+use callwright_workers::bell::Bell;
 use clap::Args;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::DefinitionsArgs;
@@ -76,8 +75,7 @@ pub async fn run(args: CallArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let engine = session::engine(session::database(global).await?, library);
     let enrolled = prepare(&engine, &args).await?;
     let cancel = CancellationToken::new();
-    let running =
-        Running::start(&engine, &args.provider, None, Arc::new(Notify::new()), cancel.clone()).await?;
+    let running = Running::start(&engine, &args.provider, None, Bell::new(), cancel.clone()).await?;
     let placed = follow::until_over(&engine, enrolled.0, enrolled.1, Duration::from_secs(args.wait)).await;
     running.stop().await;
     engine.db.close().await;

@@ -61,6 +61,17 @@ pub struct Global {
         default_value = "sqlite:callwright.db"
     )]
     pub database_url: String,
+    /// The PostgreSQL server's own address, for migrations, where --database-url leads through a transaction pooler
+    /// (`…?pooler=transaction`).
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        env = "CALLWRIGHT_MIGRATION_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub migration_url: Option<String>,
     /// How log lines on standard error look. What is logged: RUST_LOG, such as `info` or `callwright_engine=debug`.
     #[arg(long, global = true, help_heading = "Global options", value_enum, default_value_t = LogFormat::Human)]
     log_format: LogFormat,

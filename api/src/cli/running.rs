@@ -14,7 +14,9 @@ use callwright_engine::provider::{
 use callwright_engine::store::Db;
 use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_engine::time::zone::Zone;
+use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
+use callwright_workers::herald;
 use callwright_workers::jobs::{self, KeepHouse, Outgoing};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
@@ -25,7 +27,6 @@ use callwright_workers::provider::simulated::{pump, rows};
 use callwright_workers::queue::{self, Hints, QueueConfig, Workers};
 use callwright_workers::schedule::Scheduler;
 use clap::Args;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -112,7 +113,7 @@ impl Running {
         engine: &Arc<Engine>,
         args: &ProviderArgs,
         callback_url: Option<String>,
-        bell: Arc<Notify>,
+        bell: Bell,
         cancel: CancellationToken,
     ) -> anyhow::Result<Self> {
         let rate = virtual_clock(engine).await?.map_or(1.0, |clock| clock.rate);
@@ -130,7 +131,8 @@ impl Running {
         let hints = Hints::new();
         let workers = jobs_of(engine, args, &owner, hints.clone())?;
         tasks.spawn(workers.run(cancel.clone(), LONGEST_STOP / 2));
-        let scheduler = recurring(engine, hints)?;
+        let scheduler = recurring(engine, hints.clone())?;
+        tasks.spawn(herald::run(engine.db.clone(), owner.clone(), bell.clone(), hints, cancel.clone()));
         let stop = cancel.clone();
         tasks.spawn(async move { scheduler.run(RECURRING_POLL, stop).await });
         let options = Options { rate, ..Options::new(owner) };
@@ -138,9 +140,12 @@ impl Running {
         Ok(Self { tasks, cancel })
     }
 
-    /// Nothing yet.
-    pub fn idle(cancel: CancellationToken) -> Self {
-        Self { tasks: JoinSet::new(), cancel }
+    /// Dials nothing, and tells the processes that do when something may have become due.
+    pub fn idle(engine: &Engine, bell: Bell, cancel: CancellationToken) -> Self {
+        let mut tasks = JoinSet::new();
+        let name = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        tasks.spawn(herald::run(engine.db.clone(), name, bell, Hints::new(), cancel.clone()));
+        Self { tasks, cancel }
     }
 
     /// Also runs this until the end.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use callwright_engine::engine::Engine;
 use callwright_engine::store::api_key;
+use callwright_workers::bell::Bell;
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
@@ -75,7 +75,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{}:{} cannot be listened on", args.host, args.port))?;
     let address = listener.local_addr()?;
     let cancel = CancellationToken::new();
-    let bell = Arc::new(Notify::new());
+    let bell = Bell::new();
     let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel).await?;
     let problems = Arc::default();
     if let Some(folder) = args.definitions.folder() {
@@ -98,7 +98,8 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let draining = Arc::new(AtomicBool::new(false));
     let app = app.with_draining(Arc::clone(&draining));
     let closing = CancellationToken::new();
-    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let serving =
+        axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
     let mut serving = tokio::spawn(serving.into_future());
     let code = tokio::select! {
         () = told_to_stop() => ExitCode::SUCCESS,
@@ -129,14 +130,14 @@ async fn start(
     args: &ServeArgs,
     engine: &Arc<Engine>,
     own_url: &str,
-    bell: &Arc<Notify>,
+    bell: &Bell,
     cancel: &CancellationToken,
 ) -> anyhow::Result<Running> {
     if args.no_dialing {
-        return Ok(Running::idle(cancel.clone()));
+        return Ok(Running::idle(engine, bell.clone(), cancel.clone()));
     }
     let callbacks = Some(format!("{own_url}/callbacks/carrier"));
-    Running::start(engine, &args.provider, callbacks, Arc::clone(bell), cancel.clone()).await
+    Running::start(engine, &args.provider, callbacks, bell.clone(), cancel.clone()).await
 }
 
 /// The first lines of the log: where, on which clock, and how to get in.

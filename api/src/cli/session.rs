@@ -12,6 +12,13 @@ use super::Global;
 
 /// Opens the database and applies missing migrations.
 pub async fn database(global: &Global) -> anyhow::Result<Db> {
+    if let Some(direct) = &global.migration_url {
+        let opened = Db::open(direct).await;
+        opened
+            .context("the database cannot be migrated (--migration-url, CALLWRIGHT_MIGRATION_URL)")?
+            .close()
+            .await;
+    }
     Db::open(&global.database_url)
         .await
         .context("the database cannot be opened (--database-url, DATABASE_URL)")

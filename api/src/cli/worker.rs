@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use callwright_workers::bell::Bell;
 use clap::Args;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
@@ -27,7 +27,7 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     let engine = session::engine(session::database(global).await?, args.definitions.load()?);
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
-    let bell = Arc::new(Notify::new());
+    let bell = Bell::new();
     let mut running = Running::start(&engine, &args.provider, None, bell, cancel.clone()).await?;
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));

@@ -6,8 +6,8 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use callwright_engine::engine::Engine;
+use callwright_workers::bell::Bell;
 use serde_json::Value;
-use tokio::sync::Notify;
 
 use super::known_keys::KnownKeys;
 
@@ -34,7 +34,7 @@ pub struct App {
     draining: Arc<AtomicBool>,
     /// Keys that need not be looked up again for a moment.
     pub known_keys: Arc<KnownKeys>,
-    bell: Arc<Notify>,
+    bell: Bell,
 }
 
 /// Problems of the definition files, as JSON; whoever reads the files keeps them current.
@@ -60,14 +60,15 @@ impl FileProblems {
 }
 
 impl App {
-    /// `bell` wakes the dial loop of this process.
-    pub fn new(engine: Arc<Engine>, access: Access, bell: Arc<Notify>) -> Self {
+    /// `bell` wakes the dial loop, of this process and of others.
+    pub fn new(engine: Arc<Engine>, access: Access, bell: Bell) -> Self {
         Self {
             engine,
             access,
             event_types: Arc::default(),
             carrier_secret: None,
             problems: Arc::default(),
+            known_keys: Arc::default(),
             draining: Arc::default(),
             bell,
         }
@@ -110,8 +111,8 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Something may have become due: the dial loop looks at once instead of at its next poll.
+    /// Something may have become due: dial loops look at once instead of at their next poll.
     pub fn ring(&self) {
-        self.bell.notify_one();
+        self.bell.ring();
     }
 }

@@ -1,21 +1,29 @@
 //! How many planned calls may be claimed now (ENG-6): rates, concurrency and intervals of campaigns, caller numbers and the
 //! provider; fair shares between campaigns; priorities that age, so that nothing waits for ever. Pure: the shell brings the
-//! recent intents, and claims what is picked in the same transaction.
+//! recent intents and, class by class, only as many waiting calls as may go ([`Picking::wanted`]), and claims what is picked
+//! in the same transaction.
 //!
-//! A rate of `n` calls per second allows ⌊n⌋ intents in any span of [`SPAN`], a little more than a second: the carrier, where
-//! requests arrive with some jitter, then never sees more than `n` in a sliding second, and 92 % of the rate is used. Rates
-//! below one are an interval.
+//! A rate of `n` calls per second allows ⌊n⌋ intents in any span of [`SPAN`], a little more than a second. What it is longer
+//! than a second is how late a request may reach the carrier: one that is later is not sent ([`Pick::send_within`]), so the
+//! carrier never sees more than `n` in a sliding second, and 92 % of the rate is used. Rates below one are an interval;
+//! intervals are kept with the same margin, or a seventh of them where that is less.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use chrono::{NaiveTime, TimeDelta};
+use chrono::TimeDelta;
 
+use self::desk::Desk;
+use self::shares::shares;
 use crate::clock::Instant;
 use crate::domain::campaign::Pacing;
 use crate::domain::priority::Priority;
 use crate::id::CampaignId;
 
-/// The span in which ⌊rate⌋ calls are allowed: a second and what jitter may eat of it.
+mod counter;
+mod desk;
+mod shares;
+
+/// The span in which ⌊rate⌋ calls are allowed: a second and how late a request may be.
 pub const SPAN: TimeDelta = TimeDelta::milliseconds(1_087);
 
 /// How far back recent intents must be loaded.
@@ -27,12 +35,18 @@ pub const AGEING: TimeDelta = TimeDelta::minutes(30);
 /// When a full line is looked at again: calls end without telling us beforehand.
 const RECHECK: TimeDelta = TimeDelta::seconds(1);
 
+/// How often one class is asked for before the batch is left smaller than it might be. Lower classes do not step in.
+const ASKS_PER_CLASS: u32 = 3;
+const CLASSES: usize = 3;
+
 /// What was asked lately of whatever has limits: a campaign, a caller number, the provider.
 #[derive(Debug, Clone, Default)]
 pub struct Load {
     /// Calls dialing, talking or unknown.
     pub live: u32,
     pub last_intent: Option<Instant>,
+    /// Intents at that very instant: a batch may hold several of one campaign.
+    pub at_last: u32,
     /// Intents of the last [`LOOK_BACK`], in any order.
     pub recent: Vec<Instant>,
     /// Intents of the day the limit is counted by: a campaign's in its own zone, the others' in UTC.
@@ -49,6 +63,10 @@ pub struct Lane {
     pub callers: Vec<String>,
     /// Limits of each of these numbers.
     pub caller_limits: Pacing,
+    /// Since when its longest waiting call is due, by rank of the priority.
+    pub oldest: [Option<Instant>; CLASSES],
+    /// Its own gate puts every call off (paused, not begun, over): they pass by all limits, to be put off.
+    pub is_closed: bool,
 }
 
 /// What several campaigns share. Empty: nothing is limited.
@@ -66,8 +84,20 @@ pub struct Waiting {
     /// The caller's own index, handed back.
     pub index: usize,
     pub campaign: CampaignId,
-    pub priority: Priority,
     pub due_at: Instant,
+}
+
+/// Calls of one campaign and priority that should be looked at, the longest due first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    pub campaign: CampaignId,
+    pub priority: Priority,
+    /// Due later than this, if bounded,
+    pub after: Option<Instant>,
+    /// and not later than this.
+    pub until: Instant,
+    /// As many at most.
+    pub most: u32,
 }
 
 /// One call that may go.
@@ -77,6 +107,8 @@ pub struct Pick {
     pub index: usize,
     /// Number to show.
     pub caller: Option<String>,
+    /// How long after the intent the provider may be asked, where a rate or an interval would not hold otherwise.
+    pub send_within: Option<TimeDelta>,
 }
 
 /// What may be claimed.
@@ -86,210 +118,186 @@ pub struct Picked {
     pub picks: Vec<Pick>,
     /// When pacing lets the next one go; `None` when pacing held nothing back.
     pub again_at: Option<Instant>,
+    /// There may be more that could go now.
+    pub has_more: bool,
 }
 
-/// Picks up to `limit` of `waiting` within the limits of their lanes and of everything they share.
+/// One batch being picked, within the limits of the lanes and of everything they share.
 ///
 /// Higher (aged) priority first; within one priority the campaigns take turns, the one that dialed longest ago first;
 /// within a campaign the longest due first. A campaign's caller numbers take turns too. A campaign whose calls per day are
 /// used up is let through: its gate puts the calls off until tomorrow, which takes them out of the queue.
-pub fn pick(lanes: &[Lane], shared: &Shared, waiting: &[Waiting], limit: usize, now: Instant) -> Picked {
-    let mut desk = Desk::new(lanes, shared, now);
-    let mut again_at: Option<Instant> = None;
-    let mut picks = Vec::new();
-    for mut queues in queues(lanes, waiting, now) {
+///
+/// How much is looked at depends on the batch and on what may go, not on how much waits.
+#[derive(Debug)]
+pub struct Picking<'a> {
+    lanes: &'a [Lane],
+    lane_of: HashMap<CampaignId, usize>,
+    /// Lanes in the order of their turns.
+    turns: Vec<usize>,
+    desk: Desk,
+    limit: usize,
+    now: Instant,
+    /// Rank of the class that is being filled; [`CLASSES`]: what is only to be put off.
+    class: usize,
+    asks: u32,
+    /// Lanes that can give nothing more of this class, and those that may give nothing more at all.
+    exhausted: Vec<bool>,
+    blocked: Vec<bool>,
+    asked_for: HashMap<usize, usize>,
+    picked: Picked,
+}
+
+impl<'a> Picking<'a> {
+    pub fn new(lanes: &'a [Lane], shared: &Shared, limit: usize, now: Instant) -> Self {
+        let mut turns: Vec<usize> = (0..lanes.len()).collect();
+        turns.sort_by_key(|index| {
+            let lane = &lanes[*index];
+            // Who had more of the last batch waits longer: otherwise the same ones would always get what does not divide.
+            (lane.load.last_intent, lane.load.at_last, lane.campaign)
+        });
+        Self {
+            lane_of: lanes.iter().enumerate().map(|(index, lane)| (lane.campaign, index)).collect(),
+            turns,
+            desk: Desk::new(lanes, shared, now),
+            limit,
+            now,
+            class: 0,
+            asks: 0,
+            exhausted: vec![false; lanes.len()],
+            blocked: vec![false; lanes.len()],
+            asked_for: HashMap::new(),
+            picked: Picked::default(),
+            lanes,
+        }
+    }
+
+    /// Which calls to offer next; `None` when the batch is complete.
+    pub fn wanted(&mut self) -> Option<Vec<Wanted>> {
+        loop {
+            let room = self.limit.saturating_sub(self.picked.picks.len());
+            if room == 0 || self.class > CLASSES {
+                self.picked.has_more |= room == 0;
+                return None;
+            }
+            let open = self.open_lanes();
+            if open.is_empty() {
+                self.class += 1;
+                self.asks = 0;
+                self.exhausted.fill(false);
+                continue;
+            }
+            if self.asks == ASKS_PER_CLASS {
+                self.picked.has_more = true;
+                return None;
+            }
+            self.asks += 1;
+            let room = if self.class < CLASSES { room.min(self.desk.provider.free(self.now)) } else { room };
+            let given = shares(room, &open);
+            self.asked_for = given.iter().copied().collect();
+            return Some(given.iter().flat_map(|(lane, most)| self.ranges(*lane, *most)).collect());
+        }
+    }
+
+    /// Takes what may go of the calls that [`Picking::wanted`] asked for; all that there are.
+    pub fn offer(&mut self, waiting: &[Waiting]) {
+        let mut queues: HashMap<usize, Vec<&Waiting>> = HashMap::new();
+        for call in waiting {
+            if let Some(lane) = self.lane_of.get(&call.campaign) {
+                queues.entry(*lane).or_default().push(call);
+            }
+        }
+        for (lane, most) in std::mem::take(&mut self.asked_for) {
+            self.exhausted[lane] |= queues.get(&lane).map_or(0, Vec::len) < most;
+        }
+        for queue in queues.values_mut() {
+            // The next one last.
+            queue.sort_by_key(|call| std::cmp::Reverse((call.due_at, call.index)));
+        }
         // One call of each campaign per round.
-        while queues.iter().any(|(_, queue)| !queue.is_empty()) {
-            for (lane, queue) in &mut queues {
-                let Some(next) = queue.last() else { continue };
-                if picks.len() >= limit {
-                    return Picked { picks, again_at };
+        while !queues.is_empty() {
+            for turn in 0..self.turns.len() {
+                let lane = self.turns[turn];
+                let Some(next) = queues.get_mut(&lane).and_then(Vec::pop) else {
+                    queues.remove(&lane);
+                    continue;
+                };
+                if self.picked.picks.len() >= self.limit {
+                    return;
                 }
-                match desk.take(*lane) {
-                    Ok(caller) => {
-                        picks.push(Pick { index: next.index, caller });
-                        queue.pop();
+                match self.desk.take(lane) {
+                    Ok((caller, send_within)) => {
+                        self.picked.picks.push(Pick { index: next.index, caller, send_within });
                     }
                     Err(free_at) => {
-                        again_at = Some(again_at.map_or(free_at, |known| known.min(free_at)));
-                        queue.clear();
+                        self.block(lane, free_at);
+                        queues.remove(&lane);
                     }
                 }
             }
         }
     }
-    Picked { picks, again_at }
-}
 
-/// Waiting calls of one class by lane, the next one last.
-type Queues<'a> = Vec<(usize, Vec<&'a Waiting>)>;
-
-/// Per class, best first, the queues of the lanes in the order of their turns. Calls without a lane are left out.
-fn queues<'a>(lanes: &[Lane], waiting: &'a [Waiting], now: Instant) -> Vec<Queues<'a>> {
-    let mut turns: Vec<usize> = (0..lanes.len()).collect();
-    turns.sort_by_key(|index| (lanes[*index].load.last_intent, lanes[*index].campaign));
-    let lane_of: BTreeMap<CampaignId, usize> =
-        lanes.iter().enumerate().map(|(index, lane)| (lane.campaign, index)).collect();
-    let mut classes: Vec<Vec<Vec<&Waiting>>> = vec![vec![Vec::new(); lanes.len()]; 3];
-    for call in waiting {
-        if let Some(lane) = lane_of.get(&call.campaign) {
-            classes[aged(call, now)][*lane].push(call);
-        }
-    }
-    let in_turn = |mut queues: Vec<Vec<&'a Waiting>>| {
-        let lanes = turns.iter().map(|lane| {
-            let mut queue = std::mem::take(&mut queues[*lane]);
-            queue.sort_by_key(|call| std::cmp::Reverse((call.due_at, call.index)));
-            (*lane, queue)
-        });
-        lanes.collect()
-    };
-    classes.into_iter().map(in_turn).collect()
-}
-
-/// Rank of the class after ageing, 0 the best.
-fn aged(call: &Waiting, now: Instant) -> usize {
-    let waited = (now - call.due_at).num_seconds().max(0);
-    let lifted = waited / AGEING.num_seconds();
-    usize::try_from((call.priority.rank() - lifted).max(0)).unwrap_or(0)
-}
-
-/// All counters while a batch is being picked.
-struct Desk {
-    own: Vec<Counter>,
-    provider: Counter,
-    /// Per lane, its caller numbers.
-    callers: Vec<Vec<Caller>>,
-    now: Instant,
-}
-
-/// A number as one campaign may use it.
-struct Caller {
-    number: String,
-    counter: Counter,
-    /// Calls in this batch.
-    used: u32,
-}
-
-impl Desk {
-    fn new(lanes: &[Lane], shared: &Shared, now: Instant) -> Self {
-        let own = lanes.iter().map(|lane| {
-            let mut counter = Counter::new(&lane.limits, &lane.load, now);
-            // A day that is used up is the gate's to say.
-            counter.left_today = counter.left_today.filter(|left| *left > 0);
-            counter.day_ends = now + RECHECK;
-            counter
-        });
-        let unused = Load::default();
-        let callers = lanes.iter().map(|lane| {
-            let caller = |number: &String| Caller {
-                number: number.clone(),
-                counter: Counter::new(
-                    &lane.caller_limits,
-                    shared.callers.get(number).unwrap_or(&unused),
-                    now,
-                ),
-                used: 0,
-            };
-            lane.callers.iter().map(caller).collect()
-        });
-        Self {
-            own: own.collect(),
-            provider: Counter::new(&shared.provider_limits, &shared.provider, now),
-            callers: callers.collect(),
-            now,
-        }
+    /// The batch as it is.
+    pub fn finish(self) -> Picked {
+        self.picked
     }
 
-    /// One call of a lane and the number it shows, or when it is worth asking again.
-    fn take(&mut self, lane: usize) -> Result<Option<String>, Instant> {
-        let now = self.now;
-        let blocked = self.own[lane].blocked_until(now).max(self.provider.blocked_until(now));
-        if let Some(until) = blocked {
-            return Err(until);
+    /// Lanes that may have more of this class, in the order of their turns, with how much each may let go at most.
+    fn open_lanes(&mut self) -> Vec<(usize, usize)> {
+        let mut open = Vec::new();
+        for turn in 0..self.turns.len() {
+            let lane = self.turns[turn];
+            let is_of_class = self.desk.is_closed[lane] == (self.class == CLASSES);
+            if self.exhausted[lane] || self.blocked[lane] || !is_of_class || !self.has_class(lane) {
+                continue;
+            }
+            match self.desk.blocked_until(lane) {
+                Some(until) => self.block(lane, until),
+                None => open.push((lane, self.desk.free(lane))),
+            }
         }
-        let caller = self.next_caller(lane)?;
-        self.own[lane].take(now);
-        self.provider.take(now);
-        let shown = self.callers.iter_mut().flatten().filter(|other| Some(&other.number) == caller.as_ref());
-        for caller in shown {
-            caller.counter.take(now);
-            caller.used += 1;
-        }
-        Ok(caller)
+        open
     }
 
-    /// The free number that was used least, longest ago.
-    fn next_caller(&self, lane: usize) -> Result<Option<String>, Instant> {
-        let callers = &self.callers[lane];
-        if callers.is_empty() {
-            return Ok(None);
-        }
-        let free = callers.iter().filter(|caller| caller.counter.blocked_until(self.now).is_none());
-        if let Some(next) = free.min_by_key(|caller| (caller.used, caller.counter.last_intent)) {
-            return Ok(Some(next.number.clone()));
-        }
-        let until = callers.iter().filter_map(|caller| caller.counter.blocked_until(self.now)).min();
-        Err(until.unwrap_or(self.now + RECHECK))
+    fn block(&mut self, lane: usize, until: Instant) {
+        self.blocked[lane] = true;
+        let again_at = self.picked.again_at;
+        self.picked.again_at = Some(again_at.map_or(until, |known| known.min(until)));
+    }
+
+    fn has_class(&self, lane: usize) -> bool {
+        (0..CLASSES).any(|rank| {
+            let until = until(self.class, rank, self.now);
+            self.lanes[lane].oldest[rank].zip(until).is_some_and(|(oldest, until)| oldest <= until)
+        })
+    }
+
+    /// The calls of a lane that count as this class: its own, and those of lower ones that have waited long enough.
+    fn ranges(&self, lane: usize, most: usize) -> impl Iterator<Item = Wanted> {
+        let (class, now, lane) = (self.class, self.now, &self.lanes[lane]);
+        (0..CLASSES).filter_map(move |rank| {
+            let until = until(class, rank, now)?;
+            lane.oldest[rank].filter(|oldest| *oldest <= until)?;
+            Some(Wanted {
+                campaign: lane.campaign,
+                priority: Priority::from_rank(rank as i64),
+                // The first class has everything that is older, too.
+                after: (1..CLASSES).contains(&class).then(|| until - AGEING),
+                until,
+                most: u32::try_from(most).unwrap_or(u32::MAX),
+            })
+        })
     }
 }
 
-/// One set of limits and what is left of it now.
-struct Counter {
-    per_span: Option<usize>,
-    /// Newest last; only those that still count.
-    recent: Vec<Instant>,
-    interval: Option<TimeDelta>,
-    last_intent: Option<Instant>,
-    free_lines: Option<u32>,
-    left_today: Option<u32>,
-    /// When a used-up day is looked at again.
-    day_ends: Instant,
-}
-
-impl Counter {
-    fn new(limits: &Pacing, load: &Load, now: Instant) -> Self {
-        let mut recent: Vec<Instant> = load.recent.iter().copied().filter(|at| *at + SPAN > now).collect();
-        recent.sort_unstable();
-        let rate = limits.calls_per_second;
-        let slow = rate.filter(|rate| *rate < 1.0).map(|rate| {
-            let seconds = if rate > 0.0 { (1.0 / rate).min(1e9) } else { 1e9 };
-            TimeDelta::microseconds((seconds * SPAN.num_milliseconds() as f64 * 1e3) as i64)
-        });
-        Self {
-            per_span: rate.filter(|rate| *rate >= 1.0).map(|rate| rate as usize),
-            last_intent: load.last_intent.max(recent.last().copied()),
-            recent,
-            interval: limits.min_interval().max(slow),
-            free_lines: limits.max_concurrent.map(|most| most.saturating_sub(load.live)),
-            left_today: limits.max_per_day.map(|most| most.saturating_sub(load.intents_today)),
-            day_ends: next_day(now),
-        }
+/// Until when a call of this priority is due that counts as this class by now; `None`: none does.
+fn until(class: usize, rank: usize, now: Instant) -> Option<Instant> {
+    if class == CLASSES {
+        return Some(now);
     }
-
-    /// When the next call may go, if it may not go now.
-    fn blocked_until(&self, now: Instant) -> Option<Instant> {
-        let by_rate = self.per_span.and_then(|most| {
-            let index = self.recent.len().checked_sub(most)?;
-            self.recent.get(index).map(|oldest| *oldest + SPAN).or(Some(now + SPAN))
-        });
-        let by_interval = self.interval.zip(self.last_intent).map(|(interval, last)| last + interval);
-        let by_lines = self.free_lines.filter(|free| *free == 0).map(|_| now + RECHECK);
-        let by_day = self.left_today.filter(|left| *left == 0).map(|_| self.day_ends);
-        [by_rate, by_interval, by_lines, by_day].into_iter().flatten().filter(|until| *until > now).max()
-    }
-
-    fn take(&mut self, now: Instant) {
-        self.recent.push(now);
-        self.last_intent = Some(now);
-        self.free_lines = self.free_lines.map(|free| free.saturating_sub(1));
-        self.left_today = self.left_today.map(|left| left.saturating_sub(1));
-    }
-}
-
-/// The next midnight UTC.
-fn next_day(now: Instant) -> Instant {
-    now.date_naive().succ_opt().map_or(now + RECHECK, |day| day.and_time(NaiveTime::MIN).and_utc())
+    let lifted = i32::try_from(rank.checked_sub(class)?).ok()?;
+    Some(now - AGEING * lifted)
 }
 
 #[cfg(test)]

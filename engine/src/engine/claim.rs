@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
-use super::pick::Picked;
+use super::pick::{Picked, PickedCall};
 use super::{Engine, EngineError, package};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
@@ -33,7 +34,12 @@ pub struct Claimed {
     pub turned_away: usize,
     /// When pacing allows the next one, if pacing held some back.
     pub again_at: Option<Instant>,
+    /// More could go at once: the batch was full.
+    pub has_more: bool,
 }
+
+/// When calls are looked at again that another worker was just looking at.
+const HELD: TimeDelta = TimeDelta::milliseconds(50);
 
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
@@ -45,21 +51,26 @@ impl Engine {
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let Picked { calls: picked, again_at, limited, now } =
+        let Picked { calls: mut picked, mut again_at, has_more, limited, now } =
             self.pick(&mut tx, limit, provider, now).await?;
         if picked.is_empty() {
             tx.rollback().await?;
             return Ok(Claimed { again_at, ..Claimed::default() });
         }
         if self.safeguards.number_lock {
-            let numbers: Vec<&str> = distinct(picked.iter().map(|(candidate, _)| candidate.number.as_str()));
-            number_lock::lock_numbers(&mut tx, &numbers).await?;
+            let numbers: Vec<&str> = distinct(picked.iter().map(|call| call.candidate.number.as_str()));
+            let free = number_lock::try_lock_numbers(&mut tx, &numbers).await?;
+            let before = picked.len();
+            picked.retain(|call| free.contains(&call.candidate.number));
+            if picked.len() < before {
+                again_at = Some(again_at.map_or(now + HELD, |at| at.min(now + HELD)));
+            }
         }
-        let ids: Vec<AttemptId> = picked.iter().map(|(candidate, _)| candidate.id).collect();
+        let ids: Vec<AttemptId> = picked.iter().map(|call| call.candidate.id).collect();
         let attempts = attempt::lock_planned(&mut tx, &ids).await?;
         let enrollments: Vec<EnrollmentId> =
             attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
-        let walks: HashMap<EnrollmentId, Walk> = walk::by_ids(&mut tx, &enrollments)
+        let walks: HashMap<EnrollmentId, Walk> = walk::unheld_by_ids(&mut tx, &enrollments)
             .await?
             .into_iter()
             .map(|walk| (walk.enrollment.id, walk))
@@ -68,13 +79,13 @@ impl Engine {
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
         let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
-        claiming.callers = picked.into_iter().map(|(candidate, caller)| (candidate.id, caller)).collect();
+        claiming.picked = picked.into_iter().map(|call| (call.candidate.id, call)).collect();
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
             claiming.judge(&mut tx, &batch, attempt, walk).await?;
         }
         let claimed = claiming.commit(tx, &batch, &limited, owner).await?;
-        Ok(Claimed { again_at, ..claimed })
+        Ok(Claimed { again_at, has_more, ..claimed })
     }
 }
 
@@ -87,8 +98,8 @@ struct Claiming<'a> {
     speed: f64,
     changes: Changes,
     follow_ups: FollowUps,
-    /// The number that each attempt is to show.
-    callers: HashMap<AttemptId, Option<String>>,
+    /// The number that each attempt is to show, and within what time it must be asked for.
+    picked: HashMap<AttemptId, PickedCall>,
     intents: Vec<(String, i64, Option<String>)>,
     requests: Vec<PlaceRequest>,
     put_off: Vec<(String, i64)>,
@@ -107,7 +118,7 @@ impl<'a> Claiming<'a> {
             speed,
             changes: Changes::default(),
             follow_ups: FollowUps::new(),
-            callers: HashMap::new(),
+            picked: HashMap::new(),
             intents: Vec::new(),
             requests: Vec::new(),
             put_off: Vec::new(),
@@ -201,7 +212,8 @@ impl<'a> Claiming<'a> {
         self.taken.insert(attempt.number.clone());
         self.taken.insert(walk.lead.id.to_string());
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
-        let caller = self.callers.remove(&attempt.id).flatten();
+        let (caller, send_within) =
+            self.picked.remove(&attempt.id).map_or((None, None), |call| (call.caller, call.send_within));
         let data = json!({
             "step": attempt.step, "attemptNumber": attempt.attempt, "flowId": attempt.flow, "from": caller,
         });
@@ -220,7 +232,13 @@ impl<'a> Claiming<'a> {
             to: *permit.number(),
         };
         let package = package::of(call, walk, campaign, bundle);
-        self.requests.push(PlaceRequest { send_by: permit.expires_at(), permit, package });
+        let expires_at = permit.expires_at();
+        let send_by = send_within.map_or(expires_at, |within| {
+            // As the permit's: it is the disk and the network that need the time, and those follow the wall.
+            let micros = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);
+            expires_at.min(self.now + TimeDelta::microseconds(micros as i64))
+        });
+        self.requests.push(PlaceRequest { send_by, permit, package });
     }
 
     async fn commit(
@@ -249,7 +267,7 @@ impl<'a> Claiming<'a> {
         self.engine.finish(&mut tx, std::mem::take(&mut self.changes), self.follow_ups, self.now).await?;
         tx.commit().await?;
         self.requests.retain(|request| taken.contains(&request.attempt_id));
-        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, again_at: None })
+        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() })
     }
 
     /// Intents of this batch by what has limits.

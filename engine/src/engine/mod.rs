@@ -110,28 +110,34 @@ impl Engine {
         Ok(now)
     }
 
-    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way.
+    /// When something will next be due: an enrollment or a planned attempt. `None`: nothing waits but calls under way, and
+    /// calls that pacing holds back ([`Claimed::again_at`]).
     pub async fn next_wake(&self) -> Result<Option<Instant>, EngineError> {
+        let now = self.now().await?;
+        self.next_wake_since(now).await
+    }
+
+    /// The same for whoever has looked at every attempt that was due before `since`.
+    pub async fn next_wake_since(&self, since: Instant) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
-        let next = next_due(&mut tx, None).await?;
+        let next = next_due(&mut tx, since).await?;
         tx.rollback().await?;
         Ok(next)
     }
 
-    /// The present, and from when on the engine's clock will show that something is due. With `pacing_holds`, planned
-    /// attempts that are due already do not count: the last claim has said when pacing lets them go.
-    pub async fn look_ahead(&self, pacing_holds: bool) -> Result<(Instant, Option<Instant>), EngineError> {
+    /// The present, and from when on the engine's clock will show that something is due; as [`Engine::next_wake_since`].
+    pub async fn look_ahead(&self, since: Instant) -> Result<(Instant, Option<Instant>), EngineError> {
         let mut tx = self.db.begin_read().await?;
+        let next = next_due(&mut tx, since).await?;
+        // Last, so that what the look-up took is not slept again.
         let now = self.time.now(&mut tx).await?;
-        let next = next_due(&mut tx, pacing_holds.then_some(now)).await?;
         tx.rollback().await?;
         Ok((now, next.map(|next| clock::seen_from(&self.db, next))))
     }
 }
 
-/// `held_until`: planned attempts due until then do not count.
-async fn next_due(tx: &mut Tx, held_until: Option<Instant>) -> Result<Option<Instant>, EngineError> {
+async fn next_due(tx: &mut Tx, since: Instant) -> Result<Option<Instant>, EngineError> {
     let enrollment = crate::store::enrollment::next_due(tx).await?;
-    let attempt = crate::store::attempt::next_planned(tx, held_until).await?;
+    let attempt = crate::store::attempt::next_planned(tx, since).await?;
     Ok([enrollment, attempt].into_iter().flatten().min())
 }

@@ -3,31 +3,48 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::TimeDelta;
+
 use super::{Engine, EngineError};
 use crate::clock::Instant;
-use crate::decide::pacing::{self, Lane, Load, Shared, Waiting};
+use crate::decide::gate;
+use crate::decide::pacing::{self, Lane, Load, Picking, Shared, Waiting};
 use crate::domain::campaign::{Campaign, Pacing};
 use crate::id::CampaignId;
 use crate::provider::Provider;
 use crate::store::attempt::Candidate;
-use crate::store::intent::{CampaignLoad, UnderWay};
+use crate::store::campaign::WithPlanned;
+use crate::store::intent::{CampaignLoad, LoadOf};
 use crate::store::pacing_counter::{self, Counted, Scope};
-use crate::store::{Tx, attempt, campaign, intent};
+use crate::store::{Tx, attempt, campaign, intent, number_lock};
 
 /// What pacing lets go.
 #[derive(Debug)]
 pub(super) struct Picked {
-    /// With the number that each is to show.
-    pub calls: Vec<(Candidate, Option<String>)>,
+    pub calls: Vec<PickedCall>,
     /// When pacing allows the next one, if it held some back.
     pub again_at: Option<Instant>,
+    /// There may be more that could go now.
+    pub has_more: bool,
     /// Counters that this transaction holds: intents within their limits are to be counted.
     pub limited: Vec<Scope>,
     /// The instant of the claim.
     pub now: Instant,
 }
 
+/// A call that may go, its attempt locked.
+#[derive(Debug)]
+pub(super) struct PickedCall {
+    pub candidate: Candidate,
+    /// The number that it is to show.
+    pub caller: Option<String>,
+    /// How long after the claim the provider may be asked, if pacing depends on it.
+    pub send_within: Option<TimeDelta>,
+}
+
 impl Engine {
+    /// Waits for other workers in two places only, and holds nothing else then: for a bulk import of suppressions, and for
+    /// whoever draws on the same limits. Everything after that is passed over when somebody holds it.
     pub(super) async fn pick(
         &self,
         tx: &mut Tx,
@@ -35,41 +52,55 @@ impl Engine {
         provider: &dyn Provider,
         now: Instant,
     ) -> Result<Picked, EngineError> {
-        let campaigns = campaign::with_planned(tx, now).await?;
-        if campaigns.is_empty() {
-            return Ok(Picked { calls: Vec::new(), again_at: None, limited: Vec::new(), now });
+        let planned = campaign::with_planned(tx, now).await?;
+        if planned.is_empty() {
+            return Ok(Picked {
+                calls: Vec::new(),
+                again_at: None,
+                has_more: false,
+                limited: Vec::new(),
+                now,
+            });
         }
-        let limited = limited(&campaigns, provider);
+        number_lock::share_all(tx).await?;
+        let limited = limited(&planned, provider);
         let counted = pacing_counter::lock(tx, &limited, now.date_naive()).await?;
         // Waiting for another worker's claim takes time, and limits are about when calls really go.
         let now = if limited.is_empty() { now } else { self.time.now(tx).await? };
-        let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
-        let candidates = attempt::candidates(tx, &ids, now, limit).await?;
-        let lanes = lanes(tx, &campaigns, now).await?;
-        let shared = shared(tx, &limited, &counted, provider, now).await?;
-        let waiting: Vec<Waiting> = candidates
-            .iter()
-            .enumerate()
-            .map(|(index, candidate)| Waiting {
+        let lanes = lanes(tx, &planned, now).await?;
+        let shared = shared(tx, &limited, &counted, provider, &planned, now).await?;
+        let mut picking = Picking::new(&lanes, &shared, limit as usize, now);
+        let mut candidates: Vec<Candidate> = Vec::new();
+        while let Some(wanted) = picking.wanted() {
+            let known = candidates.len();
+            candidates.extend(attempt::candidates(tx, &wanted).await?);
+            let waiting = |(index, candidate): (usize, &Candidate)| Waiting {
                 index,
                 campaign: candidate.campaign_id,
-                priority: candidate.priority,
                 due_at: candidate.due_at,
-            })
-            .collect();
-        let picked = pacing::pick(&lanes, &shared, &waiting, limit as usize, now);
-        let again_at = picked.again_at;
-        let calls =
-            picked.picks.into_iter().map(|pick| (candidates[pick.index].clone(), pick.caller)).collect();
-        Ok(Picked { calls, again_at, limited, now })
+            };
+            let offered: Vec<Waiting> = candidates.iter().enumerate().skip(known).map(waiting).collect();
+            picking.offer(&offered);
+        }
+        let picked = picking.finish();
+        let calls = picked.picks.into_iter().map(|pick| PickedCall {
+            candidate: candidates[pick.index].clone(),
+            caller: pick.caller,
+            send_within: pick.send_within,
+        });
+        let calls = calls.collect();
+        Ok(Picked { calls, again_at: picked.again_at, has_more: picked.has_more, limited, now })
     }
 }
 
+fn has_limits(limits: &Pacing) -> bool {
+    *limits != Pacing::default()
+}
+
 /// Everything whose calls are counted, in one order.
-fn limited(campaigns: &[Campaign], provider: &dyn Provider) -> Vec<Scope> {
-    let has_limits = |limits: &Pacing| *limits != Pacing::default();
+fn limited(planned: &[WithPlanned], provider: &dyn Provider) -> Vec<Scope> {
     let mut scopes = BTreeSet::new();
-    for campaign in campaigns {
+    for WithPlanned { campaign, .. } in planned {
         if has_limits(&campaign.pacing) {
             scopes.insert(Scope::Campaign(campaign.id));
         }
@@ -84,35 +115,43 @@ fn limited(campaigns: &[Campaign], provider: &dyn Provider) -> Vec<Scope> {
     scopes.into_iter().collect()
 }
 
-async fn lanes(tx: &mut Tx, campaigns: &[Campaign], now: Instant) -> Result<Vec<Lane>, EngineError> {
-    let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.id).collect();
-    let rated = |campaign: &&Campaign| campaign.pacing.calls_per_second.is_some();
-    let rated: Vec<CampaignId> = campaigns.iter().filter(rated).map(|campaign| campaign.id).collect();
-    let loads: HashMap<CampaignId, CampaignLoad> =
-        intent::campaign_load(tx, &ids, &rated, now - pacing::LOOK_BACK)
-            .await?
-            .into_iter()
-            .map(|load| (load.campaign_id, load))
-            .collect();
-    let days: Vec<_> =
-        campaigns.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
+async fn lanes(tx: &mut Tx, planned: &[WithPlanned], now: Instant) -> Result<Vec<Lane>, EngineError> {
+    let ids = |is_asked: &dyn Fn(&Pacing) -> bool| -> Vec<CampaignId> {
+        let asked = planned.iter().map(|planned| &planned.campaign).filter(|found| is_asked(&found.pacing));
+        asked.map(|campaign| campaign.id).collect()
+    };
+    // A campaign that is alone need not take turns.
+    let is_alone = planned.len() == 1;
+    let of = LoadOf {
+        campaigns: &ids(&|limits| !is_alone || has_limits(limits)),
+        lines: &ids(&|limits| limits.max_concurrent.is_some()),
+        rated: &ids(&|limits| limits.calls_per_second.is_some()),
+        since: now - pacing::LOOK_BACK,
+    };
+    let mut loads: HashMap<CampaignId, CampaignLoad> = intent::campaign_load(tx, of).await?;
+    let day = |campaign: &Campaign| (campaign.id, campaign.zone.local(now).date);
+    let counted = planned.iter().map(|planned| &planned.campaign);
+    let days: Vec<_> = counted.filter(|campaign| campaign.pacing.max_per_day.is_some()).map(day).collect();
     let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
-    let lane = |campaign: &Campaign| {
-        let load = loads.get(&campaign.id);
+    let lane = |WithPlanned { campaign, oldest }: &WithPlanned| {
+        let load = loads.remove(&campaign.id).unwrap_or_default();
         Lane {
             campaign: campaign.id,
             limits: campaign.pacing.clone(),
             load: Load {
-                live: load.map_or(0, |load| load.live),
-                last_intent: load.and_then(|load| load.last_intent),
-                recent: load.map(|load| load.recent.clone()).unwrap_or_default(),
+                live: load.live,
+                last_intent: load.last_intent,
+                at_last: load.at_last,
+                recent: load.recent,
                 intents_today: today.get(&campaign.id).copied().unwrap_or(0),
             },
             callers: campaign.caller_ids.clone(),
             caller_limits: campaign.caller_pacing.clone(),
+            oldest: *oldest,
+            is_closed: gate::campaign_is_closed(campaign, now),
         }
     };
-    Ok(campaigns.iter().map(lane).collect())
+    Ok(planned.iter().map(lane).collect())
 }
 
 /// What was asked lately of caller numbers and the provider, if they have limits.
@@ -121,35 +160,44 @@ async fn shared(
     limited: &[Scope],
     counted: &[Counted],
     provider: &dyn Provider,
+    planned: &[WithPlanned],
     now: Instant,
 ) -> Result<Shared, EngineError> {
     let mut shared = Shared { provider_limits: provider.limits(), ..Shared::default() };
-    let is_shared = |scope: &Scope| !matches!(scope, Scope::Campaign(_));
-    if !limited.iter().any(is_shared) {
-        return Ok(shared);
-    }
-    let under_way = intent::under_way(tx, now - pacing::LOOK_BACK).await?;
-    let load = |counted: &Counted, is_ours: &dyn Fn(&UnderWay) -> bool| {
-        let ours: Vec<&UnderWay> = under_way.iter().filter(|call| is_ours(call)).collect();
-        Load {
-            live: ours.iter().filter(|call| call.live).count() as u32,
-            last_intent: counted.last_intent,
-            recent: ours.iter().map(|call| call.at).collect(),
-            intents_today: counted.intents_today,
-        }
-    };
-    let mut callers = BTreeMap::new();
+    let (mut callers, mut ours) = (BTreeMap::<String, Load>::new(), Load::default());
     for (scope, counted) in limited.iter().zip(counted) {
+        let (last_intent, intents_today) = (counted.last_intent, counted.intents_today);
+        let load = Load { last_intent, intents_today, ..Load::default() };
         match scope {
             Scope::Campaign(_) => {}
-            Scope::Caller(number) => {
-                let load = load(counted, &|call| call.caller.as_ref() == Some(number));
-                callers.insert(number.clone(), load);
+            Scope::Caller(number) => drop(callers.insert(number.clone(), load)),
+            Scope::Provider(_) => ours = load,
+        }
+    }
+    let any = |is_asked: &dyn Fn(&Pacing) -> bool| {
+        is_asked(&shared.provider_limits)
+            || planned.iter().any(|planned| is_asked(&planned.campaign.caller_pacing))
+    };
+    if any(&|limits| limits.calls_per_second.is_some()) {
+        for intent in intent::recent_of_all(tx, now - pacing::LOOK_BACK).await? {
+            if intent.provider.as_deref() == Some(provider.name()) {
+                ours.recent.push(intent.at);
             }
-            Scope::Provider(name) => {
-                shared.provider = load(counted, &|call| call.provider.as_ref() == Some(name));
+            if let Some(load) = intent.caller.as_ref().and_then(|number| callers.get_mut(number)) {
+                load.recent.push(intent.at);
             }
         }
     }
-    Ok(Shared { callers, ..shared })
+    if any(&|limits| limits.max_concurrent.is_some()) {
+        for lines in intent::lines_of_all(tx).await? {
+            if lines.provider.as_deref() == Some(provider.name()) {
+                ours.live += lines.live;
+            }
+            if let Some(load) = lines.caller.as_ref().and_then(|number| callers.get_mut(number)) {
+                load.live += lines.live;
+            }
+        }
+    }
+    (shared.provider, shared.callers) = (ours, callers);
+    Ok(shared)
 }

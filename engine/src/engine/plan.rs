@@ -24,6 +24,8 @@ use crate::store::{Tx, attempt};
 /// What one batch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanReport {
+    /// The instant of the look.
+    pub at: Instant,
     /// Enrollments looked at; fewer than the limit means that nothing else is due.
     pub due: usize,
     pub planned: usize,
@@ -38,7 +40,7 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let walks = walk::due(&mut tx, now, limit).await?;
-        let mut report = PlanReport { due: walks.len(), ..PlanReport::default() };
+        let mut report = PlanReport { at: now, due: walks.len(), ..PlanReport::default() };
         if walks.is_empty() {
             tx.rollback().await?;
             return Ok(report);

@@ -10,8 +10,8 @@ use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
+use crate::decide::pacing::Wanted;
 use crate::domain::attempt::AttemptState;
-use crate::domain::priority::Priority;
 use crate::id::{AttemptId, CampaignId, EnrollmentId, LeadId};
 
 bulk_row! {
@@ -109,13 +109,15 @@ static OUTSIDE: Sql = Sql::new(
      FROM {each} JOIN leads l ON l.id = e.value->>1 WHERE l.phone IS NOT NULL",
 );
 
-// One index range per campaign and priority, so that the cost does not grow with what waits for later (see the queue notes).
+// One index range each, so that the cost does not grow with what waits for later or behind. Rows that another worker looks at
+// are passed over: two workers never judge the same calls.
 static CANDIDATES: Sql = Sql::new(
-    "SELECT e.value->>0 AS campaign_id, CAST(e.value->>1 AS BIGINT) AS priority,
+    "SELECT e.value->>0 AS campaign_id,
             CAST((SELECT {array}(p.pair) FROM (
                 SELECT a.id || ' ' || a.due_at || ' ' || a.number AS pair FROM attempts a
                 WHERE a.state = 'planned' AND a.campaign_id = e.value->>0 AND a.priority = CAST(e.value->>1 AS BIGINT)
-                  AND a.due_at <= $2 ORDER BY a.due_at LIMIT $3) AS p) AS TEXT) AS pairs
+                  AND a.due_at > CAST(e.value->>2 AS BIGINT) AND a.due_at <= CAST(e.value->>3 AS BIGINT)
+                ORDER BY a.due_at LIMIT CAST(e.value->>4 AS BIGINT) {skip}) AS p) AS TEXT) AS pairs
      FROM {each}",
 );
 
@@ -176,19 +178,18 @@ static MOVE: Sql = Sql::new(
 static CHECKED: Sql =
     Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
 
-// Per campaign and priority one step into the index, however much is planned.
-const NEXT_PLANNED: &str = "SELECT min(next.due_at) FROM (
+// One step into the index per campaign and priority, however much waits.
+const NEXT_PLANNED: &str = "SELECT min(d.at) FROM (
          SELECT (SELECT min(a.due_at) FROM attempts a
-                 WHERE a.state = 'planned' AND a.campaign_id = c.id AND a.priority = p.priority AND a.due_at > $1) AS due_at
-         FROM campaigns c CROSS JOIN (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2) AS p
-         WHERE c.status = 'active') AS next";
+                 WHERE a.state = 'planned' AND a.campaign_id = c.id AND a.priority = p.rank AND a.due_at >= $1) AS at
+         FROM campaigns c CROSS JOIN (SELECT 0 AS rank UNION ALL SELECT 1 UNION ALL SELECT 2) AS p
+         WHERE c.status = 'active') AS d";
 
 /// A planned attempt that may be claimed, as pacing needs it.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     pub id: AttemptId,
     pub campaign_id: CampaignId,
-    pub priority: Priority,
     pub due_at: Instant,
     pub number: String,
 }
@@ -249,25 +250,20 @@ pub async fn insert_outside(tx: &mut Tx, rows: &[(String, String, String, i64)])
     Ok(())
 }
 
-/// Due planned attempts, oldest first within each campaign and priority, at most `limit` of each.
-pub async fn candidates(
-    tx: &mut Tx,
-    campaigns: &[CampaignId],
-    now: Instant,
-    limit: u32,
-) -> Result<Vec<Candidate>, StoreError> {
-    let pairs: Vec<(String, i64)> =
-        campaigns.iter().flat_map(|id| (0..3).map(move |rank| (id.to_string(), rank))).collect();
-    let sql = CANDIDATES.on(tx.dialect());
-    let bulk = super::bulk(&pairs)?;
-    let rows: Vec<(String, i64, Option<String>)> = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(bulk)
-        .bind(micros(now))
-        .bind(i64::from(limit))
-        .fetch_all(conn)
-        .await)?;
+/// Planned attempts of these ranges, oldest first within each, locked; those another worker holds are passed over.
+pub async fn candidates(tx: &mut Tx, wanted: &[Wanted]) -> Result<Vec<Candidate>, StoreError> {
+    let rows: Vec<(String, i64, i64, i64, u32)> = wanted
+        .iter()
+        .map(|range| {
+            let after = range.after.map_or(i64::MIN, micros);
+            (range.campaign.to_string(), range.priority.rank(), after, micros(range.until), range.most)
+        })
+        .collect();
+    let (sql, bulk) = (CANDIDATES.on(tx.dialect()), super::bulk(&rows)?);
+    let rows: Vec<(String, Option<String>)> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
     let mut found = Vec::new();
-    for (campaign, rank, list) in rows {
+    for (campaign, list) in rows {
         let bad =
             |problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", "planned", &campaign, problem);
         let campaign_id = campaign.parse().map_err(|e| bad(&e))?;
@@ -280,8 +276,7 @@ pub async fn candidates(
             };
             let due_at = due.parse().map(instant_from_micros).map_err(|e| bad(&e))?;
             let id = id.parse().map_err(|e| bad(&e))?;
-            let priority = Priority::from_rank(rank);
-            found.push(Candidate { id, campaign_id, priority, due_at, number: number.to_owned() });
+            found.push(Candidate { id, campaign_id, due_at, number: number.to_owned() });
         }
     }
     Ok(found)
@@ -461,11 +456,11 @@ pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(),
     Ok(())
 }
 
-/// When the next planned attempt of an active campaign becomes due.
-pub async fn next_planned(tx: &mut Tx, after: Option<Instant>) -> Result<Option<Instant>, StoreError> {
-    let after = after.map_or(i64::MIN, micros);
+/// When the next planned attempt of an active campaign becomes due that is not due before `since`: what is has been looked
+/// at, and pacing knows when to look again.
+pub async fn next_planned(tx: &mut Tx, since: Instant) -> Result<Option<Instant>, StoreError> {
     let at: Option<i64> =
-        on_db!(tx, |conn| sqlx::query_scalar(NEXT_PLANNED).bind(after).fetch_one(conn).await)?;
+        on_db!(tx, |conn| sqlx::query_scalar(NEXT_PLANNED).bind(micros(since)).fetch_one(conn).await)?;
     Ok(at.map(instant_from_micros))
 }
 

@@ -9,7 +9,7 @@ use self::rows::{CampaignRow, CampaignWrite, campaign_row};
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use super::page::{Cursor, Page, before};
-use crate::clock::{Instant, micros};
+use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::campaign::{Campaign, CampaignStatus};
 use crate::id::CampaignId;
 
@@ -40,10 +40,15 @@ const RESOLVE: &str = "SELECT id FROM (
          SELECT id, 0 AS place FROM campaigns WHERE id = $1 UNION ALL SELECT id, 1 FROM campaigns WHERE key = $2
      ) AS found ORDER BY place LIMIT 1";
 
-// Per priority, so that each look is one step into the index, however much is planned for later.
+// Per priority, so that each look is one step into the index, however much is planned.
 const WITH_PLANNED: &str = campaign_row!(
-    "FROM campaigns c WHERE EXISTS (
-         SELECT 1 FROM attempts a WHERE a.state = 'planned' AND a.campaign_id = c.id AND a.priority IN (0, 1, 2) AND a.due_at <= $1)
+    ", d.high, d.medium, d.low
+     FROM (SELECT o.id,
+             (SELECT min(a.due_at) FROM attempts a WHERE a.state = 'planned' AND a.campaign_id = o.id AND a.priority = 0) AS high,
+             (SELECT min(a.due_at) FROM attempts a WHERE a.state = 'planned' AND a.campaign_id = o.id AND a.priority = 1) AS medium,
+             (SELECT min(a.due_at) FROM attempts a WHERE a.state = 'planned' AND a.campaign_id = o.id AND a.priority = 2) AS low
+           FROM campaigns o) AS d JOIN campaigns c ON c.id = d.id
+     WHERE d.high <= $1 OR d.medium <= $1 OR d.low <= $1
      ORDER BY c.id"
 );
 const SET_STATUS: &str =
@@ -82,11 +87,31 @@ pub async fn by_ids(tx: &mut Tx, ids: &[CampaignId]) -> Result<Vec<Campaign>, St
     rows.into_iter().map(Campaign::try_from).collect()
 }
 
+/// A campaign with planned attempts, and since when the first of each priority is due, high to low.
+#[derive(Debug, Clone)]
+pub struct WithPlanned {
+    pub campaign: Campaign,
+    pub oldest: [Option<Instant>; 3],
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct WithPlannedRow {
+    #[sqlx(flatten)]
+    campaign: CampaignRow,
+    high: Option<i64>,
+    medium: Option<i64>,
+    low: Option<i64>,
+}
+
 /// Campaigns with planned attempts due at `now`, in whatever status they are.
-pub async fn with_planned(tx: &mut Tx, now: Instant) -> Result<Vec<Campaign>, StoreError> {
-    let rows: Vec<CampaignRow> =
+pub async fn with_planned(tx: &mut Tx, now: Instant) -> Result<Vec<WithPlanned>, StoreError> {
+    let rows: Vec<WithPlannedRow> =
         on_db!(tx, |conn| sqlx::query_as(WITH_PLANNED).bind(micros(now)).fetch_all(conn).await)?;
-    rows.into_iter().map(Campaign::try_from).collect()
+    let read = |row: WithPlannedRow| {
+        let oldest = [row.high, row.medium, row.low].map(|at| at.map(instant_from_micros));
+        Ok(WithPlanned { campaign: row.campaign.try_into()?, oldest })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// Changes a campaign by `change`, and answers it as it is then; `None` when there is none. The id, the status and the

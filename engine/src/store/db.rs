@@ -1,21 +1,23 @@
 //! One way to two databases: [`Db`], [`Tx`], the `on_db!` dispatch and the few words in which the dialects differ.
 //! Statements are written once with `$1` binds; [`Sql`] fills in the dialect's tokens once and keeps the text.
 
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 
 use super::error::StoreError;
+use super::postgres;
 
 /// Name of our migration table; distinct, so that another library's cannot be taken for it.
-const MIGRATIONS_TABLE: &str = "callwright_migrations";
+pub(super) const MIGRATIONS_TABLE: &str = "callwright_migrations";
 
 static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
@@ -23,8 +25,15 @@ static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrati
 /// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    Sqlite { write: SqlitePool, read: SqlitePool },
-    Postgres(PgPool),
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres {
+        pool: PgPool,
+        /// How transactions begin where a session cannot keep our settings: behind a transaction pooler.
+        begin: Option<&'static str>,
+    },
 }
 
 /// A transaction. Dropped without [`Tx::commit`] it rolls back.
@@ -69,7 +78,8 @@ macro_rules! on_db {
 pub(crate) use on_db;
 
 impl Db {
-    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies missing migrations. With `?pooler=transaction` in the
+    /// address nothing outlives a transaction, and missing migrations are an error.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let db = Self::connect(url, Durability::Full).await?;
         db.migrate().await?;
@@ -79,7 +89,7 @@ impl Db {
     /// Opens without migrating.
     pub async fn connect(url: &str, durability: Durability) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Self::connect_postgres(url).await;
+            return postgres::connect(url).await;
         }
         if url.starts_with("sqlite:") {
             return Self::connect_sqlite(url, durability).await;
@@ -98,8 +108,7 @@ impl Db {
             return Ok(Self::Sqlite { write: read.clone(), read });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?.options([("default_transaction_read_only", "on")]);
-            return Ok(Self::Postgres(PgPoolOptions::new().max_connections(1).connect_with(options).await?));
+            return postgres::connect_read_only(url).await;
         }
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
     }
@@ -146,55 +155,39 @@ impl Db {
         Ok(Self::Sqlite { write, read })
     }
 
-    async fn connect_postgres(url: &str) -> Result<Self, StoreError> {
-        // Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
-        // follow, and a plan made for an empty one (scan it, hash it) takes seconds once it is full.
-        // Whatever must scan all the same looks so dear to PostgreSQL then that it would compile it first.
-        let look_ups = [
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("jit", "off"),
-            // Of a process that stands still, or is gone without a word, nothing may stay locked: the server lets go of it.
-            ("idle_in_transaction_session_timeout", "30s"),
-            ("tcp_keepalives_idle", "10"),
-            ("tcp_keepalives_interval", "5"),
-            ("tcp_keepalives_count", "3"),
-            ("tcp_user_timeout", "30s"),
-        ];
-        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256).options(look_ups);
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            // The driver would ask after every connection on its way out and back, and wait for ever for one that was cut off.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for >= TRUSTED_FOR {
-                        is_alive(connection).await?;
+    /// Applies missing migrations, under the database's own lock: many processes may start at once.
+    // Boxed: the compiler cannot see that what `run` borrows may cross threads.
+    pub fn migrate(&self) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
+                Self::Postgres { pool, begin: None } => {
+                    // A connection of its own: an index over millions of rows takes longer than a statement otherwise may.
+                    let mut connection = postgres::patient(pool).await?;
+                    migrator(&POSTGRES_MIGRATIONS).run(&mut connection).await?;
+                    connection.close().await?;
+                }
+                // The lock that keeps two processes from migrating at once belongs to a session.
+                Self::Postgres { begin: Some(_), .. } => {
+                    let known: Vec<i64> = POSTGRES_MIGRATIONS.iter().map(|step| step.version).collect();
+                    if !postgres::has_migrations(self, &known).await? {
+                        return Err(StoreError::MigrateDirectly);
                     }
-                    Ok(true)
-                })
-            })
-            .after_release(|connection, _| Box::pin(async move { is_alive(connection).await.map(|()| true) }))
-            .connect_with(options)
-            .await?;
-        Ok(Self::Postgres(pool))
+                }
+            }
+            Ok(())
+        })
     }
 
-    /// Applies missing migrations, under the database's own lock: many processes may start at once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
-            Self::Postgres(pool) => migrator(&POSTGRES_MIGRATIONS).run(pool).await?,
-        }
-        Ok(())
+    /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
+    pub const fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres { begin: Some(_), .. })
     }
 
     pub const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -202,7 +195,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
         })
     }
 
@@ -210,7 +203,7 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
         })
     }
 
@@ -220,20 +213,9 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
-}
-
-/// A connection that was in use so recently is taken as it is.
-const TRUSTED_FOR: Duration = Duration::from_millis(100);
-/// Longest wait for a connection's sign of life.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
-
-/// Asks after a connection, and finishes what was left half-way on it. An error closes it without a good-bye.
-async fn is_alive(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-    tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await.map_err(silent)?
 }
 
 fn migrator(embedded: &'static sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {

@@ -5,6 +5,13 @@
 pub enum StoreError {
     #[error("cannot open a database with scheme `{0}`: use sqlite:PATH or postgres://USER@HOST/NAME")]
     Url(String),
+    #[error("`pooler={0}` is not known: write `pooler=transaction`, or leave it out for a direct connection")]
+    Pooler(String),
+    #[error(
+        "the database is not up to date, and migrations do not go through a transaction pooler: set CALLWRIGHT_MIGRATION_URL to \
+         the server's own address, or run `callwright migrate --database-url` with it once"
+    )]
+    MigrateDirectly,
     /// A uniqueness or reference rule of a table was broken, by constraint name.
     #[error("`{constraint}` does not allow that")]
     Constraint { constraint: String },

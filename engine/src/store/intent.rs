@@ -1,6 +1,7 @@
 //! Intents as caps and pacing count them: by number and lead, and by campaign (GATE-8, ENG-6).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
@@ -23,45 +24,71 @@ macro_rules! intents {
 }
 pub(super) use intents;
 
-static LOAD: Sql = Sql::new(
-    "SELECT e.value->>0 AS campaign_id,
-            (SELECT count(*) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.state IN ('dialing', 'placed', 'unknown')) AS live,
-            (SELECT max(a.intent_at) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL) AS last_intent
+static LAST: Sql = Sql::new(
+    "SELECT l.campaign_id, l.last_intent,
+            (SELECT count(*) FROM attempts a WHERE a.campaign_id = l.campaign_id AND a.intent_at = l.last_intent) AS at_last
+     FROM (SELECT e.value->>0 AS campaign_id,
+                  (SELECT max(a.intent_at) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL) AS last_intent
+           FROM {each}) AS l",
+);
+static LIVE: Sql = Sql::new(
+    "SELECT e.value->>0, (SELECT count(*) FROM attempts a
+            WHERE a.campaign_id = e.value->>0 AND a.state IN ('dialing', 'placed', 'unknown'))
      FROM {each}",
 );
+// What was surely not sent counts in no rate.
 static RECENT: Sql = Sql::new(
-    "SELECT a.campaign_id, a.intent_at FROM {each} JOIN attempts a ON a.campaign_id = e.value->>0 AND a.intent_at > $2",
+    "SELECT a.campaign_id, a.intent_at FROM {each} JOIN attempts a ON a.campaign_id = e.value->>0 AND a.intent_at > $2
+     WHERE a.state <> 'not_sent'",
 );
 
 // Per campaign, which is how both indexes begin.
-static UNDER_WAY: Sql = Sql::new(
-    "SELECT a.provider, a.caller, a.intent_at, CASE WHEN a.state IN ('dialing', 'placed', 'unknown') THEN 1 ELSE 0 END AS live
-     FROM campaigns c JOIN attempts a ON a.campaign_id = c.id AND a.intent_at > $1
-     UNION ALL
-     SELECT a.provider, a.caller, a.intent_at, 1
+const RECENT_OF_ALL: &str = "SELECT a.provider, a.caller, a.intent_at
+     FROM campaigns c JOIN attempts a ON a.campaign_id = c.id AND a.intent_at > $1 WHERE a.state <> 'not_sent'";
+const LIVE_OF_ALL: &str = "SELECT a.provider, a.caller, count(*)
      FROM campaigns c JOIN attempts a ON a.campaign_id = c.id AND a.state IN ('dialing', 'placed', 'unknown')
-     WHERE a.intent_at <= $1",
-);
+     GROUP BY a.provider, a.caller";
 
-/// An intent that is recent or under way, as limits that campaigns share count it.
+/// An intent, by what campaigns share.
 #[derive(Debug, Clone)]
-pub struct UnderWay {
+pub struct SharedIntent {
     pub provider: Option<String>,
     /// Number shown.
     pub caller: Option<String>,
     pub at: Instant,
-    /// Dialing, talking or unknown.
-    pub live: bool,
+}
+
+/// Calls dialing, talking or unknown, by what campaigns share.
+#[derive(Debug, Clone)]
+pub struct SharedLines {
+    pub provider: Option<String>,
+    /// Number shown.
+    pub caller: Option<String>,
+    pub live: u32,
 }
 
 /// What a campaign has under way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CampaignLoad {
-    pub campaign_id: CampaignId,
-    pub live: u32,
     pub last_intent: Option<Instant>,
+    /// Intents at that very instant.
+    pub at_last: u32,
+    /// Calls dialing, talking or unknown, if asked for.
+    pub live: u32,
     /// Intents newer than the asked instant, unordered, if asked for.
     pub recent: Vec<Instant>,
+}
+
+/// Which campaigns' loads to read: counting costs, so it is done where there is a limit.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadOf<'a> {
+    /// Their last intents,
+    pub campaigns: &'a [CampaignId],
+    /// the number of their lines in use,
+    pub lines: &'a [CampaignId],
+    /// and their intents after `since`.
+    pub rated: &'a [CampaignId],
+    pub since: Instant,
 }
 
 /// An intent that counts in caps.
@@ -101,49 +128,55 @@ fn read(text: &str) -> Result<Vec<CountedIntent>, StoreError> {
     rows.into_iter().map(counted).collect()
 }
 
-/// What these campaigns have under way; for those in `rated` with their intents after `since`.
+/// What campaigns have under way; those without anything are left out.
 pub async fn campaign_load(
     tx: &mut Tx,
-    campaigns: &[CampaignId],
-    rated: &[CampaignId],
-    since: Instant,
-) -> Result<Vec<CampaignLoad>, StoreError> {
-    let keys = super::keys(campaigns);
-    let (load, recent) = (LOAD.on(tx.dialect()), RECENT.on(tx.dialect()));
-    let rows: Vec<(String, i64, Option<i64>)> =
-        on_db!(tx, |conn| sqlx::query_as(load).bind(keys).fetch_all(conn).await)?;
-    let recent: Vec<(String, i64)> = if rated.is_empty() {
-        Vec::new()
-    } else {
-        let keys = super::keys(rated);
-        on_db!(tx, |conn| sqlx::query_as(recent).bind(keys).bind(micros(since)).fetch_all(conn).await)?
+    of: LoadOf<'_>,
+) -> Result<HashMap<CampaignId, CampaignLoad>, StoreError> {
+    let mut loads: HashMap<CampaignId, CampaignLoad> = HashMap::new();
+    let id = |text: String| -> Result<CampaignId, StoreError> {
+        text.parse().map_err(|e| StoreError::bad_row("attempts", "campaign_id", &text, e))
     };
-    rows.into_iter()
-        .map(|(campaign, live, last)| {
-            let recent =
-                recent.iter().filter(|(id, _)| *id == campaign).map(|(_, at)| instant_from_micros(*at));
-            Ok(CampaignLoad {
-                recent: recent.collect(),
-                campaign_id: campaign
-                    .parse()
-                    .map_err(|e| StoreError::bad_row("attempts", "campaign_id", &campaign, e))?,
-                live: live as u32,
-                last_intent: last.map(instant_from_micros),
-            })
-        })
-        .collect()
+    if !of.campaigns.is_empty() {
+        let (sql, keys) = (LAST.on(tx.dialect()), super::keys(of.campaigns));
+        let rows: Vec<(String, Option<i64>, i64)> =
+            on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
+        for (campaign, last, at_last) in rows {
+            let load = loads.entry(id(campaign)?).or_default();
+            (load.last_intent, load.at_last) = (last.map(instant_from_micros), at_last as u32);
+        }
+    }
+    if !of.lines.is_empty() {
+        let (sql, keys) = (LIVE.on(tx.dialect()), super::keys(of.lines));
+        let rows: Vec<(String, i64)> =
+            on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
+        for (campaign, live) in rows {
+            loads.entry(id(campaign)?).or_default().live = live as u32;
+        }
+    }
+    if !of.rated.is_empty() {
+        let (sql, keys) = (RECENT.on(tx.dialect()), super::keys(of.rated));
+        let rows: Vec<(String, i64)> =
+            on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).bind(micros(of.since)).fetch_all(conn).await)?;
+        for (campaign, at) in rows {
+            loads.entry(id(campaign)?).or_default().recent.push(instant_from_micros(at));
+        }
+    }
+    Ok(loads)
 }
 
-/// Every intent after `since`, and every older one that is still under way.
-pub async fn under_way(tx: &mut Tx, since: Instant) -> Result<Vec<UnderWay>, StoreError> {
-    let sql = UNDER_WAY.on(tx.dialect());
-    let rows: Vec<(Option<String>, Option<String>, i64, i32)> =
-        on_db!(tx, |conn| sqlx::query_as(sql).bind(micros(since)).fetch_all(conn).await)?;
-    let read = |(provider, caller, at, live)| UnderWay {
-        provider,
-        caller,
-        at: instant_from_micros(at),
-        live: live != 0,
-    };
+/// Every intent after `since`, whichever campaign it was of.
+pub async fn recent_of_all(tx: &mut Tx, since: Instant) -> Result<Vec<SharedIntent>, StoreError> {
+    let rows: Vec<(Option<String>, Option<String>, i64)> =
+        on_db!(tx, |conn| sqlx::query_as(RECENT_OF_ALL).bind(micros(since)).fetch_all(conn).await)?;
+    let read = |(provider, caller, at)| SharedIntent { provider, caller, at: instant_from_micros(at) };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// The lines in use of every provider and caller number.
+pub async fn lines_of_all(tx: &mut Tx) -> Result<Vec<SharedLines>, StoreError> {
+    let rows: Vec<(Option<String>, Option<String>, i64)> =
+        on_db!(tx, |conn| sqlx::query_as(LIVE_OF_ALL).fetch_all(conn).await)?;
+    let read = |(provider, caller, live): (_, _, i64)| SharedLines { provider, caller, live: live as u32 };
     Ok(rows.into_iter().map(read).collect())
 }

@@ -9,6 +9,7 @@ pub use error::StoreError;
 
 mod bulk;
 mod packed;
+mod postgres;
 
 pub mod api_key;
 pub mod attempt;
@@ -43,6 +44,7 @@ pub mod task;
 pub mod totals;
 pub mod trial;
 pub mod user;
+pub mod wake;
 pub mod walk;
 pub mod wipe;
 

@@ -3,6 +3,8 @@
 //! SQLite has one writer, whose transaction is the lock. On PostgreSQL they are advisory locks that end with the
 //! transaction, one per number, under one that bulk imports take for all numbers at once.
 
+use std::collections::HashSet;
+
 use super::bulk::bulk;
 use super::db::{Dialect, Sql, Tx, on_db};
 use super::error::StoreError;
@@ -19,6 +21,10 @@ static TAKE_EACH: Sql = Sql::new(
      FROM (SELECT DISTINCT hashtextextended(e.value->>0, 0) AS key FROM {each} ORDER BY key) AS k",
 );
 
+static TRY_EACH: Sql = Sql::new(
+    "SELECT e.value->>0 FROM {each} WHERE pg_try_advisory_xact_lock(hashtextextended(e.value->>0, 0))",
+);
+
 /// Locks these E.164 numbers until the transaction ends. Read what they protect only afterwards.
 ///
 /// Every transaction locks all its numbers in one call: a second call could wait for a transaction that waits for this one.
@@ -31,6 +37,28 @@ pub async fn lock_numbers<T: AsRef<str> + Sync>(tx: &mut Tx, numbers: &[T]) -> R
     on_db!(tx, |conn| sqlx::query(SHARE_ALL).bind(ALL_NUMBERS).execute(conn).await.map(|_| ()))?;
     on_db!(tx, |conn| sqlx::query(sql).bind(keys).execute(conn).await.map(|_| ()))?;
     Ok(())
+}
+
+/// Keeps bulk imports out until the transaction ends. First of all for whoever then uses [`try_lock_numbers`], so that nothing
+/// is waited for later.
+pub async fn share_all(tx: &mut Tx) -> Result<(), StoreError> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    on_db!(tx, |conn| sqlx::query(SHARE_ALL).bind(ALL_NUMBERS).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Locks those of these E.164 numbers that nobody holds, until the transaction ends, and answers which. Waits for nobody, so it
+/// may follow other locks. Only after [`share_all`].
+pub async fn try_lock_numbers(tx: &mut Tx, numbers: &[&str]) -> Result<HashSet<String>, StoreError> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(numbers.iter().map(|number| (*number).to_owned()).collect());
+    }
+    let keys = bulk(&numbers.iter().map(|number| [*number]).collect::<Vec<_>>())?;
+    let sql = TRY_EACH.on(tx.dialect());
+    let free: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_all(conn).await)?;
+    Ok(free.into_iter().collect())
 }
 
 /// Locks every number until the transaction ends: for one chunk of a bulk import. Not after [`lock_numbers`].

@@ -135,13 +135,17 @@ macro_rules! walk {
     };
 }
 
+// Locked inside, so that workers take different ones; locked outside, so that it is the latest version that is read.
 static DUE: Sql = Sql::new(walk!(
-    "FROM (SELECT id FROM enrollments WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2) AS d
+    "FROM (SELECT id FROM enrollments WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2 {skip}) AS d
      JOIN enrollments n ON n.id = d.id JOIN leads l ON l.id = n.lead_id
      WHERE n.state = 'waiting' {skip_n}"
 ));
 static BY_IDS: Sql = Sql::new(walk!(
     "FROM {each} JOIN enrollments n ON n.id = e.value->>0 JOIN leads l ON l.id = n.lead_id {lock_n}"
+));
+static UNHELD_BY_IDS: Sql = Sql::new(walk!(
+    "FROM {each} JOIN enrollments n ON n.id = e.value->>0 JOIN leads l ON l.id = n.lead_id {skip_n}"
 ));
 static FREE_BY_IDS: Sql = Sql::new(walk!(
     "FROM {each} JOIN enrollments n ON n.id = e.value->>0 JOIN leads l ON l.id = n.lead_id WHERE n.state <> 'ended' {skip_n}"
@@ -168,6 +172,14 @@ pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<Vec<Walk>, Sto
 /// The enrollments with these ids, locked.
 pub async fn by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, StoreError> {
     let sql = BY_IDS.on(tx.dialect());
+    let keys = super::keys(ids);
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    read(&text)
+}
+
+/// The enrollments with these ids, locked; rows another transaction holds are passed over.
+pub async fn unheld_by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, StoreError> {
+    let sql = UNHELD_BY_IDS.on(tx.dialect());
     let keys = super::keys(ids);
     let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
     read(&text)

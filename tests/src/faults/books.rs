@@ -51,7 +51,8 @@ struct LedgerAnswer {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const READ_CLOCK: &str = "SELECT virtual_at, real_at FROM virtual_clock WHERE id = 1";
-const TURN_CLOCK: &str = "UPDATE virtual_clock SET virtual_at = $1, real_at = $2 WHERE id = 1 RETURNING virtual_at";
+const TURN_CLOCK: &str =
+    "UPDATE virtual_clock SET virtual_at = $1, real_at = $2 WHERE id = 1 RETURNING virtual_at";
 const UNDER_WAY: &str = "SELECT count(*) FROM attempts WHERE state IN ('dialing', 'placed', 'unknown')";
 
 /// I4, of every committed state: an enrollment has a timer, an open attempt, a named hold, or its end.
@@ -74,7 +75,7 @@ macro_rules! fetch {
             match result {
                 Ok(found) => break Ok(found),
                 Err(error) if began.elapsed() > PATIENCE => {
-                    break Err(anyhow::Error::from(error).context("the database cannot be read"))
+                    break Err(anyhow::Error::from(error).context("the database cannot be read"));
                 }
                 Err(_) => {
                     $books.close();
@@ -178,7 +179,8 @@ impl Books {
     /// Turns the shared clock forward. Only while no call is under way and none may begin: not everybody sees it at once.
     pub async fn turn_clock(&mut self, to: i64) -> anyhow::Result<()> {
         let now = micros(Utc::now());
-        let turned: anyhow::Result<i64> = fetch!(self, sqlx::query_scalar(TURN_CLOCK).bind(to).bind(now), fetch_one);
+        let turned: anyhow::Result<i64> =
+            fetch!(self, sqlx::query_scalar(TURN_CLOCK).bind(to).bind(now), fetch_one);
         turned.map(|_| ())
     }
 
@@ -203,8 +205,10 @@ impl Books {
     async fn calls_apart(&mut self, world: &World) -> anyhow::Result<Vec<String>> {
         let sql = "SELECT provider_call_id, attempt_id, ended_at, talk_s FROM calls";
         let ours: Vec<(String, String, Option<i64>, i64)> = fetch!(self, sqlx::query_as(sql), fetch_all)?;
-        let mut ours: HashMap<String, (String, Option<i64>, i64)> =
-            ours.into_iter().map(|(id, attempt, ended_at, talk_s)| (id, (attempt, ended_at, talk_s))).collect();
+        let mut ours: HashMap<String, (String, Option<i64>, i64)> = ours
+            .into_iter()
+            .map(|(id, attempt, ended_at, talk_s)| (id, (attempt, ended_at, talk_s)))
+            .collect();
         let request = world.client.get(format!("{}/ledger", world.carrier_url));
         let theirs: LedgerAnswer = request.send().await?.error_for_status()?.json().await?;
         let mut apart = Vec::new();
@@ -218,7 +222,8 @@ impl Books {
                 }
                 Some((_, ended_at, talk_s)) => {
                     if ended_at.map(|at| (at, talk_s)) != end {
-                        apart.push(format!("call {id} ended otherwise: {ended_at:?} {talk_s} s, not {end:?}"));
+                        apart
+                            .push(format!("call {id} ended otherwise: {ended_at:?} {talk_s} s, not {end:?}"));
                     }
                 }
             }

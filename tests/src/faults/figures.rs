@@ -161,8 +161,11 @@ pub fn table(runs: &[Figures]) -> String {
     };
     let mut text = String::new();
     let mut line = |cells: &[&str]| {
-        let cells: Vec<String> =
-            cells.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
+        let cells: Vec<String> = cells
+            .iter()
+            .enumerate()
+            .map(|(column, cell)| format!("{cell:<width$}", width = width(column)))
+            .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     };
@@ -176,7 +179,11 @@ pub fn table(runs: &[Figures]) -> String {
             let _ = writeln!(text, "{} on {}: {}", run.scenario, run.database, more.join(", "));
         }
         for violation in &run.violations {
-            let _ = writeln!(text, "VIOLATION {} on {} (seed {}): {violation}", run.scenario, run.database, run.seed);
+            let _ = writeln!(
+                text,
+                "VIOLATION {} on {} (seed {}): {violation}",
+                run.scenario, run.database, run.seed
+            );
         }
     }
     text

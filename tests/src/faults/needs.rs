@@ -39,9 +39,15 @@ impl Need {
     fn is_there(self) -> bool {
         match self {
             Self::Postgres => super::server::binaries().is_some(),
-            Self::Strace => {
-                quiet(Command::new("strace").args(["-f", "-qq", "-e", "trace=none", "-o", "/dev/null", "true"]))
-            }
+            Self::Strace => quiet(Command::new("strace").args([
+                "-f",
+                "-qq",
+                "-e",
+                "trace=none",
+                "-o",
+                "/dev/null",
+                "true",
+            ])),
             Self::Tmpfs => is_root() && Path::new("/proc/filesystems").exists(),
             Self::Namespaces => is_root() && quiet(Command::new("ip").args(["netns", "list"])),
         }

@@ -102,7 +102,10 @@ impl Process {
         let id = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         for child in children.split_whitespace() {
-            let _ = Command::new("sh").args(["-c", "kill -s KILL \"$1\"", "kill", child]).stderr(Stdio::null()).status();
+            let _ = Command::new("sh")
+                .args(["-c", "kill -s KILL \"$1\"", "kill", child])
+                .stderr(Stdio::null())
+                .status();
         }
     }
 

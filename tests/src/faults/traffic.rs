@@ -215,7 +215,8 @@ impl Caller {
                     self.promised().acknowledged += 1;
                     return Some(answer);
                 }
-                Some((StatusCode::CONFLICT, answer)) if answer["error"]["details"]["reason"] == "in-progress" => {}
+                Some((StatusCode::CONFLICT, answer))
+                    if answer["error"]["details"]["reason"] == "in-progress" => {}
                 Some((status, _)) if status.is_server_error() => self.promised().server_errors += 1,
                 Some((StatusCode::CONFLICT, _)) => return None,
                 Some((status, answer)) => {

@@ -110,7 +110,14 @@ impl World {
     fn create_campaign(&self, key: &str) -> anyhow::Result<String> {
         let mut arguments = vec!["campaign", "create", key];
         arguments.extend(["--company", "Acme", "--agent-name", "Ada", "--zone", "America/New_York"]);
-        arguments.extend(["--between", "09:00-20:00", "--caller-id", "+12125550123", "--max-concurrent", "30"]);
+        arguments.extend([
+            "--between",
+            "09:00-20:00",
+            "--caller-id",
+            "+12125550123",
+            "--max-concurrent",
+            "30",
+        ]);
         arguments.extend(["--consent-form", "express_written", "--ai-voice", "--attested-by", "Dana Reed"]);
         arguments.extend(["--statement", "Web form v3, box ticked"]);
         self.cli(&arguments)
@@ -213,7 +220,9 @@ pub fn binary(named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
         .iter()
         .map(|name| beside.join(name))
         .find(|path| path.exists())
-        .with_context(|| format!("no `callwright` in {}: build it, or name one with --binary", beside.display()))
+        .with_context(|| {
+            format!("no `callwright` in {}: build it, or name one with --binary", beside.display())
+        })
 }
 
 /// A New Yorker's number; `exchange` keeps groups of them apart.

@@ -13,8 +13,8 @@ use callwright_engine::engine::{Engine, ManualClock, TimeSource};
 use callwright_engine::id::IdSource;
 use callwright_engine::store::Db;
 use callwright_engine::store::api_key::{self, KEY_BYTES, NewKey};
+use callwright_workers::bell::Bell;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use tower::ServiceExt;
 
 /// A Wednesday, noon in New York.
@@ -71,8 +71,8 @@ impl Desk {
         );
         engine.publish().await.expect("the shipped definitions are published");
         let key = make_key(&engine, "tests", Role::Manager).await;
-        let app = App::new(Arc::clone(&engine), access, Arc::new(Notify::new()))
-            .with_carrier_secret(b"secret".as_slice());
+        let app =
+            App::new(Arc::clone(&engine), access, Bell::new()).with_carrier_secret(b"secret".as_slice());
         Self { app: router(app), engine, key }
     }
 

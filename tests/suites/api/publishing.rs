@@ -6,8 +6,8 @@ use axum::http::{Method, StatusCode};
 use callwright_api::http::state::FileProblems;
 use callwright_api::http::{Access, App, router};
 use callwright_engine::domain::user::Role;
+use callwright_workers::bell::Bell;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use crate::desk::{Desk, make_key};
 
@@ -93,7 +93,7 @@ async fn an_agent_may_look_but_not_publish() {
 async fn problems_of_the_files_are_shown_with_what_is_published() {
     let mut desk = Desk::open().await;
     let problems = Arc::new(FileProblems::default());
-    let app = App::new(Arc::clone(&desk.engine), Access::Keys, Arc::new(Notify::new()));
+    let app = App::new(Arc::clone(&desk.engine), Access::Keys, Bell::new());
     desk.app = router(app.with_problems(Arc::clone(&problems)));
     let before = desk.get("/api/v1/definitions").await.ok();
     assert_eq!(before["problems"], json!([]));

@@ -52,7 +52,7 @@ async fn spoil(db: &Db, cadence: &str) -> anyhow::Result<()> {
     const SPOIL: &str = "UPDATE definitions SET sources = '{}' WHERE cadence = $1";
     match db {
         Db::Sqlite { write, .. } => sqlx::query(SPOIL).bind(cadence).execute(write).await.map(|_| ())?,
-        Db::Postgres(pool) => sqlx::query(SPOIL).bind(cadence).execute(pool).await.map(|_| ())?,
+        Db::Postgres { pool, .. } => sqlx::query(SPOIL).bind(cadence).execute(pool).await.map(|_| ())?,
     }
     Ok(())
 }

@@ -31,6 +31,6 @@ pub async fn check(db: &Db) -> anyhow::Result<()> {
 async fn rows(db: &Db) -> anyhow::Result<Vec<Row>> {
     Ok(match db {
         Db::Sqlite { read, .. } => sqlx::query_as(ENROLLMENTS).fetch_all(read).await?,
-        Db::Postgres(pool) => sqlx::query_as(ENROLLMENTS).fetch_all(pool).await?,
+        Db::Postgres { pool, .. } => sqlx::query_as(ENROLLMENTS).fetch_all(pool).await?,
     })
 }

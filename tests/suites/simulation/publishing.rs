@@ -163,7 +163,7 @@ async fn books(db: &Db) -> anyhow::Result<Books> {
         Db::Sqlite { read, .. } => {
             (sqlx::query_as(CALLS).fetch_all(read).await?, sqlx::query_as(RESULTS).fetch_all(read).await?)
         }
-        Db::Postgres(pool) => {
+        Db::Postgres { pool, .. } => {
             (sqlx::query_as(CALLS).fetch_all(pool).await?, sqlx::query_as(RESULTS).fetch_all(pool).await?)
         }
     };

@@ -117,8 +117,9 @@ on_both! {
         let busy = walking(&mut tx, "busy", ALICE).await?;
         campaign::create(&mut tx, &given_campaign("idle")?).await?;
         planned(&mut tx, &busy, ALICE).await?;
-        let found: Vec<_> = campaign::with_planned(&mut tx, now()).await?.iter().map(|campaign| campaign.id).collect();
-        assert_eq!(found, [busy.campaign_id]);
+        let found: Vec<_> =
+            campaign::with_planned(&mut tx, now()).await?.iter().map(|found| (found.campaign.id, found.oldest)).collect();
+        assert_eq!(found, [(busy.campaign_id, [None, Some(now()), None])]);
         assert!(campaign::with_planned(&mut tx, after(-1)).await?.is_empty());
     }
 

@@ -27,7 +27,7 @@ async fn columns(db: &Db) -> anyhow::Result<BTreeSet<(String, String, bool)>> {
             )
             .fetch_all(write)
             .await?,
-            Db::Postgres(pool) => {
+            Db::Postgres { pool, .. } => {
                 sqlx::query_as(
                     "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), is_nullable = 'YES'
                  FROM information_schema.columns WHERE table_schema = 'public'",
@@ -47,7 +47,7 @@ async fn indexes(db: &Db) -> anyhow::Result<BTreeSet<String>> {
                 .fetch_all(write)
                 .await?
         }
-        Db::Postgres(pool) => {
+        Db::Postgres { pool, .. } => {
             sqlx::query_as(
                 "SELECT CAST(c.relname AS TEXT) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
                  JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -64,7 +64,7 @@ async fn indexes(db: &Db) -> anyhow::Result<BTreeSet<String>> {
 pub async fn spoil(db: &Db, statement: &'static str) -> anyhow::Result<()> {
     match db {
         Db::Sqlite { write, .. } => sqlx::query(statement).execute(write).await.map(|_| ())?,
-        Db::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(|_| ())?,
+        Db::Postgres { pool, .. } => sqlx::query(statement).execute(pool).await.map(|_| ())?,
     }
     Ok(())
 }

@@ -2,9 +2,12 @@
 
 use anyhow::Context as _;
 use callwright_engine::clock::{Instant, micros};
+use callwright_engine::decide::pacing::Wanted;
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{AnsweredBy, Fact, StoredFact};
+use callwright_engine::domain::priority::Priority;
 use callwright_engine::id::{AttemptId, EnrollmentId};
+use callwright_engine::store::intent::LoadOf;
 use callwright_engine::store::{
     Tx, attempt, call, campaign, decision, enrollment, gate_facts, intent, lead_change, second_look, task, walk,
 };
@@ -107,9 +110,11 @@ on_both! {
         let mut tx = db.db.begin().await?;
         let one = walking(&mut tx, "a", ALICE).await?;
         let planned = planned(&mut tx, &one, ALICE).await?;
-        assert_eq!(attempt::next_planned(&mut tx, None).await?, Some(now()));
-        assert_eq!(attempt::next_planned(&mut tx, Some(now())).await?, None);
-        let found = attempt::candidates(&mut tx, &[one.campaign_id], now(), 10).await?;
+        assert_eq!(attempt::next_planned(&mut tx, now()).await?, Some(now()));
+        assert_eq!(attempt::next_planned(&mut tx, after(1)).await?, None, "who asks has looked at what was due before");
+        let wanted = |most, after| Wanted { campaign: one.campaign_id, priority: Priority::Medium, after, until: now(), most };
+        assert!(attempt::candidates(&mut tx, &[wanted(0, None), wanted(10, Some(now()))]).await?.is_empty());
+        let found = attempt::candidates(&mut tx, &[wanted(10, None)]).await?;
         assert_eq!(found.iter().map(|found| (found.id, found.number.as_str())).collect::<Vec<_>>(), [(planned, ALICE)]);
         assert_eq!(attempt::lock_planned(&mut tx, &[planned]).await?.len(), 1);
         let claim = [(planned.to_string(), 0, None)];
@@ -148,8 +153,11 @@ on_both! {
         at.sort_unstable();
         at.dedup();
         assert_eq!(at, [after(-50), now()]);
-        let load = intent::campaign_load(&mut tx, &[one.campaign_id], &[one.campaign_id], now() - TimeDelta::hours(1)).await?;
-        assert_eq!((load[0].live, load[0].last_intent), (1, Some(now())));
+        let all = [one.campaign_id];
+        let of = LoadOf { campaigns: &all, lines: &all, rated: &all, since: now() - TimeDelta::hours(1) };
+        let load = intent::campaign_load(&mut tx, of).await?.remove(&one.campaign_id).context("the load")?;
+        assert_eq!((load.live, load.last_intent, load.at_last), (1, Some(now()), 1));
+        assert_eq!(load.recent.iter().max(), Some(&now()));
     }
 
     async fn overdue_and_deferred_attempts(db) {
@@ -158,8 +166,7 @@ on_both! {
         let dialing = claimed(&mut tx, &one, ALICE).await?;
         let waiting = planned(&mut tx, &other, BOB).await?;
         attempt::defer(&mut tx, &[(waiting.to_string(), micros(after(90)))], now()).await?;
-        assert_eq!(attempt::next_planned(&mut tx, None).await?, Some(after(90)));
-        assert_eq!(attempt::next_planned(&mut tx, Some(after(89))).await?, Some(after(90)));
+        assert_eq!(attempt::next_planned(&mut tx, now()).await?, Some(after(90)));
         assert_eq!(attempt::planned_of_leads(&mut tx, &[one.lead_id, other.lead_id]).await?.len(), 1);
         let overdue = attempt::overdue(&mut tx, "simulated", than(after(30)), 10).await?;
         assert_eq!(overdue.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [dialing]);

@@ -12,10 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::config::jittered;
 use super::engine::{QueueTrouble, Shared};
 use super::job::{Job, JobConfig};
 use super::lease::Lease;
+use crate::rest::jittered;
 
 const MOST_AT_ONCE: usize = 500;
 

@@ -40,8 +40,3 @@ impl QueueConfig {
         self.lease / 4
     }
 }
-
-/// `length` give or take a quarter, so that processes started together do not stay in step.
-pub(super) fn jittered(length: Duration) -> Duration {
-    length.mul_f64(0.75 + rand::random::<f64>() / 2.0)
-}

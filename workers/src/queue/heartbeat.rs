@@ -6,8 +6,8 @@ use callwright_engine::store::jobs;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::config::jittered;
 use super::engine::{QueueTrouble, Shared};
+use crate::rest::jittered;
 
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut pause = shared.config.lease / 3;

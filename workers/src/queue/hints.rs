@@ -19,8 +19,8 @@ impl Hints {
         self.bell(kind).notify_one();
     }
 
-    /// Every known kind: after work came back, when it matters little whose.
-    pub(super) fn ring_all(&self) {
+    /// Every known kind: after work came back, or another process rang, when it matters little whose.
+    pub fn ring_all(&self) {
         for bell in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
             bell.notify_one();
         }

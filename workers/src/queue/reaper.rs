@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use callwright_engine::store::jobs::{self, ReapPolicy, Reaped};
 use tokio_util::sync::CancellationToken;
 
-use super::config::jittered;
 use super::engine::{QueueTrouble, Shared};
+use crate::rest::jittered;
 
 const MOST_AT_ONCE: u32 = 1_000;
 

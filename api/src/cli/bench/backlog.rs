@@ -1,6 +1,6 @@
 //! Does it matter how many wait? `steps` with a million others waiting beside `steps` alone, and a round that finds nothing.
 
-use std::time::Instant as Stopwatch;
+use std::time::{Duration, Instant as Stopwatch};
 
 use callwright_engine::clock::Instant;
 use callwright_workers::dialer::{self, Options};
@@ -49,12 +49,21 @@ async fn idle(place: &Place, start: Instant) -> anyhow::Result<Vec<Sample>> {
     let trial = Trial::open(place.db.clone(), steps::library()?, setup, Scripted::default());
     let options = Options::new("bench".to_owned());
     let go_on = CancellationToken::new();
-    while dialer::round(&trial.engine, &trial.carrier, &options, &go_on).await?.sleep.is_zero() {}
+    while round(&trial, &options, &go_on).await?.is_zero() {}
     let mut samples = Vec::new();
     for _ in 0..IDLE_ROUNDS {
         let watch = Stopwatch::now();
-        dialer::round(&trial.engine, &trial.carrier, &options, &go_on).await?;
+        round(&trial, &options, &go_on).await?;
         samples.push(Sample { figure: watch.elapsed().as_secs_f64() * 1e3, limit: None });
     }
     Ok(samples)
+}
+
+/// What the dial loop does between two sleeps; answers how long it would sleep.
+async fn round(trial: &Trial, options: &Options, go_on: &CancellationToken) -> anyhow::Result<Duration> {
+    let (requests, look) = dialer::look(&trial.engine, &trial.carrier, options, go_on).await?;
+    anyhow::ensure!(requests.is_empty(), "a call is due among those who wait");
+    trial.engine.move_enrollments(options.batch).await?;
+    trial.engine.reconcile(&trial.carrier, options.batch).await?;
+    Ok(dialer::pause(&trial.engine, look, options, 0.5).await?)
 }

@@ -17,11 +17,11 @@ use callwright_engine::provider::{
 use callwright_engine::simulate::population::Population;
 use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_engine::store::{campaign, lead, walk};
+use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::trial::{campaigns, people};
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::figure::{Figure, Goal, Sample, percentile};
@@ -79,7 +79,7 @@ async fn sample(place: &Place, cadence: &str, calls: u64) -> anyhow::Result<Vec<
         Arc::clone(&engine),
         Arc::clone(&provider) as Arc<dyn Provider>,
         Options::new("bench".to_owned()),
-        Arc::new(Notify::new()),
+        Bell::new(),
         cancel.clone(),
     ));
     let _stop = cancel.clone().drop_guard();

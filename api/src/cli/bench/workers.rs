@@ -13,6 +13,7 @@ use callwright_engine::provider::Provider;
 use callwright_engine::simulate::population::Population;
 use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_engine::store::{Db, totals};
+use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::provider::simulated::behaviour::{Profile, Scripted, Seeded};
 use callwright_workers::provider::simulated::faults::Faults;
@@ -21,7 +22,6 @@ use callwright_workers::provider::simulated::pump;
 use callwright_workers::trial::{Setup, Trial, campaigns, people};
 use chrono::Utc;
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::figure::{Figure, Goal, Sample};
@@ -123,7 +123,7 @@ pub async fn work(url: &str) -> anyhow::Result<()> {
     let cancel = CancellationToken::new();
     let facts = tokio::spawn(pump::run(Arc::clone(&engine), Arc::clone(&carrier), clock, cancel.clone()));
     let options = Options::new(format!("bench-{seed:016x}"));
-    dialer::run(engine, carrier as Arc<dyn Provider>, options, Arc::new(Notify::new()), cancel).await;
+    dialer::run(engine, carrier as Arc<dyn Provider>, options, Bell::new(), cancel).await;
     facts.await?;
     Ok(())
 }

@@ -13,6 +13,15 @@ use crate::domain::campaign::{Campaign, CampaignStatus};
 use crate::time::holiday::HolidayCalendar;
 use crate::time::window::Position;
 
+/// Does the campaign itself put every call off or stop it: not active, not begun, or over? Its hours and its calls per day
+/// are not asked: a promised call passes the one, and the other is counted.
+pub fn is_closed(campaign: &Campaign, now: Instant) -> bool {
+    let begins = campaign.starts_on.map(|date| campaign.zone.instant_of(date, 0));
+    campaign.status != CampaignStatus::Active
+        || begins.is_some_and(|begins| now < begins)
+        || end_of(campaign).is_some_and(|end| end <= now + GUARD)
+}
+
 /// How often it is looked whether people have started or resumed a campaign.
 const RECHECK: TimeDelta = TimeDelta::minutes(5);
 

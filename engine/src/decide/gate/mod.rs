@@ -17,6 +17,7 @@ mod suppression;
 
 use chrono::TimeDelta;
 
+pub use self::campaign::is_closed as campaign_is_closed;
 use self::look::{Look, Moment};
 use super::snapshot::{PhoneFacts, Snapshot};
 use super::verdict::{Answer, Decision, Gate, GateReport, Permit, Reason, Verdict};

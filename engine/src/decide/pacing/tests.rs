@@ -5,6 +5,55 @@ use uuid::Uuid;
 
 use super::*;
 
+/// A call that waits in the database.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    index: usize,
+    campaign: CampaignId,
+    priority: Priority,
+    due_at: Instant,
+}
+
+/// Picks from all that wait, as the shell does: offering what is wanted until nothing is.
+fn pick(lanes: &[Lane], shared: &Shared, waiting: &[Call], limit: usize, now: Instant) -> Picked {
+    let with_work = lanes.iter().cloned().map(|lane| {
+        let oldest = |rank: i64| {
+            let own =
+                waiting.iter().filter(|call| call.campaign == lane.campaign && call.priority.rank() == rank);
+            own.map(|call| call.due_at).min()
+        };
+        Lane { oldest: [oldest(0), oldest(1), oldest(2)], ..lane }
+    });
+    let lanes: Vec<Lane> = with_work.collect();
+    let mut picking = Picking::new(&lanes, shared, limit, now);
+    let mut given = std::collections::BTreeSet::new();
+    while let Some(wanted) = picking.wanted() {
+        let mut offered = Vec::new();
+        for wanted in wanted {
+            let mut found: Vec<&Call> = waiting.iter().filter(|call| is_wanted(call, &wanted)).collect();
+            found.retain(|call| !given.contains(&call.index));
+            found.sort_by_key(|call| (call.due_at, call.index));
+            found.truncate(wanted.most as usize);
+            assert!(found.len() <= limit, "more was looked at than may go");
+            offered.extend(found.iter().map(|call| Waiting {
+                index: call.index,
+                campaign: call.campaign,
+                due_at: call.due_at,
+            }));
+        }
+        given.extend(offered.iter().map(|call| call.index));
+        picking.offer(&offered);
+    }
+    picking.finish()
+}
+
+fn is_wanted(call: &Call, wanted: &Wanted) -> bool {
+    call.campaign == wanted.campaign
+        && call.priority == wanted.priority
+        && wanted.after.is_none_or(|after| call.due_at > after)
+        && call.due_at <= wanted.until
+}
+
 fn start() -> Instant {
     "2026-07-01T16:00:00Z".parse().unwrap()
 }
@@ -20,6 +69,8 @@ fn lane(number: u128, limits: Pacing) -> Lane {
         load: Load::default(),
         callers: Vec::new(),
         caller_limits: Pacing::default(),
+        oldest: [None; CLASSES],
+        is_closed: false,
     }
 }
 
@@ -40,9 +91,9 @@ fn indexes(picked: &Picked) -> Vec<usize> {
     picked.picks.iter().map(|pick| pick.index).collect()
 }
 
-fn calls(number: u128, count: usize, priority: Priority) -> Vec<Waiting> {
+fn calls(number: u128, count: usize, priority: Priority) -> Vec<Call> {
     (0..count)
-        .map(|index| Waiting {
+        .map(|index| Call {
             index: number as usize * 10_000 + index,
             campaign: campaign(number),
             priority,
@@ -57,7 +108,7 @@ fn per_second(rate: f64) -> Pacing {
 
 /// Claims with endless work for `length`, waking when told to and not before `wake`; answers all intents.
 fn run(limits: &Pacing, shared: &Pacing, length: TimeDelta, wakes: &[u32]) -> Vec<Instant> {
-    let waiting: Vec<Waiting> = [calls(1, 60, Priority::Medium), calls(2, 60, Priority::Low)].concat();
+    let waiting: Vec<Call> = [calls(1, 60, Priority::Medium), calls(2, 60, Priority::Low)].concat();
     let mut now = start();
     let mut all: [Vec<Instant>; 2] = Default::default();
     let mut delays = wakes.iter().cycle();
@@ -133,10 +184,10 @@ proptest! {
     #[test]
     fn whoever_waits_is_dialed_in_the_end(extra in 0i64..120) {
         // High priority work never runs out; one low call has waited an hour and more.
-        let old = Waiting {
+        let old = Call {
             index: 7, campaign: campaign(1), priority: Priority::Low, due_at: start() - TimeDelta::minutes(61 + extra),
         };
-        let waiting: Vec<Waiting> = calls(1, 50, Priority::High).into_iter().chain([old]).collect();
+        let waiting: Vec<Call> = calls(1, 50, Priority::High).into_iter().chain([old]).collect();
         let picked = pick(&[lane(1, per_second(1.0))], &Shared::default(), &waiting, 10, start());
         prop_assert_eq!(indexes(&picked), vec![7]);
     }
@@ -145,7 +196,7 @@ proptest! {
 #[test]
 fn higher_priority_goes_first_and_campaigns_take_turns() {
     let lanes = [lane(1, Pacing::default()), lane(2, Pacing::default())];
-    let waiting: Vec<Waiting> = [
+    let waiting: Vec<Call> = [
         calls(1, 3, Priority::Medium),
         calls(2, 2, Priority::Medium),
         calls(2, 3, Priority::High)[2..].to_vec(),
@@ -201,7 +252,7 @@ fn a_rate_below_one_is_an_interval() {
 
 /// `(index, number shown)` of what is picked from `lanes` with four calls each waiting.
 fn shown(lanes: &[Lane], shared: &Shared) -> Vec<(usize, Option<String>)> {
-    let waiting: Vec<Waiting> =
+    let waiting: Vec<Call> =
         (1..=lanes.len()).flat_map(|number| calls(number as u128, 4, Priority::High)).collect();
     let picked = pick(lanes, shared, &waiting, 40, start());
     picked.picks.into_iter().map(|pick| (pick.index, pick.caller)).collect()
@@ -246,4 +297,81 @@ fn a_provider_whose_day_is_used_up_waits_for_the_next_one() {
     let picked = pick(&lanes, &shared, &calls(1, 9, Priority::High), 9, start());
     assert_eq!(indexes(&picked).len(), 2);
     assert_eq!(picked.again_at, Some("2026-07-02T00:00:00Z".parse().unwrap()));
+}
+
+/// How often each lane was picked when `slots` free up at a time, again and again.
+fn turns(lanes: u128, slots: usize, rounds: usize) -> Vec<usize> {
+    let waiting: Vec<Call> = (1..=lanes).flat_map(|number| calls(number, slots, Priority::Medium)).collect();
+    let mut loads = vec![Load::default(); lanes as usize];
+    let mut counts = vec![0; lanes as usize];
+    for round in 0..rounds {
+        let now = start() + TimeDelta::seconds(2 * round as i64);
+        let all: Vec<Lane> = (1..=lanes)
+            .map(|number| Lane {
+                load: loads[number as usize - 1].clone(),
+                ..lane(number, Pacing::default())
+            })
+            .collect();
+        let limits = Shared { provider_limits: per_second(slots as f64), ..Shared::default() };
+        let mut batch = vec![0; lanes as usize];
+        for pick in pick(&all, &limits, &waiting, 400, now).picks {
+            batch[pick.index / 10_000 - 1] += 1;
+        }
+        for (place, count) in batch.iter().enumerate().filter(|(_, count)| **count > 0) {
+            loads[place] = Load { last_intent: Some(now), at_last: *count, ..Load::default() };
+            counts[place] += *count as usize;
+        }
+    }
+    counts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn shares_of_a_common_limit_are_even_whatever_does_not_divide(lanes in 1u128..30, slots in 1usize..50) {
+        let counts = turns(lanes, slots, 60);
+        let (least, most) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+        prop_assert_eq!(counts.iter().sum::<usize>(), slots * 60);
+        prop_assert!(most - least <= 1 + slots / lanes as usize, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_common_limit_goes_to_the_higher_priority_whoever_has_it() {
+    let lanes: Vec<Lane> = (1..=5).map(|number| lane(number, Pacing::default())).collect();
+    let shared = Shared { provider_limits: per_second(20.0), ..Shared::default() };
+    let mut waiting = calls(3, 30, Priority::High);
+    for number in [1, 2, 4, 5] {
+        waiting.extend(calls(number, 30, Priority::Low));
+    }
+    let picked = indexes(&pick(&lanes, &shared, &waiting, 500, start()));
+    assert_eq!(picked.len(), 20);
+    assert!(picked.iter().all(|index| index / 10_000 == 3), "{picked:?}");
+}
+
+#[test]
+fn a_closed_campaign_passes_by_the_limits_and_takes_nothing_from_others() {
+    let closed = Lane { is_closed: true, ..lane(1, per_second(1.0)) };
+    let shared = Shared { provider_limits: per_second(2.0), ..Shared::default() };
+    let waiting = [calls(1, 9, Priority::High), calls(2, 9, Priority::Low)].concat();
+    let picked = indexes(&pick(&[closed, lane(2, Pacing::default())], &shared, &waiting, 40, start()));
+    let of = |number: usize| picked.iter().filter(|index| **index / 10_000 == number).count();
+    assert_eq!((of(1), of(2)), (9, 2));
+}
+
+#[test]
+fn requests_within_a_rate_or_an_interval_must_leave_in_time() {
+    let within = |own: Pacing, provider: Pacing| {
+        let shared = Shared { provider_limits: provider, ..Shared::default() };
+        pick(&[lane(1, own)], &shared, &calls(1, 1, Priority::High), 1, start()).picks[0].send_within
+    };
+    let every = |seconds| Pacing { min_interval_s: Some(seconds), ..Pacing::default() };
+    let ms = |ms| Some(TimeDelta::milliseconds(ms));
+    assert_eq!(within(Pacing::default(), Pacing::default()), None);
+    assert_eq!(within(Pacing { max_concurrent: Some(3), ..Pacing::default() }, Pacing::default()), None);
+    assert_eq!(within(per_second(3.0), Pacing::default()), ms(87));
+    assert_eq!(within(Pacing::default(), per_second(3.0)), ms(87));
+    assert_eq!(within(per_second(3.0), every(0.28)), ms(40));
+    assert_eq!(within(every(0.01), Pacing::default()), ms(20));
 }

@@ -34,7 +34,9 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
         report(settings, &sum);
     }
     if sum.aimed == 0 {
-        sum.violation("no kill met an attempt between its intent and the carrier's answer: nothing was shown");
+        sum.violation(
+            "no kill met an attempt between its intent and the carrier's answer: nothing was shown",
+        );
     }
     Ok(sum)
 }

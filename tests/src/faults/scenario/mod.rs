@@ -65,13 +65,17 @@ impl Scenario {
         match self {
             Self::Kill => "SIGKILL of a random process, every third time while a carrier is being asked",
             Self::Syscall => "SIGKILL, EIO and ENOSPC at the k-th write, sync or send, k stepped through",
-            Self::PostgresRestart => "the server stopped without a checkpoint and started again, and sessions ended",
+            Self::PostgresRestart => {
+                "the server stopped without a checkpoint and started again, and sessions ended"
+            }
             Self::DiskFull => "the database's disk full for a while",
             Self::Cut => "delays, resets, half-closed and dead connections to database and carrier",
             Self::Pause => "workers stopped for longer than their claims hold, and continued",
             Self::Partition => "a worker's network cut off from everything, and healed",
             Self::Sigterm => "graceful stops under load: nothing in doubt, nothing unanswered, exit code 0",
-            Self::TwoWorkers => "four workers on one database without faults, a wave of enrollments each time",
+            Self::TwoWorkers => {
+                "four workers on one database without faults, a wave of enrollments each time"
+            }
             Self::Rolling => "workers and API replaced one by one all the time",
         }
     }

@@ -79,11 +79,8 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
     let server = Server::start(&island.host, &std::env::temp_dir())?;
     let mut sum = Figures::of("partition", settings.backend.name(), settings.seed);
     for (episode, times) in episodes(settings.times, PER_EPISODE) {
-        let staging = Staging {
-            host: island.host.clone(),
-            workers: 2,
-            ..Staging::on(server.create_database().await?)
-        };
+        let staging =
+            Staging { host: island.host.clone(), workers: 2, ..Staging::on(server.create_database().await?) };
         let mut stage = Stage::open("partition", settings, episode, staging).await?;
         let seat = stage.cast.hire(&stage.world, island.inside()).await?;
         for time in 0..times {

@@ -39,7 +39,9 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
         report(settings, &sum);
     }
     if sum.aimed == 0 {
-        sum.violation("no signal met an attempt between its intent and the carrier's answer: nothing was shown");
+        sum.violation(
+            "no signal met an attempt between its intent and the carrier's answer: nothing was shown",
+        );
     }
     Ok(sum)
 }

@@ -42,8 +42,7 @@ pub(super) async fn rolling(settings: &Settings) -> anyhow::Result<Figures> {
     let mut sum = Figures::of("rolling", settings.backend.name(), settings.seed);
     sum.unknown_after_sigterm = Some(0);
     for (episode, changes) in episodes(settings.times, CHANGES_PER_EPISODE) {
-        let staging =
-            Staging { workers: 2, faults: Some(CLEAR_FAULTS), ..ground.staging(episode).await? };
+        let staging = Staging { workers: 2, faults: Some(CLEAR_FAULTS), ..ground.staging(episode).await? };
         let mut stage = Stage::open("rolling", settings, episode, staging).await?;
         let mut oldest = 1;
         for change in 0..changes {

@@ -1,0 +1,42 @@
+//! Dividing what may go among those who want it.
+
+/// Divides `room` evenly among lanes that take at most so much each; what one cannot take goes to the others, and what does
+/// not divide to the first ones. Lanes that get nothing are left out.
+pub(super) fn shares(room: usize, lanes: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut given: Vec<(usize, usize)> = lanes.iter().map(|(lane, _)| (*lane, 0)).collect();
+    let mut left = room;
+    loop {
+        let wanting: Vec<usize> =
+            (0..lanes.len()).filter(|place| given[*place].1 < lanes[*place].1).collect();
+        if left == 0 || wanting.is_empty() {
+            given.retain(|(_, most)| *most > 0);
+            return given;
+        }
+        let each = (left / wanting.len()).max(1);
+        for place in wanting {
+            let more = each.min(lanes[place].1 - given[place].1).min(left);
+            given[place].1 += more;
+            left -= more;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    const ALL: usize = usize::MAX;
+
+    #[test]
+    fn what_does_not_divide_goes_to_the_first() {
+        assert_eq!(shares(5, &[(7, ALL), (3, ALL), (5, ALL)]), [(7, 2), (3, 2), (5, 1)]);
+        assert_eq!(shares(2, &[(7, ALL), (3, ALL), (5, ALL)]), [(7, 1), (3, 1)]);
+    }
+
+    #[test]
+    fn what_one_cannot_take_goes_to_the_others() {
+        assert_eq!(shares(10, &[(0, 1), (1, ALL), (2, 3)]), [(0, 1), (1, 6), (2, 3)]);
+        assert_eq!(shares(10, &[(0, 1), (1, 2)]), [(0, 1), (1, 2)]);
+        assert_eq!(shares(10, &[]), []);
+    }
+}
