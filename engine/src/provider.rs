@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -58,7 +59,46 @@ pub struct PlaceRequest {
     pub permit: Permit,
     /// Not to be asked for after this instant.
     pub send_by: Instant,
+    /// The same by this machine's own steady clock, once it is known.
+    pub deadline: Deadline,
     pub package: Package,
+}
+
+/// The end of a permit for the last look before bytes leave, when nobody can be asked for the time any more. It passes as well
+/// while the process stands still: whoever was stopped in between must not go on as if nothing had been.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Option<tokio::time::Instant>);
+
+impl Deadline {
+    /// Never passes: time stands still unless a test moves it.
+    pub const NEVER: Self = Self(None);
+
+    /// This long after now.
+    pub fn after(length: Duration) -> Self {
+        Self(Some(tokio::time::Instant::now() + length))
+    }
+
+    /// Moved by this much; backwards, too.
+    #[must_use]
+    pub fn shifted(self, by: TimeDelta) -> Self {
+        let length = by.abs().to_std().unwrap_or_default();
+        Self(self.0.and_then(|at| {
+            if by < TimeDelta::zero() { at.checked_sub(length) } else { at.checked_add(length) }
+        }))
+    }
+
+    pub fn has_passed(self) -> bool {
+        self.0.is_some_and(|at| tokio::time::Instant::now() > at)
+    }
+
+    /// The earlier of two.
+    #[must_use]
+    pub fn earlier(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some(one), Some(two)) => Self(Some(one.min(two))),
+            (one, two) => Self(one.or(two)),
+        }
+    }
 }
 
 /// Everything about a call but the permission to make it.

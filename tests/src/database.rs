@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use callwright_engine::store::db::{Db, Durability};
 
-use crate::postgres;
+use crate::{pooler, postgres};
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +65,20 @@ impl TestDb {
             return Ok(None);
         };
         let database = server.create_database().await.context("a database for the test")?;
-        let url = database.url.clone();
+        let url = through(&database.url)?;
         let db = Db::connect(&url, Durability::Full).await?;
         Ok(Some(Self { db, url, _keep: Keep::Database(database) }))
     }
+}
+
+/// With `CALLWRIGHT_TEST_POOLER=1` whole suites run through PgBouncer.
+fn through(url: &str) -> anyhow::Result<String> {
+    if std::env::var("CALLWRIGHT_TEST_POOLER").is_ok_and(|value| value == "1")
+        && let Some(pooler) = pooler::pooler(url)?
+    {
+        return pooler.url_of(url);
+    }
+    Ok(url.to_owned())
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped database is said aloud, never silently green")]

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod faults;
+pub mod pooler;
 pub mod postgres;
 
 pub use database::{Backend, TestDb};

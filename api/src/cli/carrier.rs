@@ -13,9 +13,8 @@ use callwright_workers::provider::simulated::faults::Faults;
 use callwright_workers::provider::simulated::server::{CarrierServer, ServerOptions};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
-use super::running::{profile, told_to_stop};
+use super::running::{profile, stop_signal};
 use super::{Global, session};
 use crate::http::moment::Moment;
 
@@ -88,12 +87,7 @@ pub async fn run(args: CarrierArgs, global: &Global) -> anyhow::Result<ExitCode>
         .await
         .with_context(|| format!("{}:{} cannot be listened on", args.host, args.port))?;
     tracing::info!("carrier on http://{}; its books are at /ledger and /audit", listener.local_addr()?);
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        told_to_stop().await;
-        told.cancel();
-    });
+    let stop = stop_signal();
     let server = CarrierServer::open(options).await?;
     if let Some(db) = shared {
         tokio::spawn(follow(db, server.clone(), seen));

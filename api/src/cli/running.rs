@@ -332,16 +332,21 @@ pub async fn close(db: &Db) {
     }
 }
 
-/// Until Ctrl-C, or SIGTERM from whoever supervises us. From then on a second one ends the process where it stands: what is
-/// unfinished is found again at the next start, as after a crash.
-pub async fn told_to_stop() {
+/// Cancelled by Ctrl-C, or by SIGTERM from whoever supervises us. Listened for from this call on, so that a process which is told
+/// to stop while it starts stops as soon as it has. A second signal ends it where it stands: what is unfinished is found again at
+/// the next start, as after a crash.
+pub fn stop_signal() -> CancellationToken {
+    let told = CancellationToken::new();
     let mut signals = Signals::new();
-    signals.next().await;
+    let cancel = told.clone();
     tokio::spawn(async move {
+        signals.next().await;
+        cancel.cancel();
         signals.next().await;
         tracing::warn!("told to stop a second time: stopping at once");
         std::process::exit(1);
     });
+    told
 }
 
 /// Listened for from the beginning to the end: a signal between two waits must not be missed.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::running::{
-    ProviderArgs, Running, close, is_loopback, set_virtual_clock, told_to_stop, virtual_clock,
+    ProviderArgs, Running, close, is_loopback, set_virtual_clock, stop_signal, virtual_clock,
 };
 use super::{Global, session};
 use crate::http::moment::Moment;
@@ -65,6 +65,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         "--dev lets everyone in, so it only serves on a loopback address such as 127.0.0.1, not on {}",
         args.host
     );
+    let told = stop_signal();
     let engine = session::engine(session::database(global).await?, args.definitions.load()?);
     engine.publish().await?;
     if let Some(start) = args.virtual_clock {
@@ -102,7 +103,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
     let mut serving = tokio::spawn(serving.into_future());
     let code = tokio::select! {
-        () = told_to_stop() => ExitCode::SUCCESS,
+        () = told.cancelled() => ExitCode::SUCCESS,
         () = running.broken() => ExitCode::FAILURE,
         ended = &mut serving => {
             ended??;

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
-use super::running::{ProviderArgs, Running, close, told_to_stop};
+use super::running::{ProviderArgs, Running, close, stop_signal};
 use super::{Global, session};
 
 /// Dials: plans, claims, places and follows up, beside a `serve --no-dialing` or other workers.
@@ -24,6 +24,7 @@ pub struct WorkerArgs {
 }
 
 pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let told = stop_signal();
     let engine = session::engine(session::database(global).await?, args.definitions.load()?);
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
@@ -34,7 +35,7 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     }
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
     let code = tokio::select! {
-        () = told_to_stop() => ExitCode::SUCCESS,
+        () = told.cancelled() => ExitCode::SUCCESS,
         () = running.broken() => ExitCode::FAILURE,
     };
     tracing::info!("stopping: the batch in hand is finished first");

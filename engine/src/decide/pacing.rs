@@ -6,14 +6,14 @@
 //! A rate of `n` calls per second allows ⌊n⌋ intents in any span of [`SPAN`], a little more than a second. What it is longer
 //! than a second is how late a request may reach the carrier: one that is later is not sent ([`Pick::send_within`]), so the
 //! carrier never sees more than `n` in a sliding second, and 92 % of the rate is used. Rates below one are an interval;
-//! intervals are kept with the same margin, or a seventh of them where that is less.
+//! intervals are kept with the same margin, or a tenth of them where that is less.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 
 use self::desk::Desk;
-use self::shares::shares;
+use self::shares::{shares, turns};
 use crate::clock::Instant;
 use crate::domain::campaign::Pacing;
 use crate::domain::priority::Priority;
@@ -35,6 +35,10 @@ pub const AGEING: TimeDelta = TimeDelta::minutes(30);
 /// When a full line is looked at again: calls end without telling us beforehand.
 const RECHECK: TimeDelta = TimeDelta::seconds(1);
 
+/// How many of its latest calls say whose turn a campaign's is. One would do if places became free one at a time; where a few
+/// do, again and again, those who come first would always have what does not divide.
+pub const REMEMBERED: u32 = 16;
+
 /// How often one class is asked for before the batch is left smaller than it might be. Lower classes do not step in.
 const ASKS_PER_CLASS: u32 = 3;
 const CLASSES: usize = 3;
@@ -45,12 +49,14 @@ pub struct Load {
     /// Calls dialing, talking or unknown.
     pub live: u32,
     pub last_intent: Option<Instant>,
-    /// Intents at that very instant: a batch may hold several of one campaign.
-    pub at_last: u32,
+    /// The latest intents, newest first: as many as [`REMEMBERED`], or fewer where nothing is shared.
+    pub latest: Vec<Instant>,
     /// Intents of the last [`LOOK_BACK`], in any order.
     pub recent: Vec<Instant>,
     /// Intents of the day the limit is counted by: a campaign's in its own zone, the others' in UTC.
     pub intents_today: u32,
+    /// When that day ends; none: at midnight UTC.
+    pub day_ends: Option<Instant>,
 }
 
 /// One campaign with its limits and what it has under way.
@@ -150,15 +156,9 @@ pub struct Picking<'a> {
 
 impl<'a> Picking<'a> {
     pub fn new(lanes: &'a [Lane], shared: &Shared, limit: usize, now: Instant) -> Self {
-        let mut turns: Vec<usize> = (0..lanes.len()).collect();
-        turns.sort_by_key(|index| {
-            let lane = &lanes[*index];
-            // Who had more of the last batch waits longer: otherwise the same ones would always get what does not divide.
-            (lane.load.last_intent, lane.load.at_last, lane.campaign)
-        });
         Self {
             lane_of: lanes.iter().enumerate().map(|(index, lane)| (lane.campaign, index)).collect(),
-            turns,
+            turns: turns(lanes, now),
             desk: Desk::new(lanes, shared, now),
             limit,
             now,

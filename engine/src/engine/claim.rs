@@ -20,7 +20,7 @@ use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
-use crate::provider::{PlaceRequest, Provider};
+use crate::provider::{Deadline, PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::pacing_counter::{self, Scope};
 use crate::store::walk::{self, Walk};
@@ -102,6 +102,8 @@ struct Claiming<'a> {
     picked: HashMap<AttemptId, PickedCall>,
     intents: Vec<(String, i64, Option<String>)>,
     requests: Vec<PlaceRequest>,
+    /// How long after the intent pacing lets a request leave.
+    within: HashMap<AttemptId, TimeDelta>,
     put_off: Vec<(String, i64)>,
     /// Numbers and leads that already have an intent in this batch: the snapshot does not know them yet.
     taken: HashSet<String>,
@@ -121,6 +123,7 @@ impl<'a> Claiming<'a> {
             picked: HashMap::new(),
             intents: Vec::new(),
             requests: Vec::new(),
+            within: HashMap::new(),
             put_off: Vec::new(),
             taken: HashSet::new(),
             per_day: HashMap::new(),
@@ -232,13 +235,11 @@ impl<'a> Claiming<'a> {
             to: *permit.number(),
         };
         let package = package::of(call, walk, campaign, bundle);
-        let expires_at = permit.expires_at();
-        let send_by = send_within.map_or(expires_at, |within| {
-            // As the permit's: it is the disk and the network that need the time, and those follow the wall.
-            let micros = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);
-            expires_at.min(self.now + TimeDelta::microseconds(micros as i64))
-        });
-        self.requests.push(PlaceRequest { send_by, permit, package });
+        if let Some(within) = send_within {
+            self.within.insert(attempt.id, within);
+        }
+        let send_by = permit.expires_at();
+        self.requests.push(PlaceRequest { send_by, deadline: Deadline::NEVER, permit, package });
     }
 
     async fn commit(
@@ -251,8 +252,9 @@ impl<'a> Claiming<'a> {
         attempt::defer(&mut tx, &self.put_off, self.now).await?;
         let send_by = self.now + Permit::lifetime(self.speed);
         let provider = self.provider.name();
+        let intent_at = self.set_off(&mut tx).await?;
         let taken: HashSet<AttemptId> =
-            attempt::claim(&mut tx, &self.intents, owner, provider, self.now, send_by)
+            attempt::claim(&mut tx, &self.intents, owner, provider, intent_at, send_by)
                 .await?
                 .into_iter()
                 .collect();
@@ -263,11 +265,28 @@ impl<'a> Claiming<'a> {
             .collect();
         campaign::bump_days(&mut tx, &days).await?;
         let counts = self.counts(limited, &taken);
-        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), self.now).await?;
+        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), intent_at).await?;
         self.engine.finish(&mut tx, std::mem::take(&mut self.changes), self.follow_ups, self.now).await?;
         tx.commit().await?;
         self.requests.retain(|request| taken.contains(&request.attempt_id));
         Ok(Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() })
+    }
+
+    /// The instant of the intents. Where pacing gives requests little time to leave, it is as late as it can be: all gates have
+    /// been asked by now, and what was free before is still free, because its counters are held.
+    async fn set_off(&mut self, tx: &mut Tx) -> Result<Instant, EngineError> {
+        if self.within.is_empty() {
+            return Ok(self.now);
+        }
+        let intent_at = self.engine.time.now(tx).await?;
+        for request in &mut self.requests {
+            if let Some(within) = self.within.get(&request.attempt_id) {
+                // As the permit's: it is the disk and the network that need the time, and those follow the wall.
+                let micros = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);
+                request.send_by = request.send_by.min(intent_at + TimeDelta::microseconds(micros as i64));
+            }
+        }
+        Ok(intent_at)
     }
 
     /// Intents of this batch by what has limits.

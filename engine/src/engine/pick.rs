@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::TimeDelta;
+use chrono::{Days, TimeDelta};
 
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::gate;
-use crate::decide::pacing::{self, Lane, Load, Picking, Shared, Waiting};
+use crate::decide::pacing::{self, Lane, Load, Picking, Shared, Waiting, Wanted};
 use crate::domain::campaign::{Campaign, Pacing};
 use crate::id::CampaignId;
 use crate::provider::Provider;
-use crate::store::attempt::Candidate;
+use crate::store::attempt::{Candidate, Range};
 use crate::store::campaign::WithPlanned;
 use crate::store::intent::{CampaignLoad, LoadOf};
 use crate::store::pacing_counter::{self, Counted, Scope};
@@ -67,13 +67,15 @@ impl Engine {
         let counted = pacing_counter::lock(tx, &limited, now.date_naive()).await?;
         // Waiting for another worker's claim takes time, and limits are about when calls really go.
         let now = if limited.is_empty() { now } else { self.time.now(tx).await? };
-        let lanes = lanes(tx, &planned, now).await?;
+        let is_shared = limited.iter().any(|scope| !matches!(scope, Scope::Campaign(_)));
+        let lanes = lanes(tx, &planned, is_shared, now).await?;
         let shared = shared(tx, &limited, &counted, provider, &planned, now).await?;
         let mut picking = Picking::new(&lanes, &shared, limit as usize, now);
         let mut candidates: Vec<Candidate> = Vec::new();
         while let Some(wanted) = picking.wanted() {
             let known = candidates.len();
-            candidates.extend(attempt::candidates(tx, &wanted).await?);
+            let ranges: Vec<Range> = wanted.into_iter().map(range).collect();
+            candidates.extend(attempt::candidates(tx, &ranges).await?);
             let waiting = |(index, candidate): (usize, &Candidate)| Waiting {
                 index,
                 campaign: candidate.campaign_id,
@@ -91,6 +93,11 @@ impl Engine {
         let calls = calls.collect();
         Ok(Picked { calls, again_at: picked.again_at, has_more: picked.has_more, limited, now })
     }
+}
+
+fn range(wanted: Wanted) -> Range {
+    let Wanted { campaign, priority, after, until, most } = wanted;
+    Range { campaign, priority, after, until, most }
 }
 
 fn has_limits(limits: &Pacing) -> bool {
@@ -115,7 +122,13 @@ fn limited(planned: &[WithPlanned], provider: &dyn Provider) -> Vec<Scope> {
     scopes.into_iter().collect()
 }
 
-async fn lanes(tx: &mut Tx, planned: &[WithPlanned], now: Instant) -> Result<Vec<Lane>, EngineError> {
+/// `is_shared`: is there a limit that several of them draw on?
+async fn lanes(
+    tx: &mut Tx,
+    planned: &[WithPlanned],
+    is_shared: bool,
+    now: Instant,
+) -> Result<Vec<Lane>, EngineError> {
     let ids = |is_asked: &dyn Fn(&Pacing) -> bool| -> Vec<CampaignId> {
         let asked = planned.iter().map(|planned| &planned.campaign).filter(|found| is_asked(&found.pacing));
         asked.map(|campaign| campaign.id).collect()
@@ -124,6 +137,7 @@ async fn lanes(tx: &mut Tx, planned: &[WithPlanned], now: Instant) -> Result<Vec
     let is_alone = planned.len() == 1;
     let of = LoadOf {
         campaigns: &ids(&|limits| !is_alone || has_limits(limits)),
+        latest: if is_shared { pacing::REMEMBERED } else { 1 },
         lines: &ids(&|limits| limits.max_concurrent.is_some()),
         rated: &ids(&|limits| limits.calls_per_second.is_some()),
         since: now - pacing::LOOK_BACK,
@@ -140,10 +154,11 @@ async fn lanes(tx: &mut Tx, planned: &[WithPlanned], now: Instant) -> Result<Vec
             limits: campaign.pacing.clone(),
             load: Load {
                 live: load.live,
-                last_intent: load.last_intent,
-                at_last: load.at_last,
+                last_intent: load.latest.first().copied(),
+                latest: load.latest,
                 recent: load.recent,
                 intents_today: today.get(&campaign.id).copied().unwrap_or(0),
+                day_ends: Some(campaign.zone.instant_of(campaign.zone.local(now).date + Days::new(1), 0)),
             },
             callers: campaign.caller_ids.clone(),
             caller_limits: campaign.caller_pacing.clone(),

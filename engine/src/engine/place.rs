@@ -54,13 +54,13 @@ impl Engine {
     pub async fn place(
         &self,
         provider: &dyn Provider,
-        requests: Vec<PlaceRequest>,
+        mut requests: Vec<PlaceRequest>,
     ) -> Result<PlaceReport, EngineError> {
         if requests.is_empty() {
             return Ok(PlaceReport::default());
         }
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
-        let held = self.second_look(&requests).await?;
+        let held = self.second_look(&mut requests).await?;
         let (asked, kept_back): (Vec<_>, Vec<_>) =
             requests.into_iter().partition(|request| !held.contains_key(&request.attempt_id));
         let asked_ids: Vec<AttemptId> = asked.iter().map(|request| request.attempt_id).collect();
@@ -78,13 +78,16 @@ impl Engine {
         self.record_placements(provider.name(), &ids, &placements).await
     }
 
-    /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt.
+    /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt. Notes from
+    /// when on this machine's own clock it is too late, for whoever sends.
     async fn second_look(
         &self,
-        requests: &[PlaceRequest],
+        requests: &mut [PlaceRequest],
     ) -> Result<HashMap<AttemptId, HeldBack>, EngineError> {
+        let began = self.time.steady();
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
+        let speed = self.time.speed(&mut tx).await?.max(1.0);
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
         let changed: HashMap<AttemptId, OnFile> =
             second_look::changed(&mut tx, &ids, now).await?.into_iter().map(on_file).collect();
@@ -95,11 +98,14 @@ impl Engine {
             suppressed: false,
             attempt: AttemptState::Dialing,
         };
-        let look = |request: &PlaceRequest| {
+        let look = |request: &mut PlaceRequest| {
+            let left = (request.send_by - now).num_microseconds().unwrap_or(i64::MAX) as f64 / speed;
+            request.deadline = began.shifted(TimeDelta::microseconds(left as i64));
             let on_file = changed.get(&request.attempt_id).unwrap_or(&unchanged);
-            Some((request.attempt_id, held_back(on_file, request.send_by, now)?))
+            let late = request.deadline.has_passed().then_some(HeldBack::TooLate);
+            Some((request.attempt_id, held_back(on_file, request.send_by, now).or(late)?))
         };
-        Ok(requests.iter().filter_map(look).collect())
+        Ok(requests.iter_mut().filter_map(look).collect())
     }
 
     async fn record_placements(

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use crate::clock::{Instant, instant_from_micros, micros};
+use crate::provider::Deadline;
 use crate::store::{StoreError, Tx, clock};
 
 /// Read once per transaction; the instant is an argument from there on.
@@ -19,6 +21,14 @@ impl TimeSource {
         match self {
             Self::Database => clock::now(tx).await,
             Self::Manual(clock) => Ok(clock.now()),
+        }
+    }
+
+    /// The steady clock of this machine, read before the database's; none where time is moved by hand.
+    pub fn steady(&self) -> Deadline {
+        match self {
+            Self::Database => Deadline::after(Duration::ZERO),
+            Self::Manual(_) => Deadline::NEVER,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::LeadId;
 use crate::store::decision::Kept;
+use crate::store::event_read::{self, EventFilter};
 use crate::store::{attempt, decision, walk};
 use crate::time::zone::tzdb_version;
 
@@ -31,6 +32,8 @@ pub struct Why {
     pub tzdb: &'static str,
     pub enrollments: Vec<WhyEnrollment>,
     pub attempts: Vec<WhyAttempt>,
+    /// Steps that were left out, newest first: their time had passed, or their condition did not hold.
+    pub skipped: Vec<WhySkipped>,
     /// Kept decisions, newest first.
     pub decisions: Vec<Kept>,
 }
@@ -58,6 +61,15 @@ pub struct WhyAttempt {
     pub dialed_at: Option<Instant>,
     pub outcome: Option<String>,
     pub detail: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhySkipped {
+    pub at: Instant,
+    pub step: String,
+    /// `too-late`, `condition`, …
+    pub reason: String,
 }
 
 impl Engine {
@@ -107,6 +119,15 @@ impl Engine {
             outcome: found.outcome,
             detail: found.detail,
         });
+        let filter = EventFilter {
+            kind: Some("step.skipped".to_owned()),
+            lead_id: Some(lead),
+            ..EventFilter::default()
+        };
+        let skipped = event_read::page(&mut tx, &filter, None, SHOWN).await?.items.into_iter().map(|found| {
+            let text = |field: &str| found.event.data[field].as_str().unwrap_or_default().to_owned();
+            WhySkipped { at: found.event.at, step: text("step"), reason: text("reason") }
+        });
         let why = Why {
             lead_id: lead,
             at,
@@ -116,6 +137,7 @@ impl Engine {
             tzdb: tzdb_version(),
             enrollments,
             attempts: attempts.collect(),
+            skipped: skipped.collect(),
             decisions: decision::latest(&mut tx, lead, SHOWN).await?,
         };
         tx.rollback().await?;
@@ -167,6 +189,12 @@ impl Why {
                 format!("{} try {}", attempt.step, attempt.attempt)
             };
             let _ = writeln!(out, "  {when}  {which}: {} {outcome}", attempt.state);
+        }
+        if !self.skipped.is_empty() {
+            out.push_str("Steps left out, newest first:\n");
+        }
+        for WhySkipped { at, step, reason } in &self.skipped {
+            let _ = writeln!(out, "  {}  {step}: {reason}", minute(*at));
         }
         if !self.decisions.is_empty() {
             out.push_str("What the gates said about a call, newest first:\n");

@@ -1,17 +1,18 @@
 //! Attempts: planned, claimed with a fence, and moved by compare-and-set only. The row is the truth about a dial.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::bulk::bulk_row;
-use super::db::{Sql, Tx, on_db};
+use super::db::{Dialect, Sql, Tx, on_db};
 use super::error::StoreError;
 use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
-use crate::decide::pacing::Wanted;
 use crate::domain::attempt::AttemptState;
+use crate::domain::priority::Priority;
 use crate::id::{AttemptId, CampaignId, EnrollmentId, LeadId};
 
 bulk_row! {
@@ -112,12 +113,12 @@ static OUTSIDE: Sql = Sql::new(
 // One index range each, so that the cost does not grow with what waits for later or behind. Rows that another worker looks at
 // are passed over: two workers never judge the same calls.
 static CANDIDATES: Sql = Sql::new(
-    "SELECT e.value->>0 AS campaign_id,
+    "SELECT CAST(e.value->>0 AS BIGINT) AS nth,
             CAST((SELECT {array}(p.pair) FROM (
                 SELECT a.id || ' ' || a.due_at || ' ' || a.number AS pair FROM attempts a
-                WHERE a.state = 'planned' AND a.campaign_id = e.value->>0 AND a.priority = CAST(e.value->>1 AS BIGINT)
-                  AND a.due_at > CAST(e.value->>2 AS BIGINT) AND a.due_at <= CAST(e.value->>3 AS BIGINT)
-                ORDER BY a.due_at LIMIT CAST(e.value->>4 AS BIGINT) {skip}) AS p) AS TEXT) AS pairs
+                WHERE a.state = 'planned' AND a.campaign_id = e.value->>1 AND a.priority = CAST(e.value->>2 AS BIGINT)
+                  AND a.due_at > CAST(e.value->>3 AS BIGINT) AND a.due_at <= CAST(e.value->>4 AS BIGINT)
+                ORDER BY a.due_at LIMIT {most} {skip}) AS p) AS TEXT) AS pairs
      FROM {each}",
 );
 
@@ -250,36 +251,63 @@ pub async fn insert_outside(tx: &mut Tx, rows: &[(String, String, String, i64)])
     Ok(())
 }
 
+/// Planned attempts of one campaign and priority by when they are due.
+#[derive(Debug, Clone, Copy)]
+pub struct Range {
+    pub campaign: CampaignId,
+    pub priority: Priority,
+    /// Later than this, if bounded,
+    pub after: Option<Instant>,
+    /// and not later than this.
+    pub until: Instant,
+    /// As many at most.
+    pub most: u32,
+}
+
 /// Planned attempts of these ranges, oldest first within each, locked; those another worker holds are passed over.
-pub async fn candidates(tx: &mut Tx, wanted: &[Wanted]) -> Result<Vec<Candidate>, StoreError> {
-    let rows: Vec<(String, i64, i64, i64, u32)> = wanted
-        .iter()
-        .map(|range| {
-            let after = range.after.map_or(i64::MIN, micros);
-            (range.campaign.to_string(), range.priority.rank(), after, micros(range.until), range.most)
-        })
-        .collect();
-    let (sql, bulk) = (CANDIDATES.on(tx.dialect()), super::bulk(&rows)?);
-    let rows: Vec<(String, Option<String>)> =
-        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
+pub async fn candidates(tx: &mut Tx, wanted: &[Range]) -> Result<Vec<Candidate>, StoreError> {
+    // SQLite takes one limit for all ranges of a statement: those of like size go together.
+    let size = |range: &Range| if tx.dialect() == Dialect::Sqlite { range.most.max(1).ilog2() } else { 0 };
+    let mut groups: BTreeMap<u32, Vec<(usize, String, i64, i64, i64, u32)>> = BTreeMap::new();
+    for (nth, range) in wanted.iter().enumerate() {
+        let (campaign, rank) = (range.campaign.to_string(), range.priority.rank());
+        let after = range.after.map_or(i64::MIN, micros);
+        let row = (nth, campaign, rank, after, micros(range.until), range.most);
+        groups.entry(size(range)).or_default().push(row);
+    }
+    let sql = CANDIDATES.on(tx.dialect());
     let mut found = Vec::new();
-    for (campaign, list) in rows {
-        let bad =
-            |problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", "planned", &campaign, problem);
-        let campaign_id = campaign.parse().map_err(|e| bad(&e))?;
-        let list: Vec<String> =
-            list.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text)).map_err(|e| bad(&e))?;
-        for entry in list {
-            let mut parts = entry.splitn(3, ' ');
-            let (Some(id), Some(due), Some(number)) = (parts.next(), parts.next(), parts.next()) else {
-                return Err(bad(&"unexpected shape"));
-            };
-            let due_at = due.parse().map(instant_from_micros).map_err(|e| bad(&e))?;
-            let id = id.parse().map_err(|e| bad(&e))?;
-            found.push(Candidate { id, campaign_id, due_at, number: number.to_owned() });
+    for rows in groups.into_values() {
+        let most = rows.iter().map(|row| i64::from(row.5)).max().unwrap_or(0);
+        let bulk = super::bulk(&rows)?;
+        let lists: Vec<(i64, Option<String>)> =
+            on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).bind(most).fetch_all(conn).await)?;
+        for (nth, list) in lists {
+            if let (Some(range), Some(list)) = (wanted.get(nth as usize), list) {
+                read_candidates(range, &list, &mut found)?;
+            }
         }
     }
     Ok(found)
+}
+
+fn read_candidates(range: &Range, list: &str, found: &mut Vec<Candidate>) -> Result<(), StoreError> {
+    let bad =
+        |problem: &dyn std::fmt::Display| StoreError::bad_row("attempts", "planned", range.campaign, problem);
+    let list: Vec<Cow<'_, str>> = serde_json::from_str(list).map_err(|e| bad(&e))?;
+    for entry in list.iter().take(range.most as usize) {
+        let mut parts = entry.splitn(3, ' ');
+        let (Some(id), Some(due), Some(number)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(bad(&"unexpected shape"));
+        };
+        found.push(Candidate {
+            id: id.parse().map_err(|e| bad(&e))?,
+            campaign_id: range.campaign,
+            due_at: due.parse().map(instant_from_micros).map_err(|e| bad(&e))?,
+            number: number.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Locks these attempts if they are still planned; those another worker holds are passed over.

@@ -1,7 +1,6 @@
 //! One way to two databases: [`Db`], [`Tx`], the `on_db!` dispatch and the few words in which the dialects differ.
 //! Statements are written once with `$1` binds; [`Sql`] fills in the dialect's tokens once and keeps the text.
 
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::error::StoreError;
 use super::postgres;
@@ -144,6 +143,16 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    if connection.is_in_transaction() {
+                        connection.ping().await?; // An ordinary rollback is on its way, before this.
+                    }
+                    // After a write that failed (disk full, I/O error) SQLite may have rolled back by itself. The driver then
+                    // fails to, and would refuse every transaction from there on: such a connection is given up.
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options.clone())
             .await?;
         // Readers would each see their own empty database if it lives in memory.
@@ -156,27 +165,24 @@ impl Db {
     }
 
     /// Applies missing migrations, under the database's own lock: many processes may start at once.
-    // Boxed: the compiler cannot see that what `run` borrows may cross threads.
-    pub fn migrate(&self) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
-        Box::pin(async move {
-            match self {
-                Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
-                Self::Postgres { pool, begin: None } => {
-                    // A connection of its own: an index over millions of rows takes longer than a statement otherwise may.
-                    let mut connection = postgres::patient(pool).await?;
-                    migrator(&POSTGRES_MIGRATIONS).run(&mut connection).await?;
-                    connection.close().await?;
-                }
-                // The lock that keeps two processes from migrating at once belongs to a session.
-                Self::Postgres { begin: Some(_), .. } => {
-                    let known: Vec<i64> = POSTGRES_MIGRATIONS.iter().map(|step| step.version).collect();
-                    if !postgres::has_migrations(self, &known).await? {
-                        return Err(StoreError::MigrateDirectly);
-                    }
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { write, .. } => migrator(&SQLITE_MIGRATIONS).run(write).await?,
+            Self::Postgres { pool, begin: None } => {
+                // Connections of its own: an index over millions of rows takes longer than a statement otherwise may.
+                let patient = postgres::patient(pool).await?;
+                migrator(&POSTGRES_MIGRATIONS).run(&patient).await?;
+                patient.close().await;
+            }
+            // The lock that keeps two processes from migrating at once belongs to a session.
+            Self::Postgres { begin: Some(_), .. } => {
+                let known: Vec<i64> = POSTGRES_MIGRATIONS.iter().map(|step| step.version).collect();
+                if !postgres::has_migrations(self, &known).await? {
+                    return Err(StoreError::MigrateDirectly);
                 }
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
@@ -257,8 +263,9 @@ impl Tx {
 /// `{any}`: is among the first values of those rows, in a way that no planner can turn round;
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
 /// `{share}`: keep the rows read from being changed; `{variable}`: the enrollment's variable at the path in the third value;
-/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values;
-/// `{series}`: the whole numbers from `$1` up to, but without, `$2`, as `s.n`.
+/// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values; `{most}`: the
+/// smaller of `$2` and the row's sixth value, or `$2` where a limit may not depend on a row; `{series}`: the whole numbers from `$1` up to,
+/// but without, `$2`, as `s.n`.
 #[derive(Debug)]
 pub struct Sql {
     text: &'static str,
@@ -324,4 +331,5 @@ const TOKENS: &[(&str, &str, &str)] = &[
         "(WITH RECURSIVE s(n) AS (SELECT $1 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < $2) SELECT n FROM s) AS s",
         "generate_series(CAST($1 AS BIGINT), CAST($2 AS BIGINT) - 1) AS s(n)",
     ),
+    ("{most}", "$2", "least($2, CAST(e.value->>5 AS BIGINT))"),
 ];

@@ -24,12 +24,14 @@ macro_rules! intents {
 }
 pub(super) use intents;
 
-static LAST: Sql = Sql::new(
-    "SELECT l.campaign_id, l.last_intent,
-            (SELECT count(*) FROM attempts a WHERE a.campaign_id = l.campaign_id AND a.intent_at = l.last_intent) AS at_last
-     FROM (SELECT e.value->>0 AS campaign_id,
-                  (SELECT max(a.intent_at) FROM attempts a WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL) AS last_intent
-           FROM {each}) AS l",
+// What was surely not sent takes no turn.
+static LATEST: Sql = Sql::new(
+    "SELECT e.value->>0,
+            CAST((SELECT {array}(l.at) FROM (
+                SELECT a.intent_at AS at FROM attempts a
+                WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL AND a.state <> 'not_sent'
+                ORDER BY a.intent_at DESC LIMIT $2) AS l) AS TEXT)
+     FROM {each}",
 );
 static LIVE: Sql = Sql::new(
     "SELECT e.value->>0, (SELECT count(*) FROM attempts a
@@ -70,9 +72,8 @@ pub struct SharedLines {
 /// What a campaign has under way.
 #[derive(Debug, Clone, Default)]
 pub struct CampaignLoad {
-    pub last_intent: Option<Instant>,
-    /// Intents at that very instant.
-    pub at_last: u32,
+    /// Newest first.
+    pub latest: Vec<Instant>,
     /// Calls dialing, talking or unknown, if asked for.
     pub live: u32,
     /// Intents newer than the asked instant, unordered, if asked for.
@@ -82,8 +83,9 @@ pub struct CampaignLoad {
 /// Which campaigns' loads to read: counting costs, so it is done where there is a limit.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOf<'a> {
-    /// Their last intents,
+    /// Their latest intents, as many as `latest`,
     pub campaigns: &'a [CampaignId],
+    pub latest: u32,
     /// the number of their lines in use,
     pub lines: &'a [CampaignId],
     /// and their intents after `since`.
@@ -138,12 +140,20 @@ pub async fn campaign_load(
         text.parse().map_err(|e| StoreError::bad_row("attempts", "campaign_id", &text, e))
     };
     if !of.campaigns.is_empty() {
-        let (sql, keys) = (LAST.on(tx.dialect()), super::keys(of.campaigns));
-        let rows: Vec<(String, Option<i64>, i64)> =
-            on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-        for (campaign, last, at_last) in rows {
-            let load = loads.entry(id(campaign)?).or_default();
-            (load.last_intent, load.at_last) = (last.map(instant_from_micros), at_last as u32);
+        let (sql, keys) = (LATEST.on(tx.dialect()), super::keys(of.campaigns));
+        let rows: Vec<(String, Option<String>)> = on_db!(tx, |conn| sqlx::query_as(sql)
+            .bind(keys)
+            .bind(i64::from(of.latest))
+            .fetch_all(conn)
+            .await)?;
+        for (campaign, list) in rows {
+            let Some(list) = list else { continue };
+            let bad = |problem| StoreError::bad_row("attempts", "intent_at", &campaign, problem);
+            let mut latest: Vec<i64> = serde_json::from_str(&list).map_err(bad)?;
+            // An aggregate has no order.
+            latest.sort_unstable_by(|a, b| b.cmp(a));
+            let latest = latest.into_iter().map(instant_from_micros).collect();
+            loads.entry(id(campaign)?).or_default().latest = latest;
         }
     }
     if !of.lines.is_empty() {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::db::{Db, MIGRATIONS_TABLE, Tx};
 use super::error::StoreError;
@@ -34,11 +34,13 @@ const KEEP_ALIVE: [(&str, &str); 4] = [
     ("tcp_user_timeout", "30s"),
 ];
 
-/// The same settings, for one transaction. One round trip, as `BEGIN` is.
-const BEGIN: &str = "BEGIN; SET LOCAL enable_seqscan = 'off'; SET LOCAL enable_hashjoin = 'off';
+/// The same settings, for one transaction. One round trip, as `BEGIN` is. Statements that another client has prepared on this
+/// connection are in the way of ours, which have the same names.
+const BEGIN: &str =
+    "BEGIN; DEALLOCATE ALL; SET LOCAL enable_seqscan = 'off'; SET LOCAL enable_hashjoin = 'off';
     SET LOCAL enable_mergejoin = 'off'; SET LOCAL jit = 'off'; SET LOCAL statement_timeout = '60s';
     SET LOCAL idle_in_transaction_session_timeout = '30s'";
-const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '60s';
+const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; DEALLOCATE ALL; SET LOCAL statement_timeout = '60s';
     SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 /// How long one waits for a connection: ours are held for milliseconds, so that longer means that the server is gone.
@@ -105,9 +107,9 @@ pub(super) async fn begin(
 }
 
 /// A connection beside the pool, whose statements take as long as they take.
-pub(super) async fn patient(pool: &PgPool) -> Result<PgConnection, StoreError> {
+pub(super) async fn patient(pool: &PgPool) -> Result<PgPool, StoreError> {
     let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
-    Ok(options.connect().await?)
+    Ok(PgPoolOptions::new().max_connections(1).connect_with(options).await?)
 }
 
 /// Have all these migrations been applied?
@@ -154,7 +156,7 @@ impl Address {
         Ok(PgConnectOptions::from_str(&self.url)?)
     }
 
-    /// Nothing that a pooler refuses at start-up or forgets afterwards: no settings, no named statements.
+    /// Nothing that a pooler refuses at start-up or forgets afterwards: no settings, and statements prepared for one use.
     fn sessionless(&self) -> Result<PgConnectOptions, StoreError> {
         Ok(self.options()?.statement_cache_capacity(0).extra_float_digits(None))
     }

@@ -58,6 +58,23 @@ impl Process {
         }
     }
 
+    /// Returns once it handles SIGTERM: before, the signal ends it as it ends any program.
+    pub async fn listens_for_signals(&mut self) -> anyhow::Result<()> {
+        const SIGTERM: u64 = 1 << (15 - 1);
+        let began = Instant::now();
+        loop {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught =
+                caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+            if caught & SIGTERM != 0 {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < STARTS_WITHIN, "{} does not get going:\n{}", self.name, self.tail());
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)

@@ -153,8 +153,11 @@ impl Stage {
         Ok(())
     }
 
-    /// Enrolls everybody again when there is nothing left to do.
+    /// Enrolls everybody again when there is nothing left to do, and lets no night pass idly.
     pub async fn keep_busy(&mut self) -> anyhow::Result<()> {
+        if self.books.under_way().await? == 0 {
+            self.skip_the_night().await?;
+        }
         if self.books.unfinished().await? < 20 {
             self.world.enroll_all();
         }

@@ -53,8 +53,8 @@ struct Caller {
     stop: CancellationToken,
 }
 
-/// Callers at a time.
-const CALLERS: usize = 4;
+/// Callers at a time for so many leads. A caller whose request was cut off waits a minute for its key.
+const LEADS_PER_CALLER: usize = 20;
 /// Between two requests of a caller, in milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 40..260;
 /// Longest time that a write is repeated for: a key whose first request was cut off opens again after a minute.
@@ -73,7 +73,7 @@ impl Traffic {
             promised: Arc::clone(&promised),
             stop: stop.clone(),
         };
-        let callers = (0..CALLERS)
+        let callers = (0..world.plan.leads.div_ceil(LEADS_PER_CALLER))
             .map(|index| tokio::spawn(caller.clone().run(index, StdRng::seed_from_u64(seed ^ index as u64))))
             .collect();
         Ok(Self { promised, stop, callers, ear: caller })

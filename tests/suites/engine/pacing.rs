@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use callwright_engine::decide::pacing::Wanted;
 use callwright_engine::domain::campaign::{Campaign, Pacing};
 use callwright_engine::domain::priority::Priority;
 use callwright_engine::engine::EnrollRequest;
 use callwright_engine::phone::number::PhoneNumber;
+use callwright_engine::store::attempt::Range;
 use callwright_engine::store::pacing_counter::{self, Scope};
 use callwright_engine::store::{attempt, campaign, intent};
+use callwright_engine::time::zone::Zone;
 use chrono::TimeDelta;
 
 use crate::facts::no_answer;
@@ -93,6 +94,24 @@ on_both! {
         assert_eq!(world.dial(&provider).await?.accepted, 4);
     }
 
+    async fn a_campaign_s_day_ends_in_its_own_zone_and_nothing_arrives_on_the_wrong_side(db) {
+        let world = World::open(db).await?;
+        five_calls(&world, "spring", |campaign| {
+            campaign.zone = Zone::find("Asia/Kolkata").expect("a zone");
+            campaign.pacing.max_per_day = Some(2);
+        })
+        .await?;
+        let provider = Fake::default();
+        // Midnight in Kolkata is half past two in the afternoon in Washington.
+        let midnight = at("2026-07-15T18:30:00Z");
+        world.pass(midnight - TimeDelta::milliseconds(400) - world.now());
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+        assert_eq!(world.claim(&provider).await?.again_at, Some(midnight));
+        world.pass(TimeDelta::milliseconds(400));
+        assert_eq!(world.dial(&provider).await?.accepted, 2);
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+    }
+
     async fn numbers_take_turns_from_claim_to_claim(db) {
         let world = World::open(db).await?;
         five_calls(&world, "spring", |campaign| {
@@ -143,7 +162,7 @@ on_both! {
         let mut theirs = world.engine.db.begin().await?;
         pacing_counter::lock(&mut theirs, &[Scope::Campaign(campaign)], world.now().date_naive()).await?;
         let wanted =
-            Wanted { campaign, priority: Priority::Medium, after: None, until: world.now(), most: 2 };
+            Range { campaign, priority: Priority::Medium, after: None, until: world.now(), most: 2 };
         let taken: Vec<_> = attempt::candidates(&mut theirs, &[wanted]).await?;
         let taken: Vec<_> = taken.iter().map(|found| (found.id.to_string(), 0, None)).collect();
         attempt::claim(&mut theirs, &taken, "other", "fake", world.now(), world.now()).await?;

@@ -2,6 +2,7 @@
 //! The jobs table has a suite of its own (`queue`).
 
 mod campaigns;
+mod failed_writes;
 mod given;
 mod keys;
 mod leads;

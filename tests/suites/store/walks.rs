@@ -2,11 +2,11 @@
 
 use anyhow::Context as _;
 use callwright_engine::clock::{Instant, micros};
-use callwright_engine::decide::pacing::Wanted;
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::call::{AnsweredBy, Fact, StoredFact};
 use callwright_engine::domain::priority::Priority;
 use callwright_engine::id::{AttemptId, EnrollmentId};
+use callwright_engine::store::attempt::Range;
 use callwright_engine::store::intent::LoadOf;
 use callwright_engine::store::{
     Tx, attempt, call, campaign, decision, enrollment, gate_facts, intent, lead_change, second_look, task, walk,
@@ -112,7 +112,7 @@ on_both! {
         let planned = planned(&mut tx, &one, ALICE).await?;
         assert_eq!(attempt::next_planned(&mut tx, now()).await?, Some(now()));
         assert_eq!(attempt::next_planned(&mut tx, after(1)).await?, None, "who asks has looked at what was due before");
-        let wanted = |most, after| Wanted { campaign: one.campaign_id, priority: Priority::Medium, after, until: now(), most };
+        let wanted = |most, after| Range { campaign: one.campaign_id, priority: Priority::Medium, after, until: now(), most };
         assert!(attempt::candidates(&mut tx, &[wanted(0, None), wanted(10, Some(now()))]).await?.is_empty());
         let found = attempt::candidates(&mut tx, &[wanted(10, None)]).await?;
         assert_eq!(found.iter().map(|found| (found.id, found.number.as_str())).collect::<Vec<_>>(), [(planned, ALICE)]);
@@ -154,9 +154,9 @@ on_both! {
         at.dedup();
         assert_eq!(at, [after(-50), now()]);
         let all = [one.campaign_id];
-        let of = LoadOf { campaigns: &all, lines: &all, rated: &all, since: now() - TimeDelta::hours(1) };
+        let of = LoadOf { campaigns: &all, latest: 3, lines: &all, rated: &all, since: now() - TimeDelta::hours(1) };
         let load = intent::campaign_load(&mut tx, of).await?.remove(&one.campaign_id).context("the load")?;
-        assert_eq!((load.live, load.last_intent, load.at_last), (1, Some(now()), 1));
+        assert_eq!((load.live, load.latest), (1, vec![now(), after(-50)]));
         assert_eq!(load.recent.iter().max(), Some(&now()));
     }
 

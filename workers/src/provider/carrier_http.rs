@@ -1,10 +1,17 @@
 //! The stand-alone simulated carrier as a provider: one POST per batch, never repeated, every doubt reported as unknown.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, Package, PlaceRequest, Placement, Provider, ProviderError,
+    Answer, Capabilities, Deadline, LookUp, LookUpResult, Package, PlaceRequest, Placement, Provider,
+    ProviderError,
 };
+use http_body::{Frame, SizeHint};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -62,10 +69,10 @@ impl HttpCarrier {
         Ok(Self { options, client })
     }
 
-    /// Asks for calls by their JSON form; answers in order, one each.
+    /// Asks for calls by their JSON form; answers in order, one each. Nothing leaves after `deadline`.
     ///
     /// Batches that a slow one has held up past the life of a permit are not sent any more (I2).
-    pub async fn ask(&self, calls: Vec<CallRequest>) -> Vec<Placement> {
+    pub async fn ask(&self, calls: Vec<CallRequest>, deadline: Deadline) -> Vec<Placement> {
         let began = tokio::time::Instant::now();
         let mut placements = Vec::with_capacity(calls.len());
         for batch in calls.chunks(BATCH) {
@@ -73,23 +80,27 @@ impl HttpCarrier {
                 let late = Placement::NotSent { reason: "an earlier batch took too long".to_owned() };
                 placements.extend(vec![late; batch.len()]);
             } else {
-                placements.extend(self.ask_batch(batch.to_vec()).await);
+                placements.extend(self.ask_batch(batch.to_vec(), deadline).await);
             }
         }
         placements
     }
 
-    async fn ask_batch(&self, calls: Vec<CallRequest>) -> Vec<Placement> {
+    async fn ask_batch(&self, calls: Vec<CallRequest>, deadline: Deadline) -> Vec<Placement> {
         let count = calls.len();
         let all = |placement: Placement| vec![placement; count];
-        let Ok(request) = self.placing(calls) else {
+        let Ok(mut request) = self.placing(calls).and_then(built) else {
             return all(Placement::Refused {
                 reason: "the carrier's URL cannot be used".to_owned(),
                 retry: false,
             });
         };
-        let answer = match request.send().await {
+        let kept_back = give_out_before(&mut request, deadline);
+        let answer = match self.client.execute(request).await {
             Ok(answer) => answer,
+            Err(_) if kept_back.load(Ordering::Acquire) => {
+                return all(Placement::NotSent { reason: "too-late".to_owned() });
+            }
             Err(error) => return all(of_error(&error)),
         };
         if !answer.status().is_success() {
@@ -114,7 +125,7 @@ impl HttpCarrier {
     /// The very request that would ask for this call, unsent.
     pub fn preview(&self, package: &Package) -> Result<Prepared, ProviderError> {
         let calls = vec![CallRequest::of(package, &self.options.callback_url)];
-        let request = self.placing(calls)?.build().map_err(|error| ProviderError(describe(&error)))?;
+        let request = built(self.placing(calls)?)?;
         let header = |(name, value): (&HeaderName, &HeaderValue)| {
             let shown = if name == AUTHORIZATION { "(hidden)" } else { value.to_str().unwrap_or("(binary)") };
             (name.to_string(), shown.to_owned())
@@ -155,6 +166,54 @@ impl HttpCarrier {
             Some(token) => request.bearer_auth(token),
             None => request,
         })
+    }
+}
+
+fn built(request: reqwest::RequestBuilder) -> Result<reqwest::Request, ProviderError> {
+    request.build().map_err(|error| ProviderError(describe(&error)))
+}
+
+/// Puts a body in that is not given out after `deadline`. Answers whether that happened.
+fn give_out_before(request: &mut reqwest::Request, deadline: Deadline) -> Arc<AtomicBool> {
+    let kept_back = Arc::new(AtomicBool::new(false));
+    let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+    let body =
+        BodyOnTime { bytes: Some(Bytes::copy_from_slice(body)), deadline, kept_back: Arc::clone(&kept_back) };
+    *request.body_mut() = Some(reqwest::Body::wrap(body));
+    kept_back
+}
+
+/// A body that is asked for at the last moment, when a connection is there to write it to: connecting may have taken long, or
+/// this process stood still. Without its body nobody can act on a request.
+#[derive(Debug)]
+struct BodyOnTime {
+    bytes: Option<Bytes>,
+    deadline: Deadline,
+    kept_back: Arc<AtomicBool>,
+}
+
+impl http_body::Body for BodyOnTime {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
+        if self.deadline.has_passed() {
+            self.kept_back.store(true, Ordering::Release);
+            return Poll::Ready(Some(Err(std::io::Error::other("the permit has ended"))));
+        }
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
     }
 }
 
@@ -207,7 +266,9 @@ impl Provider for HttpCarrier {
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
         let calls =
             requests.iter().map(|request| CallRequest::of(request, &self.options.callback_url)).collect();
-        Box::pin(self.ask(calls))
+        let earliest =
+            requests.iter().map(|request| request.deadline).fold(Deadline::NEVER, Deadline::earlier);
+        Box::pin(self.ask(calls, earliest))
     }
 
     fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {

@@ -5,8 +5,13 @@ use std::time::Duration;
 
 /// A client for requests that must leave at most once: no redirects, no proxy from the environment, no retries, and no
 /// reuse of connections, because a request on a connection that just closed is one nobody can tell the fate of.
+///
+/// What was given up is not delivered later either: the system would go on sending what it holds until the network is back.
 pub fn ask_once(timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    builder().timeout(timeout).pool_max_idle_per_host(0).build()
+    let builder = builder().timeout(timeout).pool_max_idle_per_host(0);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let builder = builder.tcp_user_timeout(timeout);
+    builder.build()
 }
 
 /// A client for messages that may be repeated; reuses connections.

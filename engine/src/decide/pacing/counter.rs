@@ -8,6 +8,8 @@ use crate::domain::campaign::Pacing;
 
 /// How late a request within a rate may be.
 const TOLERANCE: TimeDelta = TimeDelta::milliseconds(87);
+/// Nothing goes so shortly before a day ends whose calls are counted: it might arrive on the next one.
+const TURN: TimeDelta = TimeDelta::seconds(1);
 /// However short an interval is, a request takes this long to leave.
 const LEAST_TOLERANCE: TimeDelta = TimeDelta::milliseconds(20);
 
@@ -23,7 +25,7 @@ pub(super) struct Counter {
     pub(super) last_intent: Option<Instant>,
     free_lines: Option<u32>,
     pub(super) left_today: Option<u32>,
-    /// When a used-up day is looked at again.
+    /// When the day of `left_today` ends, and the next one's calls begin.
     day_ends: Instant,
 }
 
@@ -47,7 +49,7 @@ impl Counter {
                 .min(),
             free_lines: limits.max_concurrent.map(|most| most.saturating_sub(load.live)),
             left_today: limits.max_per_day.map(|most| most.saturating_sub(load.intents_today)),
-            day_ends: next_day(now),
+            day_ends: load.day_ends.unwrap_or_else(|| next_day(now)),
         }
     }
 
@@ -59,7 +61,8 @@ impl Counter {
         });
         let by_interval = self.interval.zip(self.last_intent).map(|(interval, last)| last + interval);
         let by_lines = self.free_lines.filter(|free| *free == 0).map(|_| now + RECHECK);
-        let by_day = self.left_today.filter(|left| *left == 0).map(|_| self.day_ends);
+        let is_turning = self.day_ends - now < TURN;
+        let by_day = self.left_today.filter(|left| *left == 0 || is_turning).map(|_| self.day_ends);
         [by_rate, by_interval, by_lines, by_day].into_iter().flatten().filter(|until| *until > now).max()
     }
 
@@ -89,7 +92,7 @@ impl Counter {
 
 /// How much longer an interval is kept than asked for, so that a late request followed by a prompt one keeps it, too.
 fn margin(interval: TimeDelta) -> TimeDelta {
-    TOLERANCE.min(interval / 7)
+    TOLERANCE.min(interval / 10)
 }
 
 /// The next midnight UTC.

@@ -1,4 +1,25 @@
-//! Dividing what may go among those who want it.
+//! Dividing what may go among those who want it, and whose turn it is.
+
+use super::{Lane, REMEMBERED};
+use crate::clock::Instant;
+
+/// Lanes in the order of their turns: first whose latest calls lie longest ago on average. Calls that a lane has not made yet
+/// count as long ago as anybody's, so a new one is served at once, and from then on as the others are.
+pub(super) fn turns(lanes: &[Lane], now: Instant) -> Vec<usize> {
+    let micros = |at: &Instant| i128::from(at.timestamp_micros());
+    let nth = |lane: &Lane, place: usize| lane.load.latest.get(place).map(micros);
+    let mut oldest = micros(&now);
+    let mut sums = vec![0; lanes.len()];
+    for place in 0..REMEMBERED as usize {
+        oldest = lanes.iter().filter_map(|lane| nth(lane, place)).min().unwrap_or(oldest);
+        for (sum, lane) in sums.iter_mut().zip(lanes) {
+            *sum += nth(lane, place).unwrap_or(oldest);
+        }
+    }
+    let mut turns: Vec<usize> = (0..lanes.len()).collect();
+    turns.sort_by_key(|index| (sums[*index], lanes[*index].load.latest.len(), lanes[*index].campaign));
+    turns
+}
 
 /// Divides `room` evenly among lanes that take at most so much each; what one cannot take goes to the others, and what does
 /// not divide to the first ones. Lanes that get nothing are left out.

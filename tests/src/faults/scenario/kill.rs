@@ -6,8 +6,7 @@ use super::ground::{Ground, episodes, report};
 use crate::faults::figures::Figures;
 use crate::faults::stage::{Settings, Stage};
 
-/// Kills per episode: before calling hours end.
-const PER_EPISODE: u32 = 60;
+const PER_EPISODE: u32 = 125;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
     let ground = Ground::prepare(settings.backend)?;

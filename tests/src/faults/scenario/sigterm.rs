@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use rand::RngExt as _;
 
 use super::ground::{Ground, episodes, report};
-use crate::Backend;
 use crate::faults::cast::Role;
 use crate::faults::figures::Figures;
 use crate::faults::stage::{CLEAR_FAULTS, Settings, Stage, Staging};
@@ -30,10 +29,6 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
             stop(&mut stage, seat).await?;
             stage.keep_busy().await?;
             stage.cast.start(seat, &stage.world).await?;
-            if settings.backend == Backend::Postgres && stage.cast.role(seat) == Role::Worker {
-                // Nobody answers for it: it must be listening for signals before the next one comes.
-                stage.rest(300..400).await;
-            }
         }
         sum.add(stage.close().await?);
         report(settings, &sum);
@@ -50,6 +45,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Figures> {
 pub(super) async fn stop(stage: &mut Stage, seat: usize) -> anyhow::Result<()> {
     stage.figures.aimed += u64::from(stage.books.in_doubt().await? > 0);
     let mut process = stage.cast.take(seat)?;
+    process.listens_for_signals().await?;
     let told = Instant::now();
     process.signal("TERM")?;
     let ended = process.ends_within(STOPS_WITHIN).await?;

@@ -144,8 +144,7 @@ fn wrapped_in(site: Site, k: usize, trace: &Path) -> Vec<String> {
         What::Errors(error, count) => format!("inject={call}:error={error}:when={k}..{}", k + count as usize),
     };
     let trace = trace.display().to_string();
-    let arguments =
-        ["strace", "-f", "-qq", "--seccomp-bpf", "-o", &trace, "-e", &format!("trace={call}"), "-e", &inject];
+    let arguments = ["strace", "-f", "-qq", "-o", &trace, "-e", &format!("trace={call}"), "-e", &inject];
     arguments.iter().map(|argument| (*argument).to_owned()).collect()
 }
 

@@ -9,7 +9,7 @@ use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::flow::interpreter::{Expect, Expected, Prompt};
 use callwright_engine::flow::session::Ended;
 use callwright_engine::id::IdSource;
-use callwright_engine::provider::{LookUp, LookUpResult, Placement, Provider};
+use callwright_engine::provider::{Deadline, LookUp, LookUpResult, Placement, Provider};
 use url::Url;
 
 use super::super::behaviour::{Behaviour, End, Scripted, Wish};
@@ -119,7 +119,7 @@ impl Line {
     }
 
     async fn place(&self, call: &CallRequest) -> Placement {
-        self.provider.ask(vec![call.clone()]).await.remove(0)
+        self.provider.ask(vec![call.clone()], Deadline::NEVER).await.remove(0)
     }
 
     async fn look_up(&self, call: &CallRequest) -> LookUpResult {
@@ -198,7 +198,7 @@ async fn a_lost_answer_is_unknown_and_the_call_is_found_again() {
 async fn calls_behind_a_batch_that_hangs_are_not_sent() {
     let faults = Faults { timeout_after_accept: 1.0, ..Faults::default() };
     let line = Line::open(ServerOptions { faults, ..options(Scripted::RINGS_OUT) }).await;
-    let placements = line.provider.ask((0..101).map(|_| line.call()).collect()).await;
+    let placements = line.provider.ask((0..101).map(|_| line.call()).collect(), Deadline::NEVER).await;
     assert!(placements[..100].iter().all(|placement| matches!(placement, Placement::Unknown { .. })));
     assert!(matches!(placements[100], Placement::NotSent { .. }));
     assert_eq!(line.audit().requests, 100);
@@ -225,8 +225,20 @@ async fn a_refusal_is_definite_and_nobody_home_is_one() {
     drop(closed);
     let timeout = HttpCarrierOptions::TIMEOUT;
     let nobody = HttpCarrierOptions { url, callback_url: String::new(), token: None, timeout };
-    let placements = HttpCarrier::new(nobody).unwrap().ask(vec![line.call()]).await;
+    let placements = HttpCarrier::new(nobody).unwrap().ask(vec![line.call()], Deadline::NEVER).await;
     assert!(matches!(placements[0], Placement::Refused { retry: true, .. }), "{placements:?}");
+}
+
+#[tokio::test]
+async fn nothing_leaves_once_the_permit_has_ended() {
+    let line = Line::open(options(Scripted::RINGS_OUT)).await;
+    let ended = Deadline::after(Duration::ZERO);
+    while !ended.has_passed() {
+        tokio::task::yield_now().await;
+    }
+    let placements = line.provider.ask(vec![line.call()], ended).await;
+    assert!(matches!(placements[0], Placement::NotSent { .. }), "{placements:?}");
+    assert_eq!(line.audit().requests, 0);
 }
 
 #[tokio::test]
@@ -296,7 +308,7 @@ async fn strangers_without_the_token_are_refused() {
     let timeout = HttpCarrierOptions::TIMEOUT;
     let stranger =
         HttpCarrierOptions { url, callback_url: String::new(), token: Some("wrong".to_owned()), timeout };
-    let placements = HttpCarrier::new(stranger).unwrap().ask(vec![line.call()]).await;
+    let placements = HttpCarrier::new(stranger).unwrap().ask(vec![line.call()], Deadline::NEVER).await;
     assert!(matches!(placements[0], Placement::Refused { retry: false, .. }));
 }
 
