@@ -14,6 +14,11 @@ pub async fn sleep_until(until: Instant) {
     let rest = until.saturating_duration_since(Instant::now());
     if !rest.is_zero() {
         // Cannot fail: sleeping does not panic, and a runtime that shuts down needs no exact time.
-        let _ = tokio::task::spawn_blocking(move || std::thread::sleep(rest)).await;
+        let _ = tokio::task::spawn_blocking(move || on_this_thread(rest)).await;
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread for blocking work, where nobody else waits")]
+fn on_this_thread(rest: Duration) {
+    std::thread::sleep(rest);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::apply::{FollowUps, wait_at};

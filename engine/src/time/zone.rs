@@ -48,9 +48,9 @@ const KEPT: std::ops::Range<i64> = 946_684_800..2_840_140_800;
 impl Offsets {
     fn of(clock: &TimeZone) -> Self {
         let start = timestamp_at(KEPT.start);
-        let changes = clock.following(start).map(|change| {
-            (change.timestamp().as_second(), i64::from(change.offset().seconds()))
-        });
+        let changes = clock
+            .following(start)
+            .map(|change| (change.timestamp().as_second(), i64::from(change.offset().seconds())));
         let first = (KEPT.start, i64::from(clock.to_offset(start).seconds()));
         Self { from: std::iter::once(first).chain(changes.take_while(|(at, _)| *at < KEPT.end)).collect() }
     }

@@ -59,7 +59,8 @@ fn says_the_same(files: &BTreeMap<String, String>, path: &str) {
     together.diagnostics.retain(|each| each.file == path);
     let said = |review: &Review| render::terminal(&review.diagnostics, &review.sources, false);
     assert_eq!(said(&alone), said(&together), "{path}");
-    for kind in [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence, DefinitionKind::Test] {
+    for kind in [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence, DefinitionKind::Test]
+    {
         assert_eq!(alone.count(kind), together.count(kind), "{kind}s beside {path}");
     }
 }
@@ -85,9 +86,13 @@ fn a_shipped_file_that_is_changed_has_the_problems_it_has_among_all() {
     let files: BTreeMap<String, String> = files.into_iter().collect();
     for (path, text) in &files {
         // Names of everything it refers to are misspelt, and it is called otherwise.
-        for (from, into) in
-            [("call: ", "call: x-"), ("say: ", "say: x"), ("answers.", "answers.x"), ("_", "__"), (": ", ": ")]
-        {
+        for (from, into) in [
+            ("call: ", "call: x-"),
+            ("say: ", "say: x"),
+            ("answers.", "answers.x"),
+            ("_", "__"),
+            (": ", ": "),
+        ] {
             let mut changed = files.clone();
             changed.insert(path.clone(), text.replace(from, into));
             says_the_same(&changed, path);

@@ -9,7 +9,8 @@ use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::store::attempt::Range;
 use callwright_engine::store::intent::LoadOf;
 use callwright_engine::store::{
-    Tx, attempt, call, campaign, decision, enrollment, gate_facts, intent, lead_change, second_look, task, walk,
+    Tx, attempt, call, campaign, decision, enrollment, gate_facts, intent, lead_change, second_look, task,
+    walk,
 };
 use chrono::TimeDelta;
 

@@ -11,7 +11,8 @@ use callwright_engine::domain::campaign::{Pacing, VoiceClass};
 use callwright_engine::engine::{Engine, EnrollRequest, ReportedFact, TimeSource};
 use callwright_engine::id::{CampaignId, IdSource, LeadId};
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError, VirtualCarrier,
+    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    VirtualCarrier,
 };
 use callwright_engine::simulate::driver::{self, Pace};
 use callwright_engine::simulate::population::Population;
@@ -121,7 +122,8 @@ async fn outage(leads: u64) -> anyhow::Result<Vec<Figure>> {
         first += count;
     }
     trial.clock.advance_to(end);
-    let pace = Pace { resolution: TimeDelta::milliseconds(50), batch: BATCH, until: end + TimeDelta::hours(3) };
+    let pace =
+        Pace { resolution: TimeDelta::milliseconds(50), batch: BATCH, until: end + TimeDelta::hours(3) };
     driver::run(&trial.engine, &carrier, &trial.clock, pace, |_| {}).await?;
     let asked = carrier.asked();
     let audit = trial.report().await?.audit;
@@ -142,8 +144,13 @@ async fn outage(leads: u64) -> anyhow::Result<Vec<Figure>> {
         figure("after an outage: most", "calls/s", most, Some(PEAK)).goal(Goal::AtMost(PEAK)),
         figure("after an outage: mean", "calls/s", mean(&asked), Some(PEAK)).goal(Goal::Ratio(0.85)),
         // With equal turns a campaign that still has calls gets its share of each second.
-        figure("least turns of a campaign", "share", least_share(&asked, &sizes), Some(1.0 / SHARES.len() as f64))
-            .goal(Goal::Ratio(0.8)),
+        figure(
+            "least turns of a campaign",
+            "share",
+            least_share(&asked, &sizes),
+            Some(1.0 / SHARES.len() as f64),
+        )
+        .goal(Goal::Ratio(0.8)),
     ])
 }
 

@@ -37,8 +37,12 @@ pub async fn wait(db: &Db, count: u64, start: Instant) -> anyhow::Result<()> {
         variables: json!({}),
     };
     let answers = trial.engine.enroll(vec![request]).await?;
-    anyhow::ensure!(answers.iter().all(Result::is_ok), "the crowd's first lead was not enrolled: {answers:?}");
-    copy(db, original, count, Some(Waits { first_at, apart: APART.num_microseconds().unwrap_or(1) as u64 })).await
+    anyhow::ensure!(
+        answers.iter().all(Result::is_ok),
+        "the crowd's first lead was not enrolled: {answers:?}"
+    );
+    copy(db, original, count, Some(Waits { first_at, apart: APART.num_microseconds().unwrap_or(1) as u64 }))
+        .await
 }
 
 /// Only leads, nobody enrolled.

@@ -38,7 +38,8 @@ async fn sample(place: &Place, leads: u64, start: Instant, run: u32) -> anyhow::
     let setup = Setup::at(start, u64::from(run));
     let trial = Trial::open(db.clone(), steps::library()?, setup, Scripted::default());
     trial.engine.publish().await?;
-    let campaign = campaigns::consented(&format!("enroll-{run}"), VoiceClass::Live, &trial.engine.ids, start)?;
+    let campaign =
+        campaigns::consented(&format!("enroll-{run}"), VoiceClass::Live, &trial.engine.ids, start)?;
     let campaign = trial.add_campaign(&campaign).await?;
     let ids: Vec<LeadId> = (0..leads).map(copies::id).collect();
 
@@ -50,8 +51,7 @@ async fn sample(place: &Place, leads: u64, start: Instant, run: u32) -> anyhow::
 
     let library = trial.engine.library.current();
     let bundle = library.bundle(CADENCE).context("the cadence of the benchmark")?;
-    let enrolling =
-        Enrolling { campaign, cadence: CADENCE, version: &bundle.hash, step: "one", at: start };
+    let enrolling = Enrolling { campaign, cadence: CADENCE, version: &bundle.hash, step: "one", at: start };
     let watch = Stopwatch::now();
     limit::all(db, &enrolling, LeadId::default(), AT_ONCE).await?;
     let by_hand = watch.elapsed().as_secs_f64();

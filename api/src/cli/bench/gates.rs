@@ -144,7 +144,8 @@ impl Ground {
     /// Every text of the flow's script in English, for a lead whose variables are ready.
     fn texts(&self) -> anyhow::Result<u64> {
         let script = self.bundle.flows.get(&self.flow).and_then(|flow| self.bundle.scripts.get(&flow.script));
-        let (language, words) = script.and_then(|script| script.language_for("en")).context("English words")?;
+        let (language, words) =
+            script.and_then(|script| script.language_for("en")).context("English words")?;
         let context = context::in_language(&context::value(&self.variables), language);
         for text in words.texts.values() {
             black_box(text.render(black_box(&context), RenderLimits::default())?);

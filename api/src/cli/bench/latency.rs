@@ -32,7 +32,10 @@ use crate::cli::session;
 const CALL: &str = "bench-call";
 const TIMER: &str = "bench-timer";
 const FILES: [(&str, &str); 4] = [
-    ("cadences/bench-call.yaml", "cadence: bench-call\ntitle: One call\nsteps:\n  - { id: call, call: bench }\n"),
+    (
+        "cadences/bench-call.yaml",
+        "cadence: bench-call\ntitle: One call\nsteps:\n  - { id: call, call: bench }\n",
+    ),
     (
         "cadences/bench-timer.yaml",
         "cadence: bench-timer\ntitle: One call a second later\nsteps:\n  - { id: pause, wait: 1 second }\n  - { id: call, call: bench }\n",
@@ -41,7 +44,10 @@ const FILES: [(&str, &str); 4] = [
         "flows/bench.yaml",
         "flow: bench\ntitle: Says one thing\nsteps:\n  greet: { say: greeting, end: done }\nvoicemail: { end: voicemail_left }\n",
     ),
-    ("flows/bench.script.yaml", "script: bench\nlanguages:\n  en:\n    texts: { greeting: \"Hello, goodbye.\" }\n"),
+    (
+        "flows/bench.script.yaml",
+        "script: bench\nlanguages:\n  en:\n    texts: { greeting: \"Hello, goodbye.\" }\n",
+    ),
 ];
 /// Between two that are due: long enough that the system is idle again.
 const APART: TimeDelta = TimeDelta::microseconds(23_700);
@@ -195,9 +201,8 @@ impl Provider for Watching {
         for id in requests.iter().filter_map(|request| request.enrollment_id) {
             asked.insert(id, now);
         }
-        let accept = |request: PlaceRequest| Placement::Accepted {
-            provider_call_id: request.attempt_id.to_string(),
-        };
+        let accept =
+            |request: PlaceRequest| Placement::Accepted { provider_call_id: request.attempt_id.to_string() };
         Box::pin(async move { requests.into_iter().map(accept).collect() })
     }
 

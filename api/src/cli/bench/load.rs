@@ -60,7 +60,7 @@ impl Load {
             let began = Instant::now();
             for number in 0..total {
                 let at = began + apart * number as u32;
-                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                wait_until(at);
                 if sender.is_closed() {
                     return;
                 }
@@ -100,4 +100,9 @@ impl Load {
         anyhow::ensure!(status.is_success(), "{status}: {text}");
         Ok(())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread for blocking work, where nobody else waits")]
+fn wait_until(at: Instant) {
+    std::thread::sleep(at.saturating_duration_since(Instant::now()));
 }

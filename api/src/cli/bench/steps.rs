@@ -60,7 +60,8 @@ pub async fn engine(db: &Db, leads: u64, seed: u64) -> anyhow::Result<f64> {
     let first = seed * leads;
     let people = people::leads(&population, first..first + leads, &trial.engine.ids, start);
     trial.add_leads(&people).await?;
-    let campaign = campaigns::consented(&format!("bench-{seed}"), VoiceClass::Live, &trial.engine.ids, start)?;
+    let campaign =
+        campaigns::consented(&format!("bench-{seed}"), VoiceClass::Live, &trial.engine.ids, start)?;
     let campaign = trial.add_campaign(&campaign).await?;
     let ids: Vec<LeadId> = people.iter().map(|lead| lead.id).collect();
     trial.enroll(campaign, "bench-steps", &ids, &json!({})).await?;

@@ -45,10 +45,14 @@ pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figur
         }
     }
     let figure = |(rates, workers): (&Vec<f64>, usize)| {
-        let samples: Vec<Sample> =
-            rates.iter().zip(&by_count[0]).map(|(rate, one)| Sample { figure: *rate, limit: Some(*one) }).collect();
+        let samples: Vec<Sample> = rates
+            .iter()
+            .zip(&by_count[0])
+            .map(|(rate, one)| Sample { figure: *rate, limit: Some(*one) })
+            .collect();
         let name = if workers == 1 { "one process".to_owned() } else { format!("{workers} processes") };
-        let figure = Figure::of("workers", target.name(), "calls/s", &samples).measure(name).over(sizes.leads);
+        let figure =
+            Figure::of("workers", target.name(), "calls/s", &samples).measure(name).over(sizes.leads);
         if workers == 1 { figure } else { figure.goal(Goal::Ratio(0.9)) }
     };
     Ok(by_count.iter().zip([1, 2, 4]).map(figure).collect())
