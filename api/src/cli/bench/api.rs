@@ -97,7 +97,7 @@ fn mix(leads: Vec<LeadId>, run: &'static str) -> impl Fn(u64) -> Request + Send 
                 "/v1/crm/leads".to_owned(),
                 json!({
                     "externalId": format!("{run}-{number}"), "email": format!("{run}-{number}@example.com"),
-                    "firstName": "Alice", "phone": "+12125550143", "timezone": "America/New_York",
+                    "firstName": "Alice", "phone": "+12125550143", "timezone": "America/New_York", "synthetic": true,
                 }),
             ),
             3 => Request::get(READ, format!("/v1/crm/leads/{lead}/why")),

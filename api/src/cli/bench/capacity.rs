@@ -25,10 +25,9 @@ use serde_json::json;
 
 use super::figure::{Figure, Goal, Sample};
 use super::place::Place;
+use super::steps::START;
 use super::{BATCH, Sizes};
 
-/// Two in the afternoon in New York, nine in the morning in Honolulu: open everywhere.
-const START: &str = "2026-03-02T19:00:00Z";
 const WORKERS: [usize; 4] = [2, 4, 8, 16];
 /// Calls a second that the workers share.
 const SHARED: f64 = 20.0;

@@ -28,6 +28,7 @@ use clap::{Args, ValueEnum};
 use self::figure::{Figure, HEADING};
 use self::place::Target;
 use super::output::{self, Format};
+use super::running::told_to_stop;
 
 /// Measures the product beside the limit of hand-written SQL and beside its goals. Figures are medians; ratios are what to quote.
 #[derive(Debug, Args)]
@@ -155,7 +156,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     };
     let done = tokio::select! {
         done = measure_all(&args, &targets) => done.map(|()| ExitCode::SUCCESS),
-        _ = tokio::signal::ctrl_c() => {
+        () = told_to_stop() => {
             output::note("stopped; nothing is left behind");
             Ok(ExitCode::FAILURE)
         }

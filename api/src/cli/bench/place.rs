@@ -82,10 +82,9 @@ impl Place {
     }
 
     pub async fn close(self) -> anyhow::Result<()> {
-        if self.is_named {
-            wipe::synthetic(&self.db).await?;
-        }
+        let is_empty = !self.is_named || wipe::synthetic(&self.db).await?;
         self.db.close().await;
+        anyhow::ensure!(is_empty, "leads came into the database at --on meanwhile: it is not emptied");
         Ok(())
     }
 }

@@ -28,8 +28,8 @@ steps:
   - { id: three, end: completed }
 ";
 const STEPS: u32 = 3;
-/// A Monday noon in New York.
-pub const START: &str = "2026-03-02T17:00:00Z";
+/// A Monday, two in the afternoon in New York and nine in the morning in Honolulu: people may be called everywhere.
+pub const START: &str = "2026-03-02T19:00:00Z";
 
 pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
     let mut samples = Vec::new();
