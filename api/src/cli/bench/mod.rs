@@ -28,7 +28,7 @@ use clap::{Args, ValueEnum};
 use self::figure::{Figure, HEADING};
 use self::place::Target;
 use super::output::{self, Format};
-use super::running::told_to_stop;
+use super::running::stop_signal;
 
 /// Measures the product beside the limit of hand-written SQL and beside its goals. Figures are medians; ratios are what to quote.
 #[derive(Debug, Args)]
@@ -154,9 +154,10 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
         [] => vec![Target::NewFile],
         urls => urls.iter().cloned().map(Target::Url).collect(),
     };
+    let told_to_stop = stop_signal();
     let done = tokio::select! {
         done = measure_all(&args, &targets) => done.map(|()| ExitCode::SUCCESS),
-        () = told_to_stop() => {
+        () = told_to_stop.cancelled() => {
             output::note("stopped; nothing is left behind");
             Ok(ExitCode::FAILURE)
         }
