@@ -53,7 +53,7 @@ pub async fn measure(sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
         );
         figures.push(figure(format!("{workers} mortal workers: mean"), "calls/s", mean(&asked)));
     }
-    figures.extend(outage(if sizes.quick { 1_000 } else { sizes.leads.max(21_000) }).await?);
+    figures.extend(outage(if sizes.quick { 400 } else { sizes.leads.max(21_000) }).await?);
     Ok(figures)
 }
 

@@ -133,7 +133,7 @@ impl Sizes {
             leads: size(args.leads, 10_000, 200),
             enrolled: size(args.leads, 1_000_000, 2_000),
             waiting: size(args.waiting, 1_000_000, 2_000),
-            simulated: size(args.leads, 1_000_000, 100),
+            simulated: size(args.leads, 1_000_000, 30),
             runs: args.runs.unwrap_or(if args.quick { 1 } else { 5 }),
             rate: if args.quick { args.rate.min(100) } else { args.rate },
             seconds: args.seconds.unwrap_or(if args.quick { 1 } else { 10 }),
