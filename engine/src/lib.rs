@@ -11,6 +11,7 @@ pub mod domain;
 pub mod engine;
 pub mod flow;
 pub mod id;
+pub mod metrics;
 pub mod phone;
 pub mod provider;
 pub mod rules;

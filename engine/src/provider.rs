@@ -154,6 +154,11 @@ pub enum Placement {
         reason: String,
         retry: bool,
     },
+    /// It surely did not place the call, and asks to be left alone for so long.
+    Busy {
+        reason: String,
+        after: TimeDelta,
+    },
     /// We cannot know: time-out, reset, 5xx. Never asked again.
     Unknown {
         reason: String,

@@ -4,6 +4,7 @@ pub mod database;
 pub mod faults;
 pub mod pooler;
 pub mod postgres;
+pub mod protocol;
 
 pub use database::{Backend, TestDb};
 

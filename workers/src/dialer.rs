@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bell::Bell;
+use crate::heartbeat::Heartbeat;
 use crate::punctual;
 use crate::rest::{Rest, jittered_by};
 
@@ -27,11 +28,13 @@ pub struct Options {
     pub owner: String,
     /// How many virtual seconds pass in a real one; 1 in real time.
     pub rate: f64,
+    /// Beats with every verb of every round.
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 impl Options {
     pub fn new(owner: String) -> Self {
-        Self { batch: 500, poll: Duration::from_millis(500), owner, rate: 1.0 }
+        Self { batch: 500, poll: Duration::from_millis(500), owner, rate: 1.0, heartbeat: Arc::default() }
     }
 }
 
@@ -79,6 +82,7 @@ pub async fn run(
         }
     }
     placing.finish().await;
+    options.heartbeat.stopped();
 }
 
 /// Sleeps until the next round. The bell is looked into with a reading query, and no oftener than every [`QUIET`]: a server
@@ -169,9 +173,12 @@ async fn round(
 ) -> Result<(Duration, Look), Trouble> {
     let (engine, provider) = (Arc::clone(&placing.engine), Arc::clone(&placing.provider));
     let (requests, mut look) = look(&engine, provider.as_ref(), options, cancel).await?;
+    options.heartbeat.beat();
     placing.place(requests).await?;
+    options.heartbeat.beat();
     // After what is due: whoever comes due before being moved is moved by `plan`.
     look.is_moving |= bounded("move", engine.move_enrollments(options.batch)).await?.has_more();
+    options.heartbeat.beat();
     // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
     tokio::select! {
         biased;
@@ -198,7 +205,9 @@ pub async fn look(
     options: &Options,
     cancel: &CancellationToken,
 ) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
+    options.heartbeat.beat();
     let planned = bounded("plan", engine.plan(options.batch)).await?;
+    options.heartbeat.beat();
     let claimed = match cancel.is_cancelled() {
         false => bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?,
         true => Claimed::default(),
@@ -218,6 +227,7 @@ pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) 
     if look.is_moving {
         return Ok(Duration::ZERO);
     }
+    options.heartbeat.beat();
     let ahead = ahead(engine, look, options).await?;
     let shortest = match look.again_at {
         Some(_) => jittered_by(PACED_SLEEP, chance),

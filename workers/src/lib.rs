@@ -2,6 +2,7 @@
 
 pub mod bell;
 pub mod dialer;
+pub mod heartbeat;
 pub mod herald;
 pub mod jobs;
 pub mod provider;
@@ -9,4 +10,6 @@ pub mod punctual;
 pub mod queue;
 pub mod rest;
 pub mod schedule;
+pub mod trace;
 pub mod trial;
+pub mod watch;

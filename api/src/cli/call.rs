@@ -16,6 +16,7 @@ use callwright_engine::id::{CampaignId, EnrollmentId, LeadId};
 use callwright_engine::store::lead::{Upserted, upsert_many};
 use callwright_engine::store::{Tx, campaign, consent};
 use callwright_workers::bell::Bell;
+use callwright_workers::jobs::Retention;
 use clap::Args;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -75,7 +76,8 @@ pub async fn run(args: CallArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let engine = session::engine(session::database(global).await?, library);
     let enrolled = prepare(&engine, &args).await?;
     let cancel = CancellationToken::new();
-    let running = Running::start(&engine, &args.provider, None, Bell::new(), cancel.clone()).await?;
+    let running =
+        Running::start(&engine, &args.provider, Retention::default(), None, Bell::new(), cancel.clone()).await?;
     let placed = follow::until_over(&engine, enrolled.0, enrolled.1, Duration::from_secs(args.wait)).await;
     running.stop().await;
     engine.db.close().await;

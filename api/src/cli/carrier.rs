@@ -10,6 +10,7 @@ use callwright_engine::store::{Db, StoreError};
 use callwright_workers::provider::simulated::behaviour::Seeded;
 use callwright_workers::provider::simulated::clock::ClockSetting;
 use callwright_workers::provider::simulated::faults::Faults;
+use callwright_workers::provider::simulated::scripted;
 use callwright_workers::provider::simulated::server::{CarrierServer, ServerOptions};
 use clap::Args;
 use tokio::net::TcpListener;
@@ -20,9 +21,7 @@ use crate::http::moment::Moment;
 
 /// Runs the simulated carrier as a server: it takes calls over HTTP, plays the callees and reports by signed callbacks.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright carrier --port 4010 --ledger carrier.jsonl\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright serve --dev --carrier http://127.0.0.1:4010\n  curl http://127.0.0.1:4010/audit\n\nIn virtual time, on the clock that `serve --virtual-clock` keeps in the database:\n  callwright carrier --shared-clock --database-url sqlite:callwright.db"
-)]
+#[command(after_help = after_help())]
 pub struct CarrierArgs {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
@@ -45,9 +44,12 @@ pub struct CarrierArgs {
     /// JSON file of how callees behave.
     #[arg(long, value_name = "FILE.json")]
     profile: Option<PathBuf>,
-    /// JSON object of faults to inject, by rate: refuse, timeoutAfterAccept, duplicateCallback, loseCallback, …
+    /// JSON object of faults to inject, by rate (listed below), such as '{"timeoutAfterAccept": 0.02}'.
     #[arg(long, value_name = "JSON")]
     faults: Option<String>,
+    /// Numbers with certain last digits bring certain faults (listed below), to try one out.
+    #[arg(long)]
+    scripted_faults: bool,
     /// Start a virtual clock at this instant.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     virtual_clock: Option<Moment>,
@@ -62,12 +64,30 @@ pub struct CarrierArgs {
 /// How soon a change of the shared clock is seen.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+const EXAMPLES: &str = "Examples:\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright carrier --port 4010 --ledger carrier.jsonl\n  CALLWRIGHT_CARRIER_SECRET=s3cret callwright serve --dev --carrier http://127.0.0.1:4010\n  curl http://127.0.0.1:4010/audit\n\nIn virtual time, on the clock that `serve --virtual-clock` keeps in the database:\n  callwright carrier --shared-clock --database-url sqlite:callwright.db";
+
+/// Rates of `--faults`, by what they strike.
+const RATES: &str = "Faults of --faults, each a rate from 0 to 1:
+  requests   refuse, tooManyRequests, timeoutBeforeAccept, timeoutAfterAccept, errorBeforeAccept, errorAfterAccept,
+             resetBeforeAccept, resetAfterAccept, lateAccept, slowAnswer (together at most 1)
+  callbacks  duplicateCallback, reorderCallback, lateCallback, loseCallback, earlyCallback, forgeCallback
+  look-ups   failLookUp, lagLookUp, staleLookUp
+and `callsPerSecond`: the carrier takes more calls than that, but rings them later; /audit counts those as `queued`.";
+
+fn after_help() -> String {
+    let table = scripted::table();
+    format!(
+        "{EXAMPLES}\n\n{RATES}\n\nWith --scripted-faults, by the last digits of the called number:\n{table}"
+    )
+}
+
 pub async fn run(args: CarrierArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let source = Seeded { seed: args.seed, profile: profile(args.profile.as_deref())? };
-    let faults: Faults = match &args.faults {
+    let mut faults: Faults = match &args.faults {
         Some(text) => serde_json::from_str(text).context("--faults is not an object of rates")?,
         None => Faults::default(),
     };
+    faults.by_suffix |= args.scripted_faults;
     faults.check()?;
     let shared = if args.shared_clock { Some(session::database(global).await?) } else { None };
     let (clock, seen) = match (&shared, args.virtual_clock) {

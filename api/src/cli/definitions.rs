@@ -8,6 +8,7 @@ use callwright_engine::definitions::diagnostic::Diagnostic;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::definitions::render;
 use callwright_engine::engine::Engine;
+use callwright_engine::metrics::Resulted;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +84,7 @@ pub async fn follow(
     let mut seen = fingerprint(&folder);
     let (library, problems) = read(&folder);
     known.set(render::json(&problems, library.sources()));
+    count_errors(&engine, &problems);
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -103,12 +105,25 @@ pub async fn follow(
             );
         }
         known.set(render::json(&problems, library.sources()));
+        count_errors(&engine, &problems);
         engine.library.reload(library);
-        match engine.publish().await {
-            Ok(_) => tracing::info!(problems = problems.len(), "definitions reloaded"),
-            Err(error) => tracing::error!(%error, "new definitions could not be published"),
-        }
+        let result = match engine.publish().await {
+            Ok(_) => {
+                tracing::info!(problems = problems.len(), "definitions reloaded");
+                if problems.iter().any(Diagnostic::is_error) { "with_errors" } else { "loaded" }
+            }
+            Err(error) => {
+                tracing::error!(%error, "new definitions could not be published");
+                "not_published"
+            }
+        };
+        engine.metrics.definition_reloads.get_or_create(&Resulted { result }).inc();
     }
+}
+
+fn count_errors(engine: &Engine, problems: &[Diagnostic]) {
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    engine.metrics.definition_errors.set(errors as i64);
 }
 
 /// Path, size and time of a file: cheap, and different after any save.

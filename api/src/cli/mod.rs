@@ -13,10 +13,12 @@ mod enroll;
 mod graph;
 mod import;
 mod init;
+mod jobs;
 mod key;
 mod lsp;
 mod migrate;
 mod new;
+mod operations;
 pub mod output;
 mod publish;
 mod render;
@@ -26,6 +28,7 @@ mod serve;
 mod session;
 mod simulate;
 mod starters;
+mod status;
 mod test;
 mod user;
 mod why;
@@ -112,6 +115,8 @@ enum Command {
     Import(import::ImportArgs),
     Enroll(enroll::EnrollArgs),
     Why(why::WhyArgs),
+    Status(status::StatusArgs),
+    Jobs(jobs::JobsArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -194,6 +199,8 @@ impl Command {
             Self::Import(args) => import::run(args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
             Self::Why(args) => why::run(args, global).await,
+            Self::Status(args) => status::run(args, global).await,
+            Self::Jobs(args) => jobs::run(args, global).await,
             Self::Doctor(args) => doctor::run(args, global).await,
         }
     }

@@ -16,16 +16,19 @@ use callwright_engine::store::clock::{self, VirtualClock};
 use callwright_engine::time::zone::Zone;
 use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
+use callwright_workers::heartbeat::Heartbeat;
 use callwright_workers::herald;
-use callwright_workers::jobs::{self, KeepHouse, Outgoing};
+use callwright_workers::jobs::{self, CheckPromises, KeepHouse, Outgoing, Retention};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
+use callwright_workers::provider::measured::Measured;
 use callwright_workers::provider::simulated::behaviour::{Profile, Seeded};
 use callwright_workers::provider::simulated::faults::Faults;
 use callwright_workers::provider::simulated::in_process::SimulatedCarrier;
 use callwright_workers::provider::simulated::{pump, rows};
 use callwright_workers::queue::{self, Hints, QueueConfig, Workers};
 use callwright_workers::schedule::Scheduler;
+use callwright_workers::watch::{self, Watch};
 use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +108,7 @@ fn named_url(text: &str) -> Result<(String, Url), String> {
 pub struct Running {
     tasks: JoinSet<()>,
     cancel: CancellationToken,
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl Running {
@@ -112,6 +116,7 @@ impl Running {
     pub async fn start(
         engine: &Arc<Engine>,
         args: &ProviderArgs,
+        retention: Retention,
         callback_url: Option<String>,
         bell: Bell,
         cancel: CancellationToken,
@@ -123,6 +128,9 @@ impl Running {
             None => in_process(engine, args, rate, &mut tasks, &cancel).await?,
         };
         let provider: Arc<dyn Provider> = Arc::new(Limited::new(provider, args.limits()?));
+        let heartbeat = Arc::new(Heartbeat::default());
+        let (metrics, beats) = (Arc::clone(&engine.metrics), Arc::clone(&heartbeat));
+        let provider: Arc<dyn Provider> = Arc::new(Measured::new(provider, metrics, beats));
         anyhow::ensure!(
             rate.to_bits() == 1.0_f64.to_bits() || provider.capabilities().simulated,
             "the database holds a virtual clock, which only a simulated carrier may follow"
@@ -131,13 +139,13 @@ impl Running {
         let hints = Hints::new();
         let workers = jobs_of(engine, args, &owner, hints.clone())?;
         tasks.spawn(workers.run(cancel.clone(), LONGEST_STOP / 2));
-        let scheduler = recurring(engine, hints.clone())?;
+        let scheduler = recurring(engine, hints.clone(), retention)?;
         tasks.spawn(herald::run(engine.db.clone(), owner.clone(), bell.clone(), hints, cancel.clone()));
         let stop = cancel.clone();
         tasks.spawn(async move { scheduler.run(RECURRING_POLL, stop).await });
-        let options = Options { rate, ..Options::new(owner) };
+        let options = Options { rate, heartbeat: Arc::clone(&heartbeat), ..Options::new(owner) };
         tasks.spawn(dialer::run(Arc::clone(engine), provider, options, bell, cancel.clone()));
-        Ok(Self { tasks, cancel })
+        Ok(Self { tasks, cancel, heartbeat })
     }
 
     /// Dials nothing, and tells the processes that do when something may have become due.
@@ -145,7 +153,18 @@ impl Running {
         let mut tasks = JoinSet::new();
         let name = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
         tasks.spawn(herald::run(engine.db.clone(), name, bell, Hints::new(), cancel.clone()));
-        Self { tasks, cancel }
+        Self { tasks, cancel, heartbeat: Arc::default() }
+    }
+
+    /// Signs of life of the dial loop, if there is one.
+    pub fn heartbeat(&self) -> Arc<Heartbeat> {
+        Arc::clone(&self.heartbeat)
+    }
+
+    /// Also keeps the gauges of the metrics.
+    pub fn watch(&mut self, engine: &Arc<Engine>) {
+        let watch = Watch::new(Arc::clone(engine), self.heartbeat());
+        self.tasks.spawn(watch.run(watch::LOOK_EVERY, self.cancel.clone()));
     }
 
     /// Also runs this until the end.
@@ -187,19 +206,24 @@ fn jobs_of(engine: &Arc<Engine>, args: &ProviderArgs, owner: &str, hints: Hints)
     let secret = args.outgoing_secret.clone().into_bytes();
     let outgoing = Arc::new(Outgoing::new(Arc::clone(engine), args.messages_url.clone(), endpoints, secret)?);
     engine.set_outlets(outgoing.outlets());
-    let config = QueueConfig { time: engine.time.clone(), ..QueueConfig::new(owner) };
+    let config = QueueConfig {
+        time: engine.time.clone(),
+        metrics: Arc::clone(&engine.metrics),
+        ..QueueConfig::new(owner)
+    };
     let queue = queue::Engine::start(engine.db.clone(), hints, config);
     Ok(jobs::register(Workers::new(queue), &outgoing))
 }
 
 /// Work that comes round; the table of next runs sees to it that one process does it.
-fn recurring(engine: &Arc<Engine>, hints: Hints) -> anyhow::Result<Scheduler> {
+fn recurring(engine: &Arc<Engine>, hints: Hints, retention: Retention) -> anyhow::Result<Scheduler> {
+    let zone = Zone::find("UTC")?;
     Ok(Scheduler {
         db: engine.db.clone(),
         hints,
         ids: Arc::clone(&engine.ids),
         time: engine.time.clone(),
-        entries: vec![KeepHouse::nightly(Zone::find("UTC")?)?],
+        entries: vec![KeepHouse::nightly(zone.clone(), retention)?, CheckPromises::nightly(zone)?],
     })
 }
 

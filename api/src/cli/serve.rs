@@ -9,11 +9,13 @@ use anyhow::Context;
 use callwright_engine::engine::Engine;
 use callwright_engine::store::api_key;
 use callwright_workers::bell::Bell;
+use callwright_workers::jobs::Retention;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
+use super::operations::{RetentionArgs, WatchArgs};
 use super::running::{
     ProviderArgs, Running, close, is_loopback, set_virtual_clock, stop_signal, virtual_clock,
 };
@@ -24,7 +26,7 @@ use crate::http::{Access, App, router};
 /// Serves the API and dials, in one process.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n\nWithout --dev every request needs a key: callwright key create NAME"
+    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n  callwright serve --metrics 127.0.0.1:9464 --keep-decisions 365\n\nWithout --dev every request needs a key: callwright key create NAME"
 )]
 pub struct ServeArgs {
     /// Address to listen on.
@@ -54,6 +56,10 @@ pub struct ServeArgs {
     provider: ProviderArgs,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
 }
 
 /// How long a key may still be let in after it was revoked.
@@ -77,7 +83,8 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let cancel = CancellationToken::new();
     let bell = Bell::new();
-    let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel).await?;
+    let ages = args.retention.ages()?;
+    let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel, ages).await?;
     let problems = Arc::default();
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(
@@ -92,12 +99,17 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let mut app = App::new(Arc::clone(&engine), access, bell)
         .with_event_types(args.event_types)
         .with_keys_known_for(KEYS_KNOWN_FOR)
-        .with_problems(problems);
+        .with_problems(problems)
+        .with_heartbeat(running.heartbeat());
     if let Some(secret) = &args.provider.carrier_secret {
         app = app.with_carrier_secret(secret.as_bytes());
     }
     let draining = Arc::new(AtomicBool::new(false));
     let app = app.with_draining(Arc::clone(&draining));
+    running.watch(&engine);
+    // Watched until the very end: a process that drains is one to look at.
+    let watched = CancellationToken::new();
+    let watching = args.watch.listen(app.clone(), watched.clone()).await?.map(tokio::spawn);
     let closing = CancellationToken::new();
     let serving =
         axum::serve(listener, router(app)).with_graceful_shutdown(closing.clone().cancelled_owned());
@@ -118,6 +130,10 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     if !serving.is_finished() && tokio::time::timeout(LONGEST_ANSWER, &mut serving).await.is_err() {
         tracing::warn!("requests still unanswered after {} s are given up", LONGEST_ANSWER.as_secs());
     }
+    watched.cancel();
+    if let Some(watching) = watching {
+        watching.await?;
+    }
     close(&engine.db).await;
     Ok(code)
 }
@@ -133,12 +149,13 @@ async fn start(
     own_url: &str,
     bell: &Bell,
     cancel: &CancellationToken,
+    ages: Retention,
 ) -> anyhow::Result<Running> {
     if args.no_dialing {
         return Ok(Running::idle(engine, bell.clone(), cancel.clone()));
     }
     let callbacks = Some(format!("{own_url}/callbacks/carrier"));
-    Running::start(engine, &args.provider, callbacks, bell.clone(), cancel.clone()).await
+    Running::start(engine, &args.provider, ages, callbacks, bell.clone(), cancel.clone()).await
 }
 
 /// The first lines of the log: where, on which clock, and how to get in.

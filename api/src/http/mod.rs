@@ -9,10 +9,11 @@ pub mod health;
 pub mod idempotency;
 pub mod known_keys;
 pub mod moment;
+pub mod observe;
 pub mod openapi;
 pub mod router;
 pub mod schemas;
 pub mod state;
 
-pub use router::router;
+pub use router::{operations, router};
 pub use state::{Access, App};

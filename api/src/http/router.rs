@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::trace::TraceLayer;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,10 +19,10 @@ use super::extract::BODY_BYTES;
 use super::families::crm::{
     cadences, campaigns, consents, enrollments, events, imports, leads, suppressions,
 };
-use super::families::definitions;
+use super::families::{definitions, jobs};
 use super::openapi::Document;
 use super::state::App;
-use super::{auth, callbacks, health, idempotency, schemas};
+use super::{auth, callbacks, health, idempotency, observe, schemas};
 
 /// The CRM family, below `/crm`.
 fn crm(app: &App) -> OpenApiRouter<App> {
@@ -58,6 +57,7 @@ fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(health::livez))
         .routes(routes!(callbacks::carrier))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }
@@ -74,7 +74,40 @@ fn family(app: &App) -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require));
-    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions)
+    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions).merge(queue(app))
+}
+
+/// The jobs of the queue.
+fn queue(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::page))
+        .routes(routes!(jobs::queues))
+        .routes(routes!(jobs::retry_failed))
+        .routes(routes!(jobs::discard_failed))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::discard))
+        .routes(routes!(jobs::cancel))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), auth::require))
+}
+
+/// What this process counts: for whoever has a key.
+fn counted(app: &App) -> OpenApiRouter<App> {
+    let metrics = OpenApiRouter::new().routes(routes!(observe::metrics));
+    metrics.layer(from_fn_with_state(app.clone(), auth::require))
+}
+
+/// For those who watch the process, at an address of its own: no keys, and nothing else.
+pub fn operations(app: App) -> Router {
+    Router::new()
+        .route("/metrics", get(observe::metrics))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/livez", get(health::livez))
+        .fallback(nothing_here)
+        .with_state(app)
 }
 
 /// The whole service, and its description.
@@ -88,7 +121,7 @@ pub fn router(app: App) -> Router {
         .fallback(nothing_here)
         .layer(from_fn(in_our_shape))
         .layer(CatchPanicLayer::custom(|_| ApiError::internal("a handler panicked").into_response()))
-        .layer(TraceLayer::new_for_http())
+        .layer(from_fn_with_state(app.clone(), observe::measure))
         .with_state(app)
 }
 
@@ -100,6 +133,7 @@ pub fn document(app: &App) -> OpenApi {
 fn described(app: &App) -> (Router<App>, OpenApi) {
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", family(app))
+        .merge(counted(app))
         .merge(public())
         .split_for_parts()
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use callwright_engine::engine::Engine;
 use callwright_workers::bell::Bell;
+use callwright_workers::heartbeat::Heartbeat;
 use serde_json::Value;
 
+use super::health::Probe;
 use super::known_keys::KnownKeys;
 
 /// Who may call.
@@ -34,6 +36,10 @@ pub struct App {
     draining: Arc<AtomicBool>,
     /// Keys that need not be looked up again for a moment.
     pub known_keys: Arc<KnownKeys>,
+    /// Signs of life of this process's dial loop.
+    pub heartbeat: Arc<Heartbeat>,
+    /// What the database said to the last probe.
+    pub probe: Arc<Probe>,
     bell: Bell,
 }
 
@@ -70,6 +76,8 @@ impl App {
             problems: Arc::default(),
             known_keys: Arc::default(),
             draining: Arc::default(),
+            heartbeat: Arc::default(),
+            probe: Arc::default(),
             bell,
         }
     }
@@ -90,6 +98,13 @@ impl App {
     #[must_use]
     pub fn with_keys_known_for(mut self, keep: Duration) -> Self {
         self.known_keys = Arc::new(KnownKeys::keeping(keep));
+        self
+    }
+
+    /// The dial loop beside this API.
+    #[must_use]
+    pub fn with_heartbeat(mut self, heartbeat: Arc<Heartbeat>) -> Self {
+        self.heartbeat = heartbeat;
         self
     }
 

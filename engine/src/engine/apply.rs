@@ -70,10 +70,16 @@ impl Engine {
 
     /// Sets an enrollment aside for people to look at: a fault in its definition or data must not stop the others (I9).
     pub(super) fn quarantine(&self, changes: &mut Changes, walk: &Walk, problem: &str, now: Instant) {
+        let quarantined = Some(Hold::Quarantined.as_str());
         let row = changes.enrollment(walk, now);
+        // Whatever still happens to somebody who is held: it is said once.
+        let is_news = row.hold != quarantined;
         row.state = EnrollmentState::Held.as_str();
-        row.hold = Some(Hold::Quarantined.as_str());
+        row.hold = quarantined;
         row.due_at = None;
+        if !is_news {
+            return;
+        }
         changes.event(self, walk, "enrollment.quarantined", now, json!({"problem": problem}));
         tracing::error!(enrollment = %walk.enrollment.id, problem, "enrollment quarantined");
     }

@@ -11,6 +11,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::enrollment::Hold;
 use crate::domain::event::Event;
 use crate::id::{AttemptId, DecisionId, EnrollmentId, EventId, LeadId};
+use crate::metrics::Tally;
 use crate::store::attempt::Attempt;
 use crate::store::walk::Walk;
 use crate::store::{Tx, attempt, call, decision, enrollment, event, lead_change, task};
@@ -34,6 +35,29 @@ pub(super) struct Changes {
 }
 
 impl Changes {
+    /// What there will be to count once this is committed.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        tally.entered(AttemptState::Planned.as_str(), self.attempts.len() as u64);
+        for step in &self.steps {
+            tally.entered(step.to, 1);
+            if let Some(outcome) = step.outcome {
+                tally.ended(outcome);
+            }
+        }
+        for kept in self.decisions.iter().filter(|kept| kept.gate.is_some()) {
+            tally.blocked(kept.verdict, kept.reason);
+        }
+        for event in &self.events {
+            match event.kind.as_str() {
+                "call.orphaned" => tally.orphans += 1,
+                "enrollment.quarantined" => tally.quarantined += 1,
+                _ => {}
+            }
+        }
+        tally
+    }
+
     /// Writes everything; a fixed number of statements, empty ones left out.
     pub async fn flush(self, tx: &mut Tx, now: Instant) -> Result<(), EngineError> {
         attempt::insert_many(tx, &self.attempts).await?;

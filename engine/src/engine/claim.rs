@@ -7,11 +7,13 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
 use super::pick::{Picked, PickedCall};
-use super::{Engine, EngineError, package};
+use super::plan::lag;
+use super::{Engine, EngineError, package, weed};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
 use crate::decide::protocol::again::next_visit;
@@ -44,6 +46,23 @@ const HELD: TimeDelta = TimeDelta::milliseconds(50);
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
     pub async fn claim(
+        &self,
+        limit: u32,
+        provider: &dyn Provider,
+        owner: &str,
+    ) -> Result<Claimed, EngineError> {
+        let claim = || unless_deadlocked("claim", || self.claim_batch(limit, provider, owner));
+        for _ in 0..weed::MOST {
+            match claim().await {
+                Ok(claimed) => return Ok(claimed),
+                Err(error) if self.weed(&error).await? => {}
+                Err(error) => return Err(error),
+            }
+        }
+        claim().await
+    }
+
+    async fn claim_batch(
         &self,
         limit: u32,
         provider: &dyn Provider,
@@ -102,6 +121,8 @@ struct Claiming<'a> {
     picked: HashMap<AttemptId, PickedCall>,
     intents: Vec<(String, i64, Option<String>)>,
     requests: Vec<PlaceRequest>,
+    /// Since when each was due.
+    due: Vec<(AttemptId, Instant)>,
     /// How long after the intent pacing lets a request leave.
     within: HashMap<AttemptId, TimeDelta>,
     put_off: Vec<(String, i64)>,
@@ -123,6 +144,7 @@ impl<'a> Claiming<'a> {
             picked: HashMap::new(),
             intents: Vec::new(),
             requests: Vec::new(),
+            due: Vec::new(),
             within: HashMap::new(),
             put_off: Vec::new(),
             taken: HashSet::new(),
@@ -224,6 +246,7 @@ impl<'a> Claiming<'a> {
             Some(attempt.id);
         let campaign = batch.campaign(attempt.campaign_id);
         self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone()));
+        self.due.push((attempt.id, attempt.due_at));
         let from = caller.as_deref().and_then(|number| PhoneNumber::e164_only(number).ok());
         let call = package::Call {
             attempt_id: attempt.id,
@@ -266,8 +289,13 @@ impl<'a> Claiming<'a> {
         campaign::bump_days(&mut tx, &days).await?;
         let counts = self.counts(limited, &taken);
         pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), intent_at).await?;
-        self.engine.finish(&mut tx, std::mem::take(&mut self.changes), self.follow_ups, self.now).await?;
+        let changes = std::mem::take(&mut self.changes);
+        let mut tally = self.engine.finish(&mut tx, changes, self.follow_ups, self.now).await?;
         tx.commit().await?;
+        tally.entered(AttemptState::Dialing.as_str(), taken.len() as u64);
+        let asked = self.due.iter().filter(|(id, _)| taken.contains(id));
+        tally.dispatch_lags = asked.filter_map(|(_, due)| lag(Some(*due), self.now)).collect();
+        self.engine.metrics.committed(&tally, provider);
         self.requests.retain(|request| taken.contains(&request.attempt_id));
         Ok(Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() })
     }

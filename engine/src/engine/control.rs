@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::batch::distinct;
 use super::changes::Changes;
@@ -113,8 +114,14 @@ impl Engine {
 
     /// Leaves the current step behind and goes on with the next.
     pub async fn skip_step(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
+        unless_deadlocked("skip_step", || self.skip_step_once(id)).await
+    }
+
+    async fn skip_step_once(&self, id: EnrollmentId) -> Result<EnrollmentView, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
+        let lead = enrollment::leads_of(&mut tx, &[id]).await?;
+        self.lock_numbers_of(&mut tx, &lead).await?;
         let walk = live(&mut tx, id).await?;
         if is_in_call(&mut tx, &walk).await? {
             let message = "a call of this step is under way; its outcome decides what follows".to_owned();
@@ -129,9 +136,10 @@ impl Engine {
         changes.event(self, &walk, "step.skipped", now, data);
         let mut follow_ups = FollowUps::new();
         self.apply_move(&mut changes, &walk, moved, now, &mut follow_ups)?;
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         let view = EnrollmentView::from(&one(&mut tx, id).await?);
         tx.commit().await?;
+        self.metrics.committed(&tally, "");
         Ok(view)
     }
 
@@ -155,6 +163,14 @@ impl Engine {
         id: CampaignId,
         status: CampaignStatus,
     ) -> Result<(), EngineError> {
+        unless_deadlocked("set_campaign_status", || self.set_campaign_status_once(id, status)).await
+    }
+
+    async fn set_campaign_status_once(
+        &self,
+        id: CampaignId,
+        status: CampaignStatus,
+    ) -> Result<(), EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         campaign::set_status(&mut tx, id, status, now).await?;
@@ -171,10 +187,21 @@ impl Engine {
         &self,
         id: EnrollmentId,
         event: &str,
-        change: impl FnOnce(&Self, &mut Changes, &Walk, bool, Instant) -> Result<(), EngineError>,
+        change: impl Fn(&Self, &mut Changes, &Walk, bool, Instant) -> Result<(), EngineError>,
+    ) -> Result<EnrollmentView, EngineError> {
+        unless_deadlocked("by_hand", || self.by_hand_once(id, event, &change)).await
+    }
+
+    async fn by_hand_once(
+        &self,
+        id: EnrollmentId,
+        event: &str,
+        change: &impl Fn(&Self, &mut Changes, &Walk, bool, Instant) -> Result<(), EngineError>,
     ) -> Result<EnrollmentView, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
+        let lead = enrollment::leads_of(&mut tx, &[id]).await?;
+        self.lock_numbers_of(&mut tx, &lead).await?;
         let walk = live(&mut tx, id).await?;
         let mut changes = Changes::default();
         take_back_planned(&mut tx, &mut changes, &[&walk], event, now).await?;
@@ -189,7 +216,7 @@ impl Engine {
 }
 
 async fn one(tx: &mut Tx, id: EnrollmentId) -> Result<Walk, EngineError> {
-    walk::by_ids(tx, &[id]).await?.pop().ok_or_else(|| EngineError::missing("enrollment", id))
+    walk::find(tx, id).await?.ok_or_else(|| EngineError::missing("enrollment", id))
 }
 
 async fn live(tx: &mut Tx, id: EnrollmentId) -> Result<Walk, EngineError> {

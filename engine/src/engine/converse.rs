@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::{Engine, EngineError, context};
 use crate::domain::call::Fact;
 use crate::domain::campaign::Campaign;
@@ -18,6 +19,10 @@ use super::record::ReportedFact;
 impl Engine {
     /// One turn of a call in progress. `None`: it was answered just now. An opt-out takes effect in this very transaction.
     pub async fn converse(&self, attempt_id: AttemptId, input: Option<Input>) -> Result<Turn, EngineError> {
+        unless_deadlocked("converse", || self.converse_once(attempt_id, input.clone())).await
+    }
+
+    async fn converse_once(&self, attempt_id: AttemptId, input: Option<Input>) -> Result<Turn, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (attempt, walk) = under_way(&mut tx, attempt_id).await?;

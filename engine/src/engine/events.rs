@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use super::again::unless_deadlocked;
 use super::apply::FollowUps;
 use super::batch::distinct;
 use super::changes::Changes;
@@ -52,8 +53,15 @@ pub(super) struct Happened {
 impl Engine {
     /// Records events, changes their leads and lets cadences react, in one transaction.
     pub async fn log_events(&self, events: Vec<NewEvent>) -> Result<Vec<EventReceipt>, EngineError> {
+        unless_deadlocked("log_events", || self.log_events_once(events.clone())).await
+    }
+
+    async fn log_events_once(&self, events: Vec<NewEvent>) -> Result<Vec<EventReceipt>, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
+        let asks_to_stop = |event: &&NewEvent| event.kind == kinds::OPTOUT_REQUESTED;
+        let opting_out = distinct(events.iter().filter(asks_to_stop).map(|event| event.lead_id));
+        self.lock_numbers_of(&mut tx, &opting_out).await?;
         let keys: Vec<&str> = events.iter().filter_map(|event| event.dedupe.as_deref()).collect();
         let mut known: HashMap<String, EventId> =
             event::known(&mut tx, &keys).await?.into_iter().map(|(id, key)| (key, id)).collect();
@@ -101,9 +109,10 @@ impl Engine {
         let walks = walk::live_of_leads(&mut tx, &leads).await?;
         let mut follow_ups = FollowUps::new();
         self.react(&mut tx, &mut changes, &walks, &happened, BTreeMap::new(), now, &mut follow_ups).await?;
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         self.opt_out_in(&mut tx, opt_outs, now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, "");
         Ok(receipts)
     }
 
@@ -137,7 +146,13 @@ impl Engine {
                     continue;
                 }
             };
-            let state = self.walk_state(walk)?;
+            let state = match self.walk_state(walk) {
+                Ok(state) => state,
+                Err(problem) => {
+                    self.quarantine(changes, walk, &problem.to_string(), now);
+                    continue;
+                }
+            };
             let mut reaction = None;
             for event in by_lead.get(&walk.lead.id).into_iter().flatten() {
                 let variables = || {

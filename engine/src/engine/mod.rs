@@ -4,6 +4,7 @@
 //! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
+mod again;
 mod apply;
 mod batch;
 mod changes;
@@ -14,6 +15,7 @@ mod converse;
 mod enroll;
 mod error;
 mod events;
+mod jobs;
 mod opt_out;
 mod outlets;
 pub mod package;
@@ -24,8 +26,10 @@ pub mod publish;
 mod reconcile;
 mod record;
 mod state;
+mod status;
 pub mod time_source;
 mod versions;
+mod weed;
 mod why;
 
 use std::sync::Arc;
@@ -35,17 +39,20 @@ pub use control::EnrollmentView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
-pub use outlets::{EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
+pub use jobs::{FailedJobs, JobsChanged};
+pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
 pub use record::{RecordReport, ReportedFact};
+pub use status::{Failure, LastMinute, QueueStatus, Status};
 pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;
 
 use crate::clock::Instant;
 use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
+use crate::metrics::Metrics;
 use crate::rules::Rules;
 use crate::store::{Db, Tx, clock};
 
@@ -57,6 +64,7 @@ pub struct Engine {
     pub rules: &'static Rules,
     pub ids: Arc<IdSource>,
     pub time: TimeSource,
+    pub metrics: Arc<Metrics>,
     versions: versions::Versions,
     interned: batch::Interned,
     safeguards: Safeguards,
@@ -95,6 +103,7 @@ impl Engine {
             rules: Rules::embedded(),
             ids,
             time,
+            metrics: Arc::default(),
             versions: versions::Versions::default(),
             interned: batch::Interned::default(),
             safeguards,

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::batch::distinct;
 use super::changes::Changes;
 use super::{Engine, EngineError};
@@ -30,6 +31,10 @@ pub(super) struct OptOut {
 impl Engine {
     /// Opts a lead out at once. Repeating it changes nothing but the event log.
     pub async fn opt_out(&self, lead_id: LeadId, reason: &str, source: &str) -> Result<(), EngineError> {
+        unless_deadlocked("opt_out", || self.opt_out_once(lead_id, reason, source)).await
+    }
+
+    async fn opt_out_once(&self, lead_id: LeadId, reason: &str, source: &str) -> Result<(), EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (reason, source) = (reason.to_owned(), source.to_owned());
@@ -37,6 +42,17 @@ impl Engine {
         self.opt_out_in(&mut tx, vec![opt_out], now).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Locks the numbers of these leads, as a verb does first that will, or may, opt them out or take their calls back: claims
+    /// lock numbers before rows, and two orders would be a deadlock.
+    pub(super) async fn lock_numbers_of(&self, tx: &mut Tx, leads: &[LeadId]) -> Result<(), EngineError> {
+        if leads.is_empty() {
+            return Ok(());
+        }
+        let numbers = lead_change::numbers(tx, leads).await?;
+        let numbers: Vec<&str> = distinct(numbers.iter().map(|(_, number)| number.as_str()));
+        Ok(number_lock::lock_numbers(tx, &numbers).await?)
     }
 
     pub(super) async fn opt_out_in(

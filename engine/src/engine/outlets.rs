@@ -7,9 +7,14 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::batch::Batch;
 use super::{Engine, EngineError, context};
+use crate::clock::Instant;
+use crate::decide::gate;
+use crate::decide::verdict::Verdict;
 use crate::definitions::context::in_language;
 use crate::definitions::template::RenderLimits;
+use crate::domain::consent::Purpose;
 use crate::domain::lead::LeadStatus;
 use crate::id::EnrollmentId;
 use crate::store::{campaign, walk};
@@ -63,6 +68,16 @@ pub struct OutgoingMessage {
     pub text: String,
 }
 
+/// What has become of a message when it is about to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Composed {
+    Ready(Box<OutgoingMessage>),
+    /// Not at this hour, or not while the campaign is paused.
+    NotBefore(Instant),
+    /// The lead has opted out, is suppressed or has no address any more.
+    NotAnyMore,
+}
+
 impl Engine {
     /// Says what this process can reach. The first word counts.
     pub fn set_outlets(&self, outlets: Outlets) {
@@ -75,19 +90,28 @@ impl Engine {
         self.outlets.0.get_or_init(Outlets::default)
     }
 
-    /// The words and the address of a message, right before it is sent. `None`: it must not be sent any more, because the
-    /// lead has opted out or has no address.
-    pub async fn compose(&self, order: &MessageOrder) -> Result<Option<OutgoingMessage>, EngineError> {
+    /// The words and the address of a message, right before it is sent. Whatever protects people from messages is asked again:
+    /// the job may have waited for hours, and somebody may have said stop meanwhile.
+    pub async fn compose(&self, order: &MessageOrder) -> Result<Composed, EngineError> {
         let mut tx = self.db.begin().await?;
-        let walk = walk::by_ids(&mut tx, &[order.enrollment_id]).await?.pop();
+        let now = self.time.now(&mut tx).await?;
+        let walk = walk::find(&mut tx, order.enrollment_id).await?;
         let walk = walk.ok_or_else(|| EngineError::missing("enrollment", order.enrollment_id))?;
         let campaign = campaign::by_ids(&mut tx, &[walk.enrollment.campaign_id]).await?.pop();
         let version = self.version(&mut tx, &order.version).await?;
+        let batch = Batch::load(self, &mut tx, std::slice::from_ref(&walk), now).await?;
         tx.rollback().await?;
+        let purpose = if order.channel == "email" { Purpose::Email } else { Purpose::Sms };
+        let snapshot = batch.snapshot(self, &walk, &version)?;
+        match gate::decide_contact(&snapshot, self.rules, purpose, now).verdict {
+            Verdict::Proceed(_) => {}
+            Verdict::Defer { until, .. } => return Ok(Composed::NotBefore(until)),
+            Verdict::Stop { .. } => return Ok(Composed::NotAnyMore),
+        }
         let to = if order.channel == "email" { walk.lead.email.clone() } else { walk.lead.phone.clone() };
         let Some(to) = to.filter(|_| !walk.lead.do_not_call && walk.lead.status != LeadStatus::OptedOut)
         else {
-            return Ok(None);
+            return Ok(Composed::NotAnyMore);
         };
         let script = version.bundle.scripts.get(&order.script);
         let found = script.and_then(|script| script.text_with_language(&walk.lead.language, &order.text));
@@ -98,7 +122,7 @@ impl Engine {
         let text = template
             .render(&values, RenderLimits::default())
             .map_err(|e| EngineError::Invalid { field: order.text.clone(), message: e.to_string() })?;
-        Ok(Some(OutgoingMessage {
+        Ok(Composed::Ready(Box::new(OutgoingMessage {
             enrollment_id: order.enrollment_id,
             lead_id: walk.lead.id,
             step: order.step.clone(),
@@ -106,7 +130,7 @@ impl Engine {
             to,
             language: language.to_owned(),
             text,
-        }))
+        })))
     }
 
     /// What an endpoint is told: the enrollment's variables as they are now.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
 use super::{Engine, EngineError, state};
@@ -38,7 +39,7 @@ impl PlaceReport {
     fn count(&mut self, placement: &Placement) {
         *match placement {
             Placement::Accepted { .. } => &mut self.accepted,
-            Placement::Refused { .. } => &mut self.refused,
+            Placement::Refused { .. } | Placement::Busy { .. } => &mut self.refused,
             Placement::Unknown { .. } => &mut self.unknown,
             Placement::NotSent { .. } => &mut self.not_sent,
         } += 1;
@@ -76,7 +77,7 @@ impl Engine {
             let doubt = || Placement::Unknown { reason: "the provider gave no answer".to_owned() };
             placements.entry(*id).or_insert_with(doubt);
         }
-        self.record_placements(provider.name(), &ids, &placements).await
+        unless_deadlocked("place", || self.record_placements(provider.name(), &ids, &placements)).await
     }
 
     /// Pause, stop and suppression once more, after the claim and right before asking (I2): reasons by attempt. Notes from
@@ -149,8 +150,9 @@ impl Engine {
                 AfterAnswer::Unknown { reason } => answer.unknown(&mut changes, reason),
             }
         }
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, provider);
         Ok(report)
     }
 }

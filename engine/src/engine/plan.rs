@@ -1,6 +1,7 @@
 //! Planning: due enrollments are decided and written, a batch per transaction.
 //! A call step that may proceed becomes a planned attempt; it is dialed only after `claim` has asked every gate again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -10,16 +11,18 @@ use super::batch::Batch;
 use super::changes::Changes;
 use super::outlets::MessageOrder;
 use super::versions::Version;
-use super::{Engine, EngineError, context, state};
+use super::{Engine, EngineError, context, state, weed};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{self, Move, Next, StepEffect};
 use crate::decide::gate;
 use crate::decide::snapshot::Snapshot;
 use crate::decide::verdict::{Decision, Reason, Verdict};
 use crate::domain::enrollment::{EnrollmentState, Position};
-use crate::id::AttemptId;
+use crate::domain::event::Event;
+use crate::id::{AttemptId, EventId};
+use crate::metrics::Tally;
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt};
+use crate::store::{Tx, attempt, enrollment};
 
 /// What one batch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,17 +40,29 @@ pub struct PlanReport {
 impl Engine {
     /// Decides up to `limit` due enrollments. Idle cost: one index look-up.
     pub async fn plan(&self, limit: u32) -> Result<PlanReport, EngineError> {
+        for _ in 0..weed::MOST {
+            match self.plan_batch(limit).await {
+                Ok(report) => return Ok(report),
+                Err(error) if self.weed(&error).await? => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.plan_batch(limit).await
+    }
+
+    async fn plan_batch(&self, limit: u32) -> Result<PlanReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let walks = walk::due(&mut tx, now, limit).await?;
-        let mut report = PlanReport { at: now, due: walks.len(), ..PlanReport::default() };
-        if walks.is_empty() {
+        let (walks, unreadable) = walk::due(&mut tx, now, limit).await?;
+        let mut report = PlanReport { at: now, due: walks.len() + unreadable.len(), ..PlanReport::default() };
+        if report.due == 0 {
             tx.rollback().await?;
             return Ok(report);
         }
+        let mut changes = Changes::default();
+        report.quarantined += self.set_aside(&mut tx, &mut changes, unreadable, now).await?;
         let walks = self.move_first(&mut tx, walks, now).await?;
         let batch = Batch::load(self, &mut tx, &walks, now).await?;
-        let mut changes = Changes::default();
         let mut follow_ups = FollowUps::new();
         for walk in &walks {
             let version = match self.usable_version(&mut tx, walk).await? {
@@ -65,25 +80,68 @@ impl Engine {
                 report.quarantined += 1;
             }
         }
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let mut tally = self.finish(&mut tx, changes, follow_ups, now).await?;
+        tally.plan_lags = walks.iter().filter_map(|walk| lag(walk.enrollment.due_at, now)).collect();
         tx.commit().await?;
+        self.metrics.committed(&tally, "");
         Ok(report)
     }
 
-    /// Flushes the changes and starts the cadences they lead to, in the same transaction.
+    /// Quarantines what cannot be read, or it would be due for ever and no batch with it would get anywhere (I9).
+    async fn set_aside(
+        &self,
+        tx: &mut Tx,
+        changes: &mut Changes,
+        rows: Vec<walk::Unreadable>,
+        now: Instant,
+    ) -> Result<usize, EngineError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut problems = HashMap::new();
+        for row in rows {
+            tracing::error!(enrollment = row.id, problem = %row.problem, "enrollment quarantined");
+            problems.insert(row.id, row.problem.to_string());
+        }
+        let ids: Vec<String> = problems.keys().cloned().collect();
+        let held = enrollment::set_aside(tx, &ids, now).await?;
+        for (id, lead) in &held {
+            changes.events.push(Event {
+                id: self.ids.next::<EventId>(now),
+                kind: "enrollment.quarantined".to_owned(),
+                lead_id: lead.parse().ok(),
+                enrollment_id: id.parse().ok(),
+                attempt_id: None,
+                campaign_id: None,
+                at: now,
+                version: None,
+                data: json!({"problem": problems.get(id)}),
+                dedupe: None,
+            });
+        }
+        Ok(held.len())
+    }
+
+    /// Flushes the changes and starts the cadences they lead to, in the same transaction. Answers what to count after it.
     pub(super) async fn finish(
         &self,
         tx: &mut Tx,
         changes: Changes,
         follow_ups: FollowUps,
         now: Instant,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Tally, EngineError> {
+        let tally = changes.tally();
         changes.flush(tx, now).await?;
         if !follow_ups.is_empty() {
             self.follow_up(tx, follow_ups, now).await?;
         }
-        Ok(())
+        Ok(tally)
     }
+}
+
+/// Seconds since something was due.
+pub(super) fn lag(due_at: Option<Instant>, now: Instant) -> Option<f64> {
+    due_at.map(|due| (now - due).as_seconds_f64().max(0.0))
 }
 
 /// One enrollment being planned.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
 use super::place::mark_placed;
@@ -20,6 +21,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::call::{CallState, EndStatus, Fact, StoredFact};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::AttemptId;
+use crate::metrics::Resulted;
 use crate::phone::number::PhoneNumber;
 use crate::provider::{FoundEnd, LookUp, LookUpResult, Provider};
 use crate::store::attempt::{self, Attempt, LookUpAfter, Overdue};
@@ -79,19 +81,39 @@ impl Engine {
             results.push((attempt, result));
         }
         if !results.is_empty() {
-            let (ends, missing) = self.record_look_ups(provider, results, &mut report).await?;
+            let failed =
+                results.iter().filter(|(_, found)| matches!(found, LookUpResult::Failed { .. })).count();
+            let (ends, missing, written) =
+                unless_deadlocked("reconcile", || self.record_look_ups(provider, &results, now)).await?;
+            report = written;
             self.record_ends(provider, ends, missing, &mut report).await?;
+            self.count_look_ups(&report, failed);
         }
         Ok(report)
     }
 
-    /// Answers the ends that the look-ups brought, and the facts that are not waited for any longer.
+    fn count_look_ups(&self, report: &ReconcileReport, failed: usize) {
+        let results = [
+            ("found", report.found),
+            ("not_placed", report.not_placed),
+            ("unknown_final", report.unknown_final),
+            ("ended", report.ended),
+            ("failed", failed),
+        ];
+        for (result, count) in results.into_iter().filter(|(_, count)| *count > 0) {
+            self.metrics.reconcile.get_or_create(&Resulted { result }).inc_by(count as u64);
+        }
+    }
+
+    /// Answers the ends that the look-ups brought, and the facts that are not waited for any longer. `asked_at` is before any
+    /// of them was asked for: what they prove, they prove for that instant, however late it is by now.
     async fn record_look_ups(
         &self,
         provider: &dyn Provider,
-        results: Vec<(Attempt, LookUpResult)>,
-        report: &mut ReconcileReport,
-    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>), EngineError> {
+        results: &[(Attempt, LookUpResult)],
+        asked_at: Instant,
+    ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>, ReconcileReport), EngineError> {
+        let mut report = ReconcileReport { looked_up: results.len(), ..ReconcileReport::default() };
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let speed = self.time.speed(&mut tx).await?;
@@ -102,15 +124,16 @@ impl Engine {
         let mut resolving = Resolving {
             engine: self,
             provider,
+            asked_at,
             now,
             speed,
             changes: Changes::default(),
             ends: Vec::new(),
-            report,
+            report: &mut report,
         };
         let mut checked = Vec::new();
         let mut placed = Vec::new();
-        for (seen, result) in &results {
+        for (seen, result) in results {
             // A callback may have resolved it while we asked: then there is nothing left to say.
             let Some(attempt) =
                 fresh.iter().find(|attempt| attempt.id == seen.id && attempt.state == seen.state)
@@ -133,9 +156,10 @@ impl Engine {
         // An end that was found, or that the provider's forgetting proves, is better than one that is given up.
         missing
             .retain(|fact| fact.key != GIVEN_UP || ends.iter().all(|end| end.attempt_id != fact.attempt_id));
-        self.finish(&mut tx, changes, FollowUps::new(), now).await?;
+        let tally = self.finish(&mut tx, changes, FollowUps::new(), now).await?;
         tx.commit().await?;
-        Ok((ends, missing))
+        self.metrics.committed(&tally, provider.name());
+        Ok((ends, missing, report))
     }
 
     /// Ends are facts like those of callbacks. A crash before this leaves calls that are silent, and looked up again.
@@ -191,6 +215,7 @@ enum Known {
 struct Resolving<'a> {
     engine: &'a Engine,
     provider: &'a dyn Provider,
+    asked_at: Instant,
     now: Instant,
     speed: f64,
     changes: Changes,
@@ -200,7 +225,7 @@ struct Resolving<'a> {
 
 impl Resolving<'_> {
     fn resolve(&mut self, attempt: &Attempt, walk: &Walk, result: &LookUpResult) {
-        let age = self.now - attempt.intent_at.unwrap_or(self.now);
+        let age = self.asked_at - attempt.intent_at.unwrap_or(self.asked_at);
         match after_look_up(attempt.state, result, age, self.provider.capabilities(), self.speed) {
             AfterLookUp::Nothing => {}
             AfterLookUp::Found { provider_call_id, is_news, end } => {

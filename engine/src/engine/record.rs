@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
+use super::again::unless_deadlocked;
 use super::apply::FollowUps;
 use super::changes::Changes;
 use super::events::Happened;
@@ -65,16 +66,26 @@ impl Engine {
         if facts.is_empty() {
             return Ok(RecordReport::default());
         }
+        unless_deadlocked("record", || self.record_once(provider, &facts)).await
+    }
+
+    async fn record_once(&self, provider: &str, facts: &[ReportedFact]) -> Result<RecordReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let known = add_facts(&mut tx, &facts, now).await?;
+        let opting_out: Vec<AttemptId> =
+            facts.iter().filter(|fact| says_stop(&fact.fact)).map(|fact| fact.attempt_id).collect();
+        if !opting_out.is_empty() {
+            let leads = attempt::leads_of(&mut tx, &opting_out).await?;
+            self.lock_numbers_of(&mut tx, &leads).await?;
+        }
+        let known = add_facts(&mut tx, facts, now).await?;
         let mut report = RecordReport { updated: known.len(), ..RecordReport::default() };
         if known.is_empty() {
             tx.rollback().await?;
             return Ok(report);
         }
         let call_ids: HashMap<AttemptId, String> =
-            facts.into_iter().filter_map(|fact| Some((fact.attempt_id, fact.provider_call_id?))).collect();
+            facts.iter().filter_map(|fact| Some((fact.attempt_id, fact.provider_call_id.clone()?))).collect();
         let attempts = attempt::by_ids(&mut tx, &known).await?;
         let mut by_attempt: HashMap<AttemptId, Vec<StoredFact>> = HashMap::new();
         for (id, fact) in call::facts(&mut tx, &known).await? {
@@ -116,7 +127,14 @@ impl Engine {
                     continue;
                 }
             };
-            let state = self.walk_state(walk)?;
+            // One whose data cannot be read must not keep the news of the others from being recorded (I9).
+            let state = match self.walk_state(walk) {
+                Ok(state) => state,
+                Err(problem) => {
+                    self.quarantine(&mut changes, walk, &problem.to_string(), now);
+                    continue;
+                }
+            };
             match advance::after_call(
                 &version.bundle.cadence,
                 &state,
@@ -131,11 +149,18 @@ impl Engine {
         }
         self.react(&mut tx, &mut changes, &walks, &happened, moves, now, &mut follow_ups).await?;
         consent::add_many(&mut tx, &consents).await?;
-        self.finish(&mut tx, changes, follow_ups, now).await?;
+        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         self.opt_out_in(&mut tx, opt_outs, now).await?;
         tx.commit().await?;
+        self.metrics.committed(&tally, provider);
         Ok(report)
     }
+}
+
+/// Will recording this opt somebody out?
+fn says_stop(fact: &Fact) -> bool {
+    let Fact::Conversation { conversation } = fact else { return false };
+    conversation.effects.iter().any(|effect| matches!(effect, Effect::OptOut { .. }))
 }
 
 async fn add_facts(

@@ -62,6 +62,10 @@ impl Engine {
         if let Some(version) = self.versions.get(hash) {
             return Ok(version);
         }
+        let loaded = self.library.current().bundles().find(|bundle| bundle.hash == hash).cloned();
+        if let Some(bundle) = loaded {
+            return Ok(self.versions.put(Version::new(bundle)));
+        }
         let stored = definition::load(tx, hash)
             .await?
             .ok_or_else(|| EngineError::missing("definition version", hash))?;

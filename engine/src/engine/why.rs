@@ -13,6 +13,7 @@ use crate::domain::enrollment::EnrollmentState;
 use crate::id::LeadId;
 use crate::store::decision::Kept;
 use crate::store::event_read::{self, EventFilter};
+use crate::store::jobs::admin;
 use crate::store::{attempt, decision, walk};
 use crate::time::zone::tzdb_version;
 
@@ -36,6 +37,19 @@ pub struct Why {
     pub skipped: Vec<WhySkipped>,
     /// Kept decisions, newest first.
     pub decisions: Vec<Kept>,
+    /// What should have been done for this lead elsewhere and was given up, newest first.
+    pub failed_jobs: Vec<WhyJob>,
+}
+
+/// A job that failed for good; `callwright jobs show` tells more.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhyJob {
+    pub job_id: crate::id::JobId,
+    pub kind: String,
+    pub state: &'static str,
+    pub failed_at: Option<Instant>,
+    pub error: Option<String>,
 }
 
 /// One enrollment with what the gates say about it at the asked instant.
@@ -128,7 +142,16 @@ impl Engine {
             let text = |field: &str| found.event.data[field].as_str().unwrap_or_default().to_owned();
             WhySkipped { at: found.event.at, step: text("step"), reason: text("reason") }
         });
+        let ids: Vec<String> = walks.iter().map(|walk| walk.enrollment.id.to_string()).collect();
+        let failed_jobs = admin::failed_about(&mut tx, &ids, SHOWN).await?.into_iter().map(|job| WhyJob {
+            job_id: job.id,
+            kind: job.kind,
+            state: job.state.as_str(),
+            failed_at: job.finished_at,
+            error: job.last_error,
+        });
         let why = Why {
+            failed_jobs: failed_jobs.collect(),
             lead_id: lead,
             at,
             status: on_file.status.to_string(),
@@ -195,6 +218,14 @@ impl Why {
         }
         for WhySkipped { at, step, reason } in &self.skipped {
             let _ = writeln!(out, "  {}  {step}: {reason}", minute(*at));
+        }
+        if !self.failed_jobs.is_empty() {
+            out.push_str("Jobs that failed for good:\n");
+        }
+        for job in &self.failed_jobs {
+            let when = job.failed_at.map_or_else(|| "-".to_owned(), minute);
+            let error = job.error.as_deref().unwrap_or("no error was kept");
+            let _ = writeln!(out, "  {when}  {} {} is {}: {error}", job.kind, job.job_id, job.state);
         }
         if !self.decisions.is_empty() {
             out.push_str("What the gates said about a call, newest first:\n");

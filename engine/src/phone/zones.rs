@@ -112,6 +112,11 @@ pub fn us_area_codes() -> impl Iterator<Item = (u16, Jurisdiction)> {
         .filter(|(_, place)| place.subdivision().is_some_and(|state| !TERRITORIES.contains(&state)))
 }
 
+/// Every zone in which some number of the North American plan (+1) rings: where a toll-free number may be.
+pub fn north_american_zones() -> Vec<Zone> {
+    Places::embedded().north_american()
+}
+
 /// Zones stored by name with a number. A name the bundled database no longer has is an error, not a smaller set.
 pub fn candidates_from_names<S: AsRef<str>>(
     names: impl IntoIterator<Item = S>,

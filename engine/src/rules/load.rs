@@ -178,6 +178,23 @@ impl Rules {
         Ok(legal)
     }
 
+    /// The single rules behind [`Rules::for_jurisdictions`], with the place whose law each is; a country's before its state's.
+    /// Places without rules add none.
+    pub fn in_force<'a>(
+        &'a self,
+        places: &'a [Jurisdiction],
+        voice: VoiceClass,
+        on: NaiveDate,
+    ) -> impl Iterator<Item = (Jurisdiction, &'a Rule)> {
+        let files = places.iter().filter_map(|place| self.chain(*place).ok()).flatten();
+        files.flat_map(move |file| {
+            file.rules
+                .iter()
+                .filter(move |rule| applies(rule, voice, on))
+                .map(|rule| (file.jurisdiction, rule))
+        })
+    }
+
     /// [`Rules::for_jurisdictions`], remembered: for the gates, which ask for every due lead.
     pub fn binding(
         &self,

@@ -176,6 +176,10 @@ static MOVE: Sql = Sql::new(
      WHERE attempts.id = e.value->>0 AND attempts.state = e.value->>1 AND attempts.fence = CAST(e.value->>2 AS BIGINT)",
 );
 
+static LEADS_OF: Sql = Sql::new(
+    "SELECT DISTINCT a.lead_id FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.lead_id",
+);
+
 static CHECKED: Sql =
     Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
 
@@ -317,6 +321,13 @@ pub async fn lock_planned(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>
 
 pub async fn by_ids(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>, StoreError> {
     fetch(tx, &BY_IDS, super::keys(ids)).await
+}
+
+/// Whose attempts these are; nothing is locked.
+pub async fn leads_of(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<LeadId>, StoreError> {
+    let (sql, keys) = (LEADS_OF.on(tx.dialect()), super::keys(ids));
+    let leads: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_all(conn).await)?;
+    leads.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("attempts", "lead_id", id, e))).collect()
 }
 
 /// Planned and live attempts of these enrollments, as they are at this moment.

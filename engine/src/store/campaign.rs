@@ -169,9 +169,5 @@ pub async fn page(
         .bind(i64::from(limit) + 1)
         .fetch_all(conn)
         .await)?;
-    let campaigns = rows.into_iter().map(Campaign::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::of(campaigns, limit, |campaign: &Campaign| Cursor {
-        at: campaign.created_at,
-        id: campaign.id.0,
-    }))
+    Ok(Page::readable(rows, limit, CampaignRow::position, Campaign::try_from))
 }

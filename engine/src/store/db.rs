@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 
+use super::edge::{self, Fate};
 use super::error::StoreError;
 use super::postgres;
 
@@ -185,6 +186,29 @@ impl Db {
         Ok(())
     }
 
+    /// Migrations of this program that the database has not had. Those of a newer program, which runs beside this one, are
+    /// none of ours.
+    pub async fn missing_migrations(&self) -> Result<usize, StoreError> {
+        const APPLIED: &str = "SELECT version FROM callwright_migrations WHERE success";
+        let mut tx = self.begin_read().await?;
+        let applied: Vec<i64> =
+            on_db!(&mut tx, |conn| sqlx::query_scalar(APPLIED).fetch_all(conn).await)?;
+        tx.rollback().await?;
+        let embedded = match self.dialect() {
+            Dialect::Sqlite => &SQLITE_MIGRATIONS,
+            Dialect::Postgres => &POSTGRES_MIGRATIONS,
+        };
+        Ok(embedded.iter().filter(|step| !applied.contains(&step.version)).count())
+    }
+
+    /// Open connections by what they are for; on PostgreSQL all of them write.
+    pub fn connections(&self) -> Vec<(&'static str, u32)> {
+        match self {
+            Self::Sqlite { write, read } => vec![("read", read.size()), ("write", write.size())],
+            Self::Postgres { pool, .. } => vec![("write", pool.size())],
+        }
+    }
+
     /// Does the address lead through a transaction pooler, so that nothing outlives a transaction?
     pub const fn is_pooled(&self) -> bool {
         matches!(self, Self::Postgres { begin: Some(_), .. })
@@ -199,6 +223,9 @@ impl Db {
 
     /// Begins a writing transaction. On SQLite it takes the write lock at once, so it cannot fail half-way.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        if let Some(edge) = edge::current() {
+            edge.begins(true).await;
+        }
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
@@ -207,6 +234,9 @@ impl Db {
 
     /// Begins a reading transaction: on SQLite it does not wait for the writer.
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
+        if let Some(edge) = edge::current() {
+            edge.begins(false).await;
+        }
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
             Self::Postgres { pool, begin } => Tx::Postgres(postgres::begin(pool, *begin).await?),
@@ -241,7 +271,25 @@ impl Tx {
         }
     }
 
+    /// An error leaves it open whether the changes were kept, as with any commit whose answer is lost.
     pub async fn commit(self) -> Result<(), StoreError> {
+        let Some(edge) = edge::current() else { return self.apply().await };
+        match edge.commits().await {
+            Fate::NotApplied => {
+                self.rollback().await?;
+                return Err(edge::lost());
+            }
+            Fate::AnswerLost => {
+                self.apply().await?;
+                return Err(edge::lost());
+            }
+            Fate::Applied => self.apply().await?,
+        }
+        edge.committed().await;
+        Ok(())
+    }
+
+    async fn apply(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,

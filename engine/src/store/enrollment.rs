@@ -86,6 +86,16 @@ static CHANGE: Sql = Sql::new(change!(
 // Most changes leave the state alone: every index that depends on it then stays as it is.
 static MOVE_ON: Sql = Sql::new(change!("", "enrollments.state = e.value->>1"));
 
+static LEADS_OF: Sql = Sql::new(
+    "SELECT DISTINCT n.lead_id FROM {each} JOIN enrollments n ON n.id = e.value->>0 ORDER BY n.lead_id",
+);
+
+static SET_ASIDE: Sql = Sql::new(
+    "UPDATE enrollments SET state = 'held', hold = 'quarantined', due_at = NULL, checked_at = $2
+     FROM {each} WHERE enrollments.id = e.value->>0 AND enrollments.state = 'waiting'
+     RETURNING enrollments.id, enrollments.lead_id",
+);
+
 static NEXT_DUE: &str = "SELECT min(due_at) FROM enrollments WHERE state = 'waiting'";
 
 static PULL_FORWARD: &str = "UPDATE enrollments SET due_at = $1
@@ -141,6 +151,26 @@ pub async fn change_many(tx: &mut Tx, rows: &[Change]) -> Result<u64, StoreError
             .map(|done| done.rows_affected()))?;
     }
     Ok(written)
+}
+
+/// Whose enrollments these are; nothing is locked.
+pub async fn leads_of(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<LeadId>, StoreError> {
+    let (sql, keys) = (LEADS_OF.on(tx.dialect()), super::keys(ids));
+    let leads: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_all(conn).await)?;
+    leads
+        .iter()
+        .map(|id| id.parse().map_err(|e| StoreError::bad_row("enrollments", "lead_id", id, e)))
+        .collect()
+}
+
+/// Quarantines waiting enrollments that cannot even be read, by the ids as they are stored. Answers `(id, lead)` of those it did.
+pub async fn set_aside(
+    tx: &mut Tx,
+    ids: &[String],
+    now: Instant,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let (sql, keys) = (SET_ASIDE.on(tx.dialect()), super::keys(ids));
+    Ok(on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).bind(micros(now)).fetch_all(conn).await)?)
 }
 
 /// When the next enrollment becomes due.

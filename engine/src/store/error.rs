@@ -50,6 +50,13 @@ impl StoreError {
         Self::BadRow { table, column, id: id.to_string(), problem: problem.to_string() }
     }
 
+    /// The database sacrificed this transaction to let others go on; nothing of it is kept, and it may be tried again.
+    /// PostgreSQL: 40P01 `deadlock_detected`, 40001 `serialization_failure`.
+    pub fn is_deadlock(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(database)) = self else { return false };
+        database.code().is_some_and(|code| code == "40P01" || code == "40001")
+    }
+
     /// Is this the named rule? Works for both databases' ways to name it.
     pub fn breaks(&self, constraint: &str, columns: &str) -> bool {
         matches!(self, Self::Constraint { constraint: found } if found == constraint || found.contains(columns))

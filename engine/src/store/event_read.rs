@@ -87,7 +87,7 @@ pub async fn timeline(
         .bind(i64::from(limit) + 1)
         .fetch_all(conn)
         .await)?;
-    paged(rows, limit)
+    Ok(paged(rows, limit))
 }
 
 /// Up to `limit` events after `cursor`, last first. Without a lead this reads many rows when the filter matches few.
@@ -110,12 +110,11 @@ pub async fn page(
         .bind(i64::from(limit) + 1)
         .fetch_all(conn)
         .await)?;
-    paged(rows, limit)
+    Ok(paged(rows, limit))
 }
 
-fn paged(rows: Vec<EventRow>, limit: u32) -> Result<Page<Recorded>, StoreError> {
-    let events = rows.into_iter().map(Recorded::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::of(events, limit, |found: &Recorded| Cursor { at: found.event.at, id: found.event.id.0 }))
+fn paged(rows: Vec<EventRow>, limit: u32) -> Page<Recorded> {
+    Page::readable(rows, limit, |row| (row.at, row.id.as_str()), Recorded::try_from)
 }
 
 impl TryFrom<EventRow> for Recorded {

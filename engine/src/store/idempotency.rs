@@ -6,7 +6,7 @@
 
 use chrono::TimeDelta;
 
-use super::db::{Tx, on_db};
+use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, micros};
 
@@ -36,7 +36,11 @@ const TAKE_OVER: &str = "UPDATE idempotency_keys SET created_at = $3
 const FINISH: &str = "UPDATE idempotency_keys SET status = $3, response = $4
      WHERE principal = $1 AND key = $2 AND status IS NULL";
 const ABANDON: &str = "DELETE FROM idempotency_keys WHERE principal = $1 AND key = $2 AND status IS NULL";
-const PRUNE: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
+static PRUNE: Sql = Sql::new(
+    "WITH old AS MATERIALIZED (
+         SELECT principal, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2 {skip})
+     DELETE FROM idempotency_keys WHERE (principal, key) IN (SELECT principal, key FROM old)",
+);
 
 /// Opens a request at `now`, by the database's own clock. `principal` keeps callers' keys apart; `request_hash` covers method, path and body.
 pub async fn begin(
@@ -116,10 +120,12 @@ pub async fn abandon(tx: &mut Tx, principal: &str, key: &str) -> Result<(), Stor
     Ok(())
 }
 
-/// Forgets keys from before `until`; answers how many.
-pub async fn prune(tx: &mut Tx, until: Instant) -> Result<u64, StoreError> {
-    Ok(on_db!(tx, |conn| sqlx::query(PRUNE)
+/// Forgets at most `limit` keys from before `until`; answers how many.
+pub async fn prune(tx: &mut Tx, until: Instant, limit: u32) -> Result<u64, StoreError> {
+    let sql = PRUNE.on(tx.dialect());
+    Ok(on_db!(tx, |conn| sqlx::query(sql)
         .bind(micros(until))
+        .bind(i64::from(limit))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?)

@@ -88,17 +88,26 @@ async fn read(tx: &mut Tx, statement: &Sql, ids: &[LeadId]) -> Result<Vec<Lead>,
 }
 
 async fn with_phones(tx: &mut Tx, rows: Vec<LeadRow>) -> Result<Vec<Lead>, StoreError> {
+    let mut phones = phones_of(tx, &rows).await?;
+    rows.into_iter().map(|row| assemble(row, &mut phones)).collect()
+}
+
+type PhonesByLead = HashMap<String, Vec<PhoneRow>>;
+
+/// A lead with its numbers, which are taken out of `phones`.
+fn assemble(row: LeadRow, phones: &mut PhonesByLead) -> Result<Lead, StoreError> {
+    let phones = phones.remove(&row.id).unwrap_or_default();
+    let phones: Vec<Phone> = phones.into_iter().map(Phone::try_from).collect::<Result<_, _>>()?;
+    Ok(Lead { phones, ..Lead::try_from(row)? })
+}
+
+async fn phones_of(tx: &mut Tx, rows: &[LeadRow]) -> Result<PhonesByLead, StoreError> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let (sql, keys) = (PHONES.on(tx.dialect()), super::keys(&ids));
     let phones: Vec<PhoneRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    let mut by_lead: HashMap<String, Vec<Phone>> = HashMap::new();
+    let mut by_lead = PhonesByLead::new();
     for row in phones {
-        by_lead.entry(row.lead_id.clone()).or_default().push(row.try_into()?);
+        by_lead.entry(row.lead_id.clone()).or_default().push(row);
     }
-    rows.into_iter()
-        .map(|row| {
-            let phones = by_lead.remove(&row.id).unwrap_or_default();
-            Ok(Lead { phones, ..Lead::try_from(row)? })
-        })
-        .collect()
+    Ok(by_lead)
 }

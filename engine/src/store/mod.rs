@@ -2,6 +2,7 @@
 //! Functions take a [`db::Tx`]: whoever calls decides what commits together. Bulk arguments travel as one JSON bind.
 
 pub mod db;
+pub mod edge;
 pub mod error;
 
 pub use db::{Db, Dialect, Durability, Sql, Tx};
@@ -35,8 +36,11 @@ pub mod limit;
 pub mod number_lock;
 pub mod pacing_counter;
 pub mod page;
+pub mod probe;
 pub mod publication;
+pub mod retention;
 pub mod second_look;
+pub mod set_aside;
 pub mod standing;
 pub mod summary;
 pub mod suppression;
@@ -44,8 +48,15 @@ pub mod task;
 pub mod totals;
 pub mod trial;
 pub mod user;
+pub mod vitals;
 pub mod wake;
 pub mod walk;
 pub mod wipe;
 
 pub(crate) use bulk::{bulk, keys};
+
+/// The end of the ids made before an instant: ids are UUIDv7, so those are a range of the primary key.
+pub(crate) fn id_before(before: crate::clock::Instant) -> String {
+    let millis = u64::try_from(before.timestamp_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
+}

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use super::error::StoreError;
 use crate::clock::{Instant, instant_from_micros, micros};
 
 /// Rows of one page and where the next one starts; `None` after the last.
@@ -27,13 +28,29 @@ pub struct Cursor {
 pub struct CursorError;
 
 impl<T> Page<T> {
-    /// Of up to `limit + 1` rows read, the first `limit`; the one more says that there is a next page.
-    pub(super) fn of(mut items: Vec<T>, limit: u32, position: impl Fn(&T) -> Cursor) -> Self {
-        let has_more = items.len() > limit as usize;
-        items.truncate(limit as usize);
-        let next = if has_more { items.last().map(position) } else { None };
-        Self { items, next }
+    /// Of up to `limit + 1` rows read, the first `limit`; the one more says that there is a next page. A row that cannot be
+    /// understood is left out and logged: it must not keep everybody from seeing the others.
+    pub(super) fn readable<R>(
+        mut rows: Vec<R>,
+        limit: u32,
+        position: impl Fn(&R) -> (i64, &str),
+        mut read: impl FnMut(R) -> Result<T, StoreError>,
+    ) -> Self {
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        // A row whose id is none cannot end a page; the readable one before it does.
+        let cursor = |row: &R| {
+            let (at, id) = position(row);
+            Some(Cursor { at: instant_from_micros(at), id: Uuid::parse_str(id).ok()? })
+        };
+        let next = if has_more { rows.iter().rev().find_map(cursor) } else { None };
+        let items = rows.into_iter().filter_map(|row| read(row).map_err(|error| left_out(&error)).ok());
+        Self { items: items.collect(), next }
     }
+}
+
+fn left_out(error: &StoreError) {
+    tracing::error!(%error, "left out of a list");
 }
 
 /// Binds of a page that runs from new to old: nothing yet seen is as if after the end of time.

@@ -185,8 +185,7 @@ pub async fn page(
         .bind(i64::from(limit) + 1)
         .fetch_all(conn)
         .await)?;
-    let entries = rows.into_iter().map(Suppression::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::of(entries, limit, |entry: &Suppression| Cursor { at: entry.created_at, id: entry.id.0 }))
+    Ok(Page::readable(rows, limit, |row| (row.created_at, row.id.as_str()), Suppression::try_from))
 }
 
 /// How many entries the filter matches.

@@ -158,18 +158,38 @@ static ALL_OF_LEAD: Sql = Sql::new(walk!(
     "FROM enrollments n JOIN leads l ON l.id = n.lead_id WHERE n.lead_id = $1 ORDER BY n.started_at, n.id"
 ));
 
-/// Enrollments due at `now`, oldest first, locked for this transaction; rows another worker holds are passed over.
-pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<Vec<Walk>, StoreError> {
+/// A row that this build cannot make sense of: its id as stored, and why.
+#[derive(Debug)]
+pub struct Unreadable {
+    pub id: String,
+    pub problem: StoreError,
+}
+
+/// Enrollments due at `now`, oldest first, locked for this transaction; rows another worker holds are passed over. The second
+/// part: those that cannot be read, for the caller to set aside, or they would be due for ever and stop the others (I9).
+pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<(Vec<Walk>, Vec<Unreadable>), StoreError> {
     let sql = DUE.on(tx.dialect());
     let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql)
         .bind(micros(now))
         .bind(i64::from(limit))
         .fetch_one(conn)
         .await)?;
-    read(&text)
+    sorted_out(&text)
 }
 
-/// The enrollments with these ids, locked.
+/// One enrollment, locked.
+pub async fn find(tx: &mut Tx, id: EnrollmentId) -> Result<Option<Walk>, StoreError> {
+    let sql = BY_IDS.on(tx.dialect());
+    let keys = super::keys(&[id]);
+    let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    let (mut walks, unreadable) = sorted_out(&text)?;
+    match unreadable.into_iter().next() {
+        Some(row) => Err(row.problem),
+        None => Ok(walks.pop()),
+    }
+}
+
+/// The enrollments with these ids, locked. One that cannot be read is left out with a word in the log: the others go on (I9).
 pub async fn by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, StoreError> {
     let sql = BY_IDS.on(tx.dialect());
     let keys = super::keys(ids);
@@ -193,7 +213,7 @@ pub async fn free_by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>,
     read(&text)
 }
 
-/// Every live enrollment of these leads, locked in id order.
+/// Every live enrollment of these leads, locked in id order; one that cannot be read is left out as in [`by_ids`].
 pub async fn live_of_leads(tx: &mut Tx, leads: &[LeadId]) -> Result<Vec<Walk>, StoreError> {
     let sql = LIVE_OF_LEADS.on(tx.dialect());
     let keys = super::keys(leads);
@@ -210,7 +230,25 @@ pub async fn all_of_lead(tx: &mut Tx, lead: LeadId) -> Result<Vec<Walk>, StoreEr
 }
 
 fn read(text: &str) -> Result<Vec<Walk>, StoreError> {
-    packed::rows::<WalkRow<'_>>("enrollments", text)?.into_iter().map(Walk::try_from).collect()
+    let (walks, unreadable) = sorted_out(text)?;
+    for row in unreadable {
+        tracing::error!(enrollment = row.id, problem = %row.problem, "an enrollment cannot be read");
+    }
+    Ok(walks)
+}
+
+fn sorted_out(text: &str) -> Result<(Vec<Walk>, Vec<Unreadable>), StoreError> {
+    let rows = packed::rows::<WalkRow<'_>>("enrollments", text)?;
+    let mut walks = Vec::with_capacity(rows.len());
+    let mut unreadable = Vec::new();
+    for row in rows {
+        let id = row.id.to_string();
+        match Walk::try_from(row) {
+            Ok(walk) => walks.push(walk),
+            Err(problem) => unreadable.push(Unreadable { id, problem }),
+        }
+    }
+    Ok((walks, unreadable))
 }
 
 static LEADS: Sql = Sql::new(packed!(lead!(), "FROM {each} JOIN leads l ON l.id = e.value->>0"));

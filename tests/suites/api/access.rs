@@ -71,7 +71,7 @@ async fn development_needs_no_key() {
 #[tokio::test]
 async fn health_is_public_and_callbacks_need_a_signature() {
     let desk = Desk::open().await;
-    for path in ["/healthz", "/readyz", "/openapi.json"] {
+    for path in ["/healthz", "/readyz", "/livez", "/openapi.json"] {
         let reply = desk.request(Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(reply.status, StatusCode::OK, "{path}");
     }

@@ -3,11 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on fails the test")]
 
 mod access;
+mod canary;
+mod commands;
 mod desk;
 mod errors;
+mod exposition;
+mod health;
 mod idempotency;
 mod imports;
 mod openapi;
+mod operators;
 mod publishing;
 mod routes;
 mod source_client;
+mod walkthrough;

@@ -38,7 +38,7 @@ async fn every_route_is_described() {
 #[tokio::test]
 async fn every_described_route_exists_and_only_public_ones_are_open() {
     let desk = Desk::open().await;
-    let public = ["/healthz", "/readyz"];
+    let public = ["/healthz", "/livez", "/readyz"];
     for (path, method) in routes(&document(&desk).await) {
         let real = path.replace("{leadId}", "x").replace("{kind}", "flow");
         let real = real
@@ -48,7 +48,8 @@ async fn every_described_route_exists_and_only_public_ones_are_open() {
             .replace("{suppressionId}", "x")
             .replace("{cadenceId}", "x")
             .replace("{version}", "x")
-            .replace("{publicationId}", "x");
+            .replace("{publicationId}", "x")
+            .replace("{jobId}", "x");
         assert!(!real.contains('{'), "{real}");
         let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(&real);
         let status = desk.request(request.body(Body::empty()).unwrap()).await.status;

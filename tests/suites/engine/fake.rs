@@ -1,9 +1,10 @@
 //! A provider that answers what the test prepared and remembers what it was asked.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callwright_engine::domain::campaign::Pacing;
+use callwright_engine::engine::ManualClock;
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
@@ -18,6 +19,8 @@ pub struct Fake {
     /// Database in which to look for the intent while being asked.
     witness: Option<String>,
     limits: Pacing,
+    /// The clock that moves while a look-up is answered, and how far.
+    slow: Option<(Arc<ManualClock>, TimeDelta)>,
     state: Mutex<State>,
 }
 
@@ -33,7 +36,7 @@ struct State {
 
 impl Default for Fake {
     fn default() -> Self {
-        Self { look_up: true, witness: None, limits: Pacing::default(), state: Mutex::default() }
+        Self { look_up: true, witness: None, limits: Pacing::default(), slow: None, state: Mutex::default() }
     }
 }
 
@@ -55,6 +58,11 @@ impl Fake {
     /// A provider that takes only so many calls.
     pub fn limited(limits: Pacing) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// Every look-up takes this long.
+    pub fn slowly(self, clock: &Arc<ManualClock>, length: TimeDelta) -> Self {
+        Self { slow: Some((Arc::clone(clock), length)), ..self }
     }
 
     /// The next request is answered like this; those behind it as usual.
@@ -139,6 +147,9 @@ impl Provider for Fake {
 
     fn look_up<'a>(&'a self, query: &'a LookUp) -> Answer<'a, LookUpResult> {
         Box::pin(async move {
+            if let Some((clock, length)) = &self.slow {
+                clock.advance_to(clock.now() + *length);
+            }
             let mut state = self.state();
             state.looked_up.push(query.attempt_id);
             let known = state.accepted.contains(&query.attempt_id);

@@ -4,6 +4,7 @@
 mod claiming;
 mod conversations;
 mod crashing;
+mod deadlocks;
 mod enrolling;
 mod events;
 mod explaining;
@@ -18,11 +19,13 @@ mod pacing;
 mod pausing;
 mod placing;
 mod planning;
+mod poison;
 mod previewing;
 mod publishing;
 mod reconciling;
 mod recording;
 mod sound;
+mod spoiled;
 mod versions;
 
 use callwright_tests::on_both;

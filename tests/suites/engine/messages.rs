@@ -1,8 +1,9 @@
 //! Messages of cadences: judged by what protects people from messages, not by what protects them from ringing.
 
 use callwright_engine::domain::consent::{Consent, Form, Purpose};
-use callwright_engine::engine::Outlets;
-use callwright_engine::store::consent;
+use callwright_engine::engine::{Composed, Outlets};
+use callwright_engine::store::{Db, consent};
+use chrono::TimeDelta;
 
 use crate::facts::no_answer;
 use crate::fake::Fake;
@@ -94,5 +95,43 @@ on_both! {
             world.plan().await?;
             assert_eq!(world.count(lead, "message.queued").await?, queued, "{purpose}");
         }
+    }
+}
+
+/// The order of the one message that was queued, as its job carries it.
+async fn order(world: &World) -> anyhow::Result<callwright_engine::engine::MessageOrder> {
+    const ORDER: &str = "SELECT payload FROM jobs WHERE kind = 'deliver_message'";
+    let payload: String = match &world.engine.db {
+        Db::Sqlite { read, .. } => sqlx::query_scalar(ORDER).fetch_one(read).await?,
+        Db::Postgres { pool, .. } => sqlx::query_scalar(ORDER).fetch_one(pool).await?,
+    };
+    Ok(serde_json::from_str(&payload)?)
+}
+
+on_both! {
+    async fn a_message_that_waited_is_not_sent_to_a_number_suppressed_meanwhile(db) {
+        let world = world(db).await?;
+        let lead = world.lead(ALICE).await?;
+        world.enroll(lead, "letter").await?;
+        world.plan().await?;
+        let order = order(&world).await?;
+        assert!(matches!(world.engine.compose(&order).await?, Composed::Ready(_)));
+        // Somebody else with the same number says stop.
+        let other = world.lead(ALICE).await?;
+        world.engine.opt_out(other, "asked", "api").await?;
+        assert_eq!(world.engine.compose(&order).await?, Composed::NotAnyMore);
+    }
+
+    async fn a_message_that_waited_into_the_night_waits_for_the_morning(db) {
+        let world = world(db).await?;
+        let lead = world.lead(ALICE).await?;
+        world.enroll(lead, "letter").await?;
+        world.plan().await?;
+        let order = order(&world).await?;
+        world.pass(TimeDelta::hours(11));
+        let Composed::NotBefore(until) = world.engine.compose(&order).await? else { anyhow::bail!("sent at night") };
+        assert!(until > world.now());
+        world.clock.advance_to(until);
+        assert!(matches!(world.engine.compose(&order).await?, Composed::Ready(_)));
     }
 }

@@ -66,6 +66,20 @@ on_both! {
         assert_eq!((again.visit, again.attempt), (2, 1));
     }
 
+    async fn a_provider_that_asks_to_be_left_alone_is(db) {
+        let world = World::open(db).await?;
+        let (lead, _) = world.welcomed(ALICE).await?;
+        let after = TimeDelta::minutes(5);
+        let provider = Fake::default().answering(Placement::Busy { reason: "429".to_owned(), after });
+        assert_eq!(world.dial(&provider).await?.refused, 1);
+        assert_eq!(world.walk(lead).await?.enrollment.due_at, Some(noon() + after));
+        world.pass(TimeDelta::minutes(4));
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+        world.pass(TimeDelta::minutes(1));
+        assert_eq!(world.dial(&provider).await?.accepted, 1);
+        assert_eq!(world.last(lead).await?.attempt, 1, "it used up no try");
+    }
+
     async fn a_call_refused_for_now_is_planned_again_as_a_new_attempt(db) {
         let world = World::open(db).await?;
         let (lead, _) = world.welcomed(ALICE).await?;

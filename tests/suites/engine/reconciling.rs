@@ -45,6 +45,20 @@ on_both! {
         assert_eq!(provider.asked(), [attempts[0].id, attempts[1].id]);
     }
 
+    async fn absence_proves_something_for_when_it_was_asked_for_not_for_when_it_is_written(db) {
+        let world = World::open(db).await?;
+        let (lead, _) = world.welcomed(ALICE).await?;
+        // A process that stands still between question and record: the call may have been accepted meanwhile.
+        let provider = Fake::default().answering(in_doubt()).slowly(&world.clock, Fake::T_REC);
+        world.dial(&provider).await?;
+        world.pass(TimeDelta::seconds(20));
+        let early = world.reconcile(&provider).await?;
+        assert_eq!((early.looked_up, early.not_placed), (1, 0));
+        assert_eq!(world.states(lead).await?, ["unknown"]);
+        world.pass(TimeDelta::seconds(20));
+        assert_eq!(world.reconcile(&provider).await?.not_placed, 1);
+    }
+
     async fn a_look_up_that_fails_proves_nothing(db) {
         let world = World::open(db).await?;
         let (lead, _) = world.welcomed(ALICE).await?;

@@ -14,6 +14,7 @@ use anyhow::ensure;
 use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::id::{AttemptId, CampaignId};
 use callwright_engine::store::Db;
+use callwright_tests::faults::process::{Process, free_port};
 use callwright_tests::{Backend, TestDb};
 use callwright_workers::provider::http;
 use callwright_workers::provider::simulated::ledger::Entry;
@@ -24,7 +25,6 @@ use crate::books::{lines_used, most_lines, rate_used, shortest_gap, worst_second
 use crate::exchange::Asked;
 use crate::report::say;
 use crate::stage::{Stage, at, size};
-use callwright_tests::faults::process::{Process, free_port};
 
 const STARTS_AT: &str = "2026-07-15T16:00:00Z";
 const RINGS: &str =

@@ -185,6 +185,7 @@ impl TestDb {
 async fn a_hint_starts_a_job_and_its_end_is_written(db: TestDb) {
     let mut config = QueueConfig::new("hinted");
     config.poll = Duration::from_hours(1);
+    let metrics = Arc::clone(&config.metrics);
     let engine = Engine::start(db.db.clone(), Hints::new(), config);
     let workers = Workers::new(Arc::clone(&engine)).register((), async |_: Probe, (), _| Ok(Handled::Done));
     let stop = CancellationToken::new();
@@ -197,6 +198,8 @@ async fn a_hint_starts_a_job_and_its_end_is_written(db: TestDb) {
     stop.cancel();
     run.await.unwrap();
     assert_eq!(engine.counters().done, 1);
+    let text = metrics.text();
+    assert!(text.contains("dialer_jobs_completed_total{queue=\"probe\",result=\"done\"} 1\n"), "{text}");
 }
 
 async fn a_handler_that_fails_is_tried_again_until_it_succeeds(db: TestDb) {

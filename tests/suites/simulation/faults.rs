@@ -90,3 +90,33 @@ async fn a_trial_with_faults_repeats_from_its_seed() -> anyhow::Result<()> {
     assert_eq!(stories[0], stories[1]);
     Ok(())
 }
+
+/// Calls that a carrier of one call a second had to queue during a morning of 40 people.
+async fn queued(calls_per_second: Option<f64>) -> anyhow::Result<(u64, u64)> {
+    let db = TestDb::sqlite().await?;
+    let faults = Faults { calls_per_second: 1.0, ..Faults::default() };
+    let setup = Setup { faults, ..Setup::at(start(), 3) };
+    let source = Seeded { seed: 3, profile: Profile::default() };
+    let trial = Trial::open(db.db.clone(), Library::embedded(), setup, source);
+    let people = people::leads(&Population::united_states(3), 0..40, &trial.engine.ids, start());
+    trial.add_leads(&people).await?;
+    let mut campaign = campaigns::consented("new-lead", VoiceClass::Artificial, &trial.engine.ids, start())?;
+    campaign.pacing.calls_per_second = calls_per_second;
+    let campaign = trial.add_campaign(&campaign).await?;
+    let ids: Vec<LeadId> = people.iter().map(|lead| lead.id).collect();
+    trial.enroll(campaign, "new-lead", &ids, &json!({})).await?;
+    let until = start() + TimeDelta::hours(9);
+    trial.run(Pace { until, resolution: TimeDelta::milliseconds(100), ..pace() }, |_| ()).await?;
+    let audit = trial.report().await?.audit;
+    Ok((audit.calls, audit.queued))
+}
+
+#[tokio::test]
+async fn pacing_below_the_carriers_rate_keeps_its_queue_empty() -> anyhow::Result<()> {
+    let (calls, waited) = queued(Some(0.9)).await?;
+    assert!(calls > 20, "{calls} calls");
+    assert_eq!(waited, 0);
+    let (_, waited) = queued(None).await?;
+    assert!(waited > 0, "without pacing the carrier queues");
+    Ok(())
+}

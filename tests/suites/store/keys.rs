@@ -104,7 +104,7 @@ on_both! {
         idempotency::abandon(&mut tx, "k2", "a").await?;
         assert_eq!(idempotency::begin(&mut tx, "k2", "a", "h2", after(9)).await?, Begun::Fresh);
         assert!(idempotency::finish(&mut tx, "k1", "a", 500, "").await.is_err(), "an answer is kept once");
-        assert_eq!(idempotency::prune(&mut tx, after(5)).await?, 1);
+        assert_eq!(idempotency::prune(&mut tx, after(5), 10).await?, 1);
     }
 
     async fn a_request_that_was_cut_off_is_carried_out_again(db) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callwright_engine::engine::{EngineError, MessageOrder};
+use callwright_engine::engine::{Composed, EngineError, MessageOrder};
 use serde::{Deserialize, Serialize};
 
 use super::Outgoing;
@@ -23,8 +23,11 @@ pub(super) async fn run(job: DeliverMessage, outgoing: Arc<Outgoing>, run: Run) 
         return Err(JobError::retry("no message provider is configured in this process"));
     };
     match outgoing.engine.compose(&job.0).await {
-        Ok(Some(message)) => outgoing.post(url, &run.id.to_string(), &message).await.map(|()| Handled::Done),
-        Ok(None) => Ok(Handled::Done),
+        Ok(Composed::Ready(message)) => {
+            outgoing.post(url, &run.id.to_string(), &message).await.map(|()| Handled::Done)
+        }
+        Ok(Composed::NotBefore(until)) => Ok(Handled::SnoozeUntil(until)),
+        Ok(Composed::NotAnyMore) => Ok(Handled::Done),
         Err(error @ EngineError::Store(_)) => Err(JobError::retry(error)),
         Err(error) => Err(JobError::give_up(error)),
     }

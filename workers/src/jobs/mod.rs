@@ -1,8 +1,10 @@
 //! Jobs, one kind per file, and what those that leave the house share: an HTTP client, addresses and a signing key.
 
 mod call_endpoint;
+pub mod check_promises;
 mod deliver_message;
 pub mod keep_house;
+pub mod retention;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,11 +16,14 @@ use serde::Serialize;
 use url::Url;
 
 use crate::provider::{http, signature};
-use crate::queue::{JobError, Workers};
+use crate::queue::{Handled, Job as _, JobError, Run, Workers};
+use crate::trace;
 
 pub use call_endpoint::CallEndpoint;
+pub use check_promises::CheckPromises;
 pub use deliver_message::DeliverMessage;
 pub use keep_house::KeepHouse;
+pub use retention::{Keep, Retention};
 
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,6 +48,19 @@ impl Outgoing {
         Ok(Self { engine, client: http::repeatable(PATIENCE)?, messages, endpoints, secret })
     }
 
+    /// The same for another engine: the client with its connections is shared.
+    #[must_use]
+    pub fn of(&self, engine: Arc<Engine>) -> Self {
+        let Self { client, messages, endpoints, secret, .. } = self;
+        Self {
+            engine,
+            client: client.clone(),
+            messages: messages.clone(),
+            endpoints: endpoints.clone(),
+            secret: secret.clone(),
+        }
+    }
+
     /// What the engine may plan for.
     pub fn outlets(&self) -> Outlets {
         Outlets { messages: self.messages.is_some(), endpoints: self.endpoints.keys().cloned().collect() }
@@ -54,6 +72,11 @@ impl Outgoing {
         let signed = signature::sign(&self.secret, chrono::Utc::now(), &body);
         let request = self.client.post(url.clone()).header("content-type", "application/json");
         let request = request.header("idempotency-key", id).header(signature::HEADER, signed).body(body);
+        // A trace of the job's own: all its tries, here and at the receiver, belong together.
+        let request = match id.parse() {
+            Ok(trace) => request.header(trace::HEADER, trace::traceparent(trace, rand::random())),
+            Err(_) => request,
+        };
         let answer = request.send().await.map_err(|error| JobError::retry(error.without_url()))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
@@ -68,6 +91,29 @@ impl Outgoing {
     }
 }
 
+/// Runs one job here and now, for whoever drives jobs without the runtime. `None`: no such kind, or a payload of another.
+pub async fn handle(
+    kind: &str,
+    payload: &str,
+    outgoing: &Arc<Outgoing>,
+    run: Run,
+) -> Option<Result<Handled, JobError>> {
+    let outgoing = Arc::clone(outgoing);
+    match kind {
+        DeliverMessage::KIND => {
+            Some(deliver_message::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
+        }
+        CallEndpoint::KIND => {
+            Some(call_endpoint::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
+        }
+        KeepHouse::KIND => {
+            let engine = Arc::clone(&outgoing.engine);
+            Some(keep_house::run(serde_json::from_str(payload).ok()?, engine, run).await)
+        }
+        _ => None,
+    }
+}
+
 /// Adds the workers of every kind here.
 #[must_use]
 pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
@@ -75,4 +121,5 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
         .register::<DeliverMessage, _, _, _>(Arc::clone(outgoing), deliver_message::run)
         .register::<CallEndpoint, _, _, _>(Arc::clone(outgoing), call_endpoint::run)
         .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
+        .register::<CheckPromises, _, _, _>(Arc::clone(&outgoing.engine), check_promises::run)
 }

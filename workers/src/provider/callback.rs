@@ -4,7 +4,9 @@ use axum::http::HeaderMap;
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{EndStatus, Fact};
 use callwright_engine::engine::{Engine, EngineError, ReportedFact};
+use callwright_engine::metrics::CallbackIn;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::carrier_http::HttpCarrier;
 use super::signature::{self, SignatureError};
@@ -31,7 +33,29 @@ pub async fn receive(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Value, CallbackError> {
-    let callback = read(secret, chrono::Utc::now(), headers, body)?;
+    let counted =
+        |event, result| engine.metrics.callbacks_in.get_or_create(&CallbackIn { event, result }).inc();
+    let callback = read(secret, chrono::Utc::now(), headers, body).inspect_err(|error| {
+        counted("none", if matches!(error, CallbackError::Signature(_)) { "badsig" } else { "unreadable" });
+    })?;
+    let event = callback.event.name();
+    let span = tracing::info_span!(
+        "callback",
+        event,
+        attempt_id = %callback.attempt_id,
+        call_id = callback.call_id
+    );
+    let (result, answer) = match follow(engine, callback).instrument(span.clone()).await {
+        Ok((result, answer)) => (result, Ok(answer)),
+        Err(error) => ("failed", Err(error)),
+    };
+    span.in_scope(|| tracing::debug!(result, "callback taken"));
+    counted(event, result);
+    answer
+}
+
+/// Stores the facts of a callback; answers what became of it and what to say.
+async fn follow(engine: &Engine, callback: Callback) -> Result<(&'static str, Value), CallbackError> {
     let attempt = callback.attempt_id;
     let mut facts: Vec<ReportedFact> = fact(&callback).into_iter().collect();
     if matches!(callback.event, CallbackEvent::Ended { status: EndStatus::Completed, .. }) {
@@ -39,17 +63,25 @@ pub async fn receive(
         let said = engine.conversation_fact(attempt).await?;
         facts.push(said.unwrap_or_else(|| ReportedFact::nothing_said(attempt, callback.at)));
     }
+    let is_input = facts.is_empty();
     let report = engine.record(HttpCarrier::NAME, facts).await?;
+    let result = match (report.orphans.is_empty(), report.updated) {
+        (false, _) => "late",
+        (true, 0) if !is_input => "dup",
+        _ => "ok",
+    };
     let input = match callback.event {
         CallbackEvent::Answered { .. } => None,
         CallbackEvent::Input { input } => Some(input),
-        CallbackEvent::Ringing | CallbackEvent::Ended { .. } => return Ok(json!({ "received": true })),
+        CallbackEvent::Ringing | CallbackEvent::Ended { .. } => {
+            return Ok((result, json!({ "received": true })));
+        }
     };
     if !report.orphans.is_empty() {
-        return Ok(json!({ "prompts": [] }));
+        return Ok((result, json!({ "prompts": [] })));
     }
     let turn = engine.converse(attempt, input).await?;
-    Ok(serde_json::to_value(TurnBody::from(turn))?)
+    Ok((result, serde_json::to_value(TurnBody::from(turn))?))
 }
 
 /// Believes and reads a callback; `now` is wall time.

@@ -1,8 +1,8 @@
 //! The stand-alone simulated carrier as a provider: one POST per batch, never repeated, every doubt reported as unknown.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use callwright_engine::provider::{
     Answer, Capabilities, Deadline, LookUp, LookUpResult, Package, PlaceRequest, Placement, Provider,
     ProviderError,
 };
+use chrono::TimeDelta;
 use http_body::{Frame, SizeHint};
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -53,10 +55,16 @@ pub struct Prepared {
 pub struct HttpCarrier {
     options: HttpCarrierOptions,
     client: reqwest::Client,
+    /// Until then the carrier wants to be left alone (429 with `Retry-After`).
+    closed_until: Mutex<Option<tokio::time::Instant>>,
 }
 
 /// Calls per POST: a lost answer makes this many attempts unknown.
 const BATCH: usize = 100;
+/// Of an answer; a full batch takes a few kilobytes.
+const BODY_BYTES: usize = 1_024 * 1_024;
+/// However long a carrier asks to be left alone.
+const LONGEST_REST: Duration = Duration::from_hours(1);
 /// The life of a permit, in real time.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -66,7 +74,7 @@ impl HttpCarrier {
 
     pub fn new(options: HttpCarrierOptions) -> Result<Self, ProviderError> {
         let client = http::ask_once(options.timeout).map_err(|error| ProviderError(describe(&error)))?;
-        Ok(Self { options, client })
+        Ok(Self { options, client, closed_until: Mutex::default() })
     }
 
     /// Asks for calls by their JSON form; answers in order, one each. Nothing leaves after `deadline`.
@@ -79,6 +87,9 @@ impl HttpCarrier {
             if began.elapsed() > FRESH {
                 let late = Placement::NotSent { reason: "an earlier batch took too long".to_owned() };
                 placements.extend(vec![late; batch.len()]);
+            } else if let Some(rest) = self.closed_for() {
+                let busy = Placement::Busy { reason: "the carrier asked to wait".to_owned(), after: rest };
+                placements.extend(vec![busy; batch.len()]);
             } else {
                 placements.extend(self.ask_batch(batch.to_vec(), deadline).await);
             }
@@ -103,18 +114,35 @@ impl HttpCarrier {
             }
             Err(error) => return all(of_error(&error)),
         };
+        if let Some(after) = retry_after(&answer) {
+            self.close_for(after);
+            let reason = format!("the carrier answered {}", answer.status());
+            return all(Placement::Busy { reason, after: TimeDelta::from_std(after).unwrap_or_default() });
+        }
         if !answer.status().is_success() {
             return all(of_status(answer.status()));
         }
-        match answer.json::<CallAnswers>().await {
+        match read_json::<CallAnswers>(answer).await {
             Ok(CallAnswers { answers }) if answers.len() == count => {
                 answers.into_iter().map(of_answer).collect()
             }
             Ok(_) => all(Placement::Unknown {
                 reason: "the carrier answered for another number of calls".to_owned(),
             }),
-            Err(error) => all(Placement::Unknown { reason: describe(&error) }),
+            Err(ProviderError(reason)) => all(Placement::Unknown { reason }),
         }
+    }
+
+    /// How long the carrier still wants to be left alone.
+    fn closed_for(&self) -> Option<TimeDelta> {
+        let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = until?.checked_duration_since(tokio::time::Instant::now())?;
+        TimeDelta::from_std(rest).ok().filter(|rest| !rest.is_zero())
+    }
+
+    fn close_for(&self, length: Duration) {
+        let until = tokio::time::Instant::now() + length;
+        *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
     /// The request that asks for these calls.
@@ -144,7 +172,7 @@ impl HttpCarrier {
         let request = self.request(reqwest::Method::GET, &format!("calls?attempt={}", query.attempt_id))?;
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
         let answer = answer.map_err(|error| ProviderError(describe(&error)))?;
-        answer.json().await.map_err(|error| ProviderError(describe(&error)))
+        read_json(answer).await
     }
 
     async fn end(&self, provider_call_id: &str) -> Result<(), ProviderError> {
@@ -167,6 +195,32 @@ impl HttpCarrier {
             None => request,
         })
     }
+}
+
+/// Reads a body of at most [`BODY_BYTES`]: a carrier gone mad must not fill our memory. The client's time-out holds for the whole
+/// body, however slowly it comes.
+async fn read_json<T: DeserializeOwned>(mut answer: reqwest::Response) -> Result<T, ProviderError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| ProviderError(describe(&error)))? {
+        if body.len() + chunk.len() > BODY_BYTES {
+            return Err(ProviderError("the answer is too long".to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&body).map_err(|_| ProviderError("the answer could not be read".to_owned()))
+}
+
+/// How long a 429 asks us to wait: seconds or a date. `None`: it is no 429, or does not say.
+fn retry_after(answer: &reqwest::Response) -> Option<Duration> {
+    if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let text = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = text.parse().map(Duration::from_secs).ok().or_else(|| {
+        let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+        Some((at.to_utc() - chrono::Utc::now()).to_std().unwrap_or_default())
+    })?;
+    Some(wait.min(LONGEST_REST))
 }
 
 fn built(request: reqwest::RequestBuilder) -> Result<reqwest::Request, ProviderError> {

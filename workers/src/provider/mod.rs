@@ -5,6 +5,7 @@ pub mod callback;
 pub mod carrier_http;
 pub mod http;
 pub mod limited;
+pub mod measured;
 pub mod signature;
 pub mod simulated;
 pub mod wire;

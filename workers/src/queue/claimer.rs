@@ -104,7 +104,8 @@ impl<J: Job> Claimer<J> {
         for job in jobs {
             let Some(slot) = slots.split(1) else { break };
             let is_suspect = job.deaths > 0;
-            self.shared.held.insert((job.id, job.fence), sent + self.shared.config.lease, slot);
+            let deadline = sent + self.shared.config.lease;
+            self.shared.held.insert((job.id, job.fence), J::KIND, deadline, slot);
             let lease = Lease::new(Arc::clone(&self.shared), &job, &self.config);
             if let Some(payload) = decode::<J>(&job, &lease) {
                 deliveries.push((payload, lease, is_suspect));

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use callwright_engine::id::JobId;
+use callwright_engine::metrics::JobEnded;
 use callwright_engine::store::jobs::{self, Finish, Outcome, Written};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -68,9 +69,24 @@ fn count(shared: &Shared, batch: &[Finish], written: &Written) {
         if fenced.contains(&finish.id) {
             // A repeated write after a lost answer lands here too: the first one counted.
             shared.tally.fenced.fetch_add(1, Ordering::Relaxed);
+            shared.config.metrics.lease_lost.inc();
             tracing::warn!(job = %finish.id, fence = finish.fence, "outcome refused: the job is no longer ours");
         } else {
             shared.tally.count(&finish.outcome);
+            if let Some(queue) = shared.held.kind((finish.id, finish.fence)) {
+                let ended = JobEnded { queue, result: result(&finish.outcome) };
+                shared.config.metrics.jobs_completed.get_or_create(&ended).inc();
+            }
         }
+    }
+}
+
+const fn result(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Retry { .. } => "retried",
+        Outcome::Dead { .. } => "dead",
+        Outcome::Snooze { .. } => "snoozed",
+        Outcome::HandedBack => "handed_back",
     }
 }

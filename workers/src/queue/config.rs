@@ -1,8 +1,10 @@
 //! Settings of a process's queue engine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_engine::engine::TimeSource;
+use callwright_engine::metrics::Metrics;
 use callwright_engine::store::jobs::BackOff;
 use chrono::TimeDelta;
 
@@ -21,6 +23,8 @@ pub struct QueueConfig {
     pub death_back_off: BackOff,
     /// Says what is due. Leases follow the database's real clock whatever this is.
     pub time: TimeSource,
+    /// Where runs are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl QueueConfig {
@@ -32,6 +36,7 @@ impl QueueConfig {
             quarantine_after: 3,
             death_back_off: BackOff::new(TimeDelta::seconds(1), TimeDelta::minutes(10)),
             time: TimeSource::Database,
+            metrics: Arc::default(),
         }
     }
 

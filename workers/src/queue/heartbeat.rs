@@ -19,6 +19,7 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         pause = match renew(&shared).await {
             Ok(0) => shared.config.lease / 3,
             Ok(lost) => {
+                shared.config.metrics.lease_lost.inc_by(lost as u64);
                 tracing::warn!(lost, "leases were lost: another process has these jobs now");
                 shared.config.lease / 3
             }

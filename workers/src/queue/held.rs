@@ -19,6 +19,7 @@ pub(super) struct Held {
 
 #[derive(Debug)]
 struct Entry {
+    kind: &'static str,
     /// When the lease surely has not ended yet, on this process's own clock.
     deadline: Instant,
     handler: Option<AbortHandle>,
@@ -29,9 +30,14 @@ struct Entry {
 }
 
 impl Held {
-    pub fn insert(&self, key: Key, deadline: Instant, slot: OwnedSemaphorePermit) {
-        let entry = Entry { deadline, handler: None, settled: false, _slot: slot };
+    pub fn insert(&self, key: Key, kind: &'static str, deadline: Instant, slot: OwnedSemaphorePermit) {
+        let entry = Entry { kind, deadline, handler: None, settled: false, _slot: slot };
         self.lock().insert(key, entry);
+    }
+
+    /// The kind of a job that is held.
+    pub fn kind(&self, key: Key) -> Option<&'static str> {
+        self.lock().get(&key).map(|entry| entry.kind)
     }
 
     pub fn is_current(&self, key: Key) -> bool {

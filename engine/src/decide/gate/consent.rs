@@ -40,7 +40,7 @@ pub(super) fn is_granted(snapshot: &Snapshot, purpose: Purpose, now: Instant) ->
 
 fn call(moment: &Moment<'_>, need: Option<Form>) -> Result<(), Reason> {
     granted(moment, Purpose::VoiceContact, need)?;
-    if moment.look.voice() == VoiceClass::Artificial {
+    if moment.look.voice == VoiceClass::Artificial {
         granted(moment, Purpose::AiVoice, Some(need.unwrap_or(Form::Oral)))?;
     }
     Ok(())

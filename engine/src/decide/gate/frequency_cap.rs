@@ -41,13 +41,14 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
 }
 
 /// Whether a cap allows one more call.
-enum Use {
+pub(super) enum Use {
     Free,
     Until(Instant),
     Never,
 }
 
-fn used_up(moment: &Moment<'_>, calls: u32, length: TimeDelta) -> Use {
+/// How `calls` within `length` stand.
+pub(super) fn used_up(moment: &Moment<'_>, calls: u32, length: TimeDelta) -> Use {
     let Some(index) = calls.checked_sub(1) else { return Use::Never };
     // Newest first: when the one that many calls ago is out of the span, there is room for one more.
     match moment.snapshot.intents.get(index as usize).map(|intent| intent.at + length) {

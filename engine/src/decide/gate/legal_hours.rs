@@ -5,7 +5,9 @@
 use super::GUARD;
 use super::look::{Moment, names};
 use crate::clock::Instant;
+use crate::decide::snapshot::PhoneFacts;
 use crate::decide::verdict::{Gate, GateReport, Reason};
+use crate::phone::number::LineType;
 use crate::rules::LegalRule;
 use crate::time::window::Position;
 use crate::time::zone::Zone;
@@ -13,7 +15,7 @@ use crate::time::zone::Zone;
 pub(super) fn check(moment: &Moment<'_>) -> GateReport {
     let zones = moment.zones();
     if zones.is_empty() {
-        return GateReport::stop(Gate::LegalHours, Reason::ZoneUnknown);
+        return nowhere(moment);
     }
     let (mut closes, mut opens): (Option<Instant>, Option<Instant>) = (None, None);
     let mut facts = String::new();
@@ -46,6 +48,21 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
         (None, Some(closes)) => GateReport::pass(Gate::LegalHours).valid_until(closes),
         (None, None) => GateReport::stop(Gate::LegalHours, Reason::RuleMissing),
     }
+}
+
+/// A toll-free number may ring anywhere in its numbering plan, and no hour is a calling hour everywhere.
+fn nowhere(moment: &Moment<'_>) -> GateReport {
+    let is_toll_free = matches!(&moment.snapshot.phone,
+        PhoneFacts::Callable { number, .. } if number.line_type() == LineType::TollFree);
+    let (reason, words) = if is_toll_free {
+        (
+            Reason::NoCommonWindow,
+            "a toll-free number may ring anywhere; the lead's zone or address settles it",
+        )
+    } else {
+        (Reason::ZoneUnknown, "neither the number nor the lead says where the person is")
+    };
+    GateReport::stop(Gate::LegalHours, reason).because(moment.facts(|| words.to_owned()))
 }
 
 fn missing(moment: &Moment<'_>, why: impl FnOnce() -> String) -> GateReport {

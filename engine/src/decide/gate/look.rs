@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use crate::clock::Instant;
 use crate::decide::snapshot::{PhoneFacts, Snapshot};
 use crate::domain::campaign::VoiceClass;
@@ -17,6 +19,8 @@ pub(super) struct Look<'a> {
     pub rules: &'a Rules,
     /// The instant the snapshot is of; a search for the next opening looks further ahead.
     pub decided_at: Instant,
+    /// Whose voice the called person would hear.
+    pub voice: VoiceClass,
     /// A message of this purpose instead of a call.
     pub message: Option<Purpose>,
     pub windows: bool,
@@ -38,10 +42,13 @@ type Binding = Arc<Result<LegalRule, NoRule>>;
 
 impl<'a> Look<'a> {
     pub fn call(snapshot: &'a Snapshot, rules: &'a Rules, now: Instant) -> Self {
+        // The more protected voice when there is no campaign to ask.
+        let voice = snapshot.campaign.as_ref().map_or(VoiceClass::Artificial, |facts| facts.campaign.voice);
         Self {
             snapshot,
             rules,
             decided_at: now,
+            voice,
             message: None,
             windows: true,
             explain: true,
@@ -58,16 +65,9 @@ impl<'a> Look<'a> {
         let PhoneFacts::Callable { zones, jurisdictions, .. } = &self.snapshot.phone else {
             return [None, None];
         };
-        let mut dates = zones.iter().map(|zone| zone.local(now).date);
-        let first = dates.next().unwrap_or_else(|| now.date_naive());
-        let other = dates.find(|date| *date != first);
-        let binding = |on| self.rules.binding(jurisdictions, self.voice(), on);
+        let binding = |on| self.rules.binding(jurisdictions, self.voice, on);
+        let (first, other) = dates(zones, now);
         [Some(binding(first)), other.map(binding)]
-    }
-
-    /// The campaign's voice; the more protected one when there is no campaign to ask.
-    pub fn voice(&self) -> VoiceClass {
-        self.snapshot.campaign.as_ref().map_or(VoiceClass::Artificial, |facts| facts.campaign.voice)
     }
 }
 
@@ -98,6 +98,13 @@ impl<'a> Moment<'a> {
     pub fn facts(&self, words: impl FnOnce() -> String) -> String {
         if self.look.explain { words() } else { String::new() }
     }
+}
+
+/// The date where the called person may be, or the two dates where their zones disagree.
+pub(super) fn dates(zones: &[Zone], now: Instant) -> (NaiveDate, Option<NaiveDate>) {
+    let mut dates = zones.iter().map(|zone| zone.local(now).date);
+    let first = dates.next().unwrap_or_else(|| now.date_naive());
+    (first, dates.find(|date| *date != first))
 }
 
 /// Zone names for an explanation.

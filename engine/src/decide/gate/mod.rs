@@ -7,6 +7,7 @@ mod cadence_hours;
 mod campaign;
 mod consent;
 mod frequency_cap;
+pub mod inquiry;
 mod lead_status;
 mod legal_hours;
 mod look;

@@ -9,6 +9,9 @@ use crate::domain::enrollment::Position;
 /// A call that was refused for a passing reason is planned anew after this long.
 pub const REPLAN_AFTER: TimeDelta = TimeDelta::seconds(30);
 
+/// However long a provider asks to be left alone.
+pub const LONGEST_REST: TimeDelta = TimeDelta::hours(1);
+
 /// After an attempt that can never be resolved, its enrollment waits this long: the call may have happened.
 pub const AFTER_UNKNOWN: TimeDelta = TimeDelta::hours(4);
 

@@ -3,7 +3,7 @@
 //! Only an attempt that is still `dialing` takes an answer; a callback or a look-up that came first has said more. The one
 //! exception is a late yes, which settles a doubt.
 
-use super::again::REPLAN_AFTER;
+use super::again::{LONGEST_REST, REPLAN_AFTER};
 use crate::clock::Instant;
 use crate::domain::attempt::AttemptState;
 use crate::provider::Placement;
@@ -34,6 +34,10 @@ pub fn after_answer(state: AttemptState, answer: &Placement, now: Instant) -> Af
         Placement::Accepted { provider_call_id } => AfterAnswer::Placed { provider_call_id },
         Placement::Refused { reason, retry: true } => {
             let again_at = now + REPLAN_AFTER;
+            AfterAnswer::NotPlaced { state: AttemptState::Finished, reason, again_at }
+        }
+        Placement::Busy { reason, after } => {
+            let again_at = now + (*after).clamp(REPLAN_AFTER, LONGEST_REST);
             AfterAnswer::NotPlaced { state: AttemptState::Finished, reason, again_at }
         }
         Placement::Refused { reason, retry: false } => AfterAnswer::Refused { reason },

@@ -21,7 +21,8 @@ pub enum AfterLookUp<'a> {
     WrittenOff(AttemptState),
 }
 
-/// Follows a look-up of an attempt in `state` whose intent is `age` old, by a clock that runs `speed` times as fast as the wall.
+/// Follows a look-up of an attempt in `state` whose intent was `age` old when the provider was asked, by a clock that runs
+/// `speed` times as fast as the wall.
 pub fn after_look_up<'a>(
     state: AttemptState,
     result: &'a LookUpResult,

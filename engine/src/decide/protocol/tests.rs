@@ -32,6 +32,7 @@ fn no_answer_moves_an_attempt_that_is_settled_or_placed() {
         Placement::Accepted { provider_call_id: "c".to_owned() },
         Placement::Refused { reason: String::new(), retry: true },
         Placement::Refused { reason: String::new(), retry: false },
+        Placement::Busy { reason: String::new(), after: TimeDelta::minutes(1) },
         Placement::Unknown { reason: String::new() },
         Placement::NotSent { reason: String::new() },
     ];
@@ -58,6 +59,10 @@ fn every_answer_leads_where_the_table_of_states_allows() {
     };
     let passing = target(&Placement::Refused { reason: String::new(), retry: true });
     assert_eq!(passing, Some((AttemptState::Finished, noon() + again::REPLAN_AFTER)));
+    for (asked, waited) in [(1, 30), (300, 300), (90_000, 3_600)] {
+        let busy = Placement::Busy { reason: String::new(), after: TimeDelta::seconds(asked) };
+        assert_eq!(target(&busy), Some((AttemptState::Finished, noon() + TimeDelta::seconds(waited))));
+    }
     let unsent = target(&Placement::NotSent { reason: String::new() });
     assert_eq!(unsent, Some((AttemptState::NotSent, noon())));
 }

@@ -53,7 +53,12 @@ impl Engine {
         tx.rollback().await?;
         let mut report = MoveReport::default();
         for each in moving {
-            let step = self.move_batch(each.id, limit).await?;
+            let step = match self.move_batch(each.id, limit).await {
+                Ok(step) => step,
+                // The batch is tried again in the next round, without them.
+                Err(error) if self.weed(&error).await? => None,
+                Err(error) => return Err(error),
+            };
             let Some(step) = step else { continue };
             report = step;
             if report.has_more() {

@@ -109,6 +109,11 @@ impl Places {
         self.gather(|other| *other == place)
     }
 
+    /// All zones of the North American plan.
+    pub(super) fn north_american(&self) -> Vec<Zone> {
+        self.gather(|_| true)
+    }
+
     /// All places in which some number keeps the clock of `zone`.
     pub(super) fn places_in(&self, zone: &Zone) -> Vec<Jurisdiction> {
         let keeps = |zones: &[Zone]| zones.iter().any(|other| other.same_clock(zone));

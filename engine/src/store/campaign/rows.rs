@@ -46,6 +46,13 @@ pub(super) struct CampaignRow {
     caller_pacing: String,
 }
 
+impl CampaignRow {
+    /// Where it stands in a list.
+    pub fn position(&self) -> (i64, &str) {
+        (self.created_at, &self.id)
+    }
+}
+
 bulk_row! {
     pub struct CampaignWrite {
         id: String,

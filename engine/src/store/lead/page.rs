@@ -1,7 +1,7 @@
 //! Lists of leads: filtered, searched, last changed first.
 
 use super::rows::{LeadRow, lead_row};
-use super::with_phones;
+use super::{assemble, phones_of};
 use crate::domain::lead::{Lead, LeadStatus, Segment};
 use crate::store::db::{Tx, on_db};
 use crate::store::error::StoreError;
@@ -63,8 +63,8 @@ pub async fn page(
         .bind(i64::from(limit) + 1)
         .fetch_all(conn)
         .await)?;
-    let leads = with_phones(tx, rows).await?;
-    Ok(Page::of(leads, limit, |lead| Cursor { at: lead.updated_at, id: lead.id.0 }))
+    let mut phones = phones_of(tx, &rows).await?;
+    Ok(Page::readable(rows, limit, |row| (row.updated_at, row.id.as_str()), |row| assemble(row, &mut phones)))
 }
 
 /// How many leads the filter matches.

@@ -45,7 +45,7 @@ pub(super) struct LeadRow {
     custom: String,
     synthetic: i64,
     created_at: i64,
-    updated_at: i64,
+    pub updated_at: i64,
     last_contacted_at: Option<i64>,
 }
 

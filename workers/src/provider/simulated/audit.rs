@@ -48,6 +48,8 @@ pub struct Audit {
     pub suppressed_dials: u64,
     /// Calls to countries whose hours this auditor does not know.
     pub hours_unknown: u64,
+    /// Calls that the carrier had to queue, because they were asked for faster than it begins them: 0 with our pacing.
+    pub queued: u64,
     /// Calls that have not ended.
     pub open: u64,
     pub answered: u64,
@@ -109,6 +111,7 @@ impl Audit {
         self.requests = ledger.entries().len() as u64;
         for entry in calls(ledger) {
             self.calls += 1;
+            self.queued += u64::from(entry.queued);
             match &entry.end {
                 Some(end) => {
                     self.answered += u64::from(end.talk_s > 0);
@@ -163,7 +166,10 @@ impl Audit {
             });
             match daytime {
                 None => self.hours_unknown += 1,
-                Some(daytime) if daytime.allows(entry.asked_at) => {}
+                // A queued call rings when its turn comes, whatever the hour then is.
+                Some(daytime)
+                    if daytime.allows(entry.asked_at)
+                        && (!entry.queued || daytime.allows(entry.starts_at())) => {}
                 Some(_) => {
                     self.outside_window += 1;
                     self.found(Wrong::OutsideWindow, entry);

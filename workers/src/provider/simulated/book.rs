@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use callwright_engine::clock::Instant;
 use callwright_engine::id::AttemptId;
 use tokio::sync::Notify;
 
@@ -13,6 +14,7 @@ use super::faults::{Faults, Fired};
 use super::journal::Journal;
 use super::ledger::{Asked, Ending, Entry, Ledger};
 use super::outbox::{Letter, Outbox};
+use super::queue::{Queue, Turn};
 
 /// One carrier process.
 #[derive(Debug)]
@@ -26,12 +28,20 @@ pub(super) struct Carrier {
     books: Mutex<Books>,
 }
 
+/// When a call begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    pub at: Instant,
+    pub queued: bool,
+}
+
 #[derive(Debug, Default)]
 struct Books {
     ledger: Ledger,
     /// Wakes a call in progress when it is to be hung up.
     lines: HashMap<String, Arc<Notify>>,
     lost: HashMap<AttemptId, Vec<Letter>>,
+    turns: Queue,
     fired: Fired,
 }
 
@@ -55,12 +65,24 @@ impl Carrier {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The turn of a call that would begin at `wanted`.
+    pub fn turn(&self, wanted: Instant) -> Turn {
+        self.books().turns.turn(wanted, self.faults.calls_per_second)
+    }
+
     /// Books requests and keeps them on disk before anybody is answered.
-    pub async fn book(&self, asked: &[(Asked, bool)]) -> io::Result<Vec<Entry>> {
-        let now = self.clock.now();
+    pub async fn book(&self, asked: &[(Asked, Option<Start>)], now: Instant) -> io::Result<Vec<Entry>> {
         let entries: Vec<Entry> = {
             let mut books = self.books();
-            asked.iter().map(|(asked, accepted)| books.ledger.book(asked, now, *accepted).clone()).collect()
+            let mut book = |(asked, start): &(Asked, Option<Start>)| {
+                let entry = books.ledger.book(asked, now, start.is_some());
+                if let Some(start) = start {
+                    entry.starts_at = (start.at > now).then_some(start.at);
+                    entry.queued = start.queued;
+                }
+                entry.clone()
+            };
+            asked.iter().map(&mut book).collect()
         };
         self.keep(entries.clone()).await?;
         Ok(entries)

@@ -21,6 +21,7 @@ use super::faults::{Faults, Fired, PlacementFault};
 use super::ledger::{Asked, Ending, Entry, Ledger};
 use super::pending::Pending;
 use super::played::{Played, play};
+use super::queue::{Queue, Turn};
 
 /// Tells the carrier what time it is: the same clock that drives the engine.
 pub type Now = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -29,14 +30,16 @@ pub type Now = Arc<dyn Fn() -> Instant + Send + Sync>;
 pub struct SimulatedCarrier {
     now: Now,
     seed: u64,
-    faults: Faults,
     source: Box<dyn BehaviourSource>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    faults: Faults,
     ledger: Ledger,
+    /// Calls waiting for their turn.
+    turns: Queue,
     queue: Pending,
     /// Callbacks that were lost, until a look-up asks for them.
     lost: HashMap<AttemptId, Vec<ReportedFact>>,
@@ -62,6 +65,8 @@ struct Taken {
     asked: Asked,
     fault: PlacementFault,
     played: Option<Played>,
+    starts_at: Instant,
+    queued: bool,
 }
 
 impl SimulatedCarrier {
@@ -69,7 +74,13 @@ impl SimulatedCarrier {
     pub const CONCLUSIVE_AFTER: TimeDelta = TimeDelta::seconds(120);
 
     pub fn new(now: Now, seed: u64, source: impl BehaviourSource + 'static, faults: Faults) -> Self {
-        Self { now, seed, faults, source: Box::new(source), state: Mutex::default() }
+        let state = Mutex::new(State { faults, ..State::default() });
+        Self { now, seed, source: Box::new(source), state }
+    }
+
+    /// Other faults from here on; calls under way go on as they began.
+    pub fn set_faults(&self, faults: Faults) {
+        self.state().faults = faults;
     }
 
     /// Facts whose time has come, in the order of their delivery.
@@ -173,56 +184,82 @@ impl SimulatedCarrier {
         max_duration_s: u32,
         converse: impl FnOnce(Answerer) -> Conversation,
     ) -> Taken {
-        let fault = self.faults.placement(self.seed, &asked.key(), now);
+        let (fault, wanted, turn) = {
+            let mut state = self.state();
+            let fault = state.faults.placement(self.seed, &asked.key(), now);
+            let wanted = now + TimeDelta::seconds(i64::from(fault.delay_s()));
+            let rate = state.faults.calls_per_second;
+            let turn = if fault.calls() { state.turns.turn(wanted, rate) } else { Turn::At(wanted) };
+            (fault, wanted, turn)
+        };
+        let Turn::At(starts_at) = turn else {
+            let fault = PlacementFault::TooManyRequests { retry_after_s: FULL_FOR_S };
+            return Taken { asked, fault, played: None, starts_at: wanted, queued: false };
+        };
         let played = fault.calls().then(|| {
             let behaviour = self.source.of(&asked.key());
-            let starts_at = now + TimeDelta::seconds(i64::from(fault.delay_s()));
             play(behaviour, starts_at, max_duration_s, converse)
         });
-        Taken { asked, fault, played }
+        Taken { asked, fault, played, starts_at, queued: starts_at > wanted }
     }
 
     fn enter(&self, state: &mut State, taken: Taken, now: Instant) -> Placement {
-        let Taken { asked, fault, played } = taken;
+        let Taken { asked, fault, played, starts_at, queued } = taken;
         if let Some(name) = fault.name() {
-            *state.fired.entry(name).or_default() += 1;
+            state.count(name);
+        }
+        if queued {
+            state.count("queued");
         }
         let entry = state.ledger.book(&asked, now, played.is_some());
         entry.end = played.as_ref().map(|played| played.ending);
+        entry.starts_at = (starts_at > now).then_some(starts_at);
+        entry.queued = queued;
         let call_id = entry.call_id.clone();
+        let report = |at, key: &str, fact| ReportedFact {
+            attempt_id: asked.attempt_id,
+            provider_call_id: Some(call_id.clone()),
+            key: key.to_owned(),
+            at,
+            fact,
+        };
+        if played.is_some() && starts_at <= now && state.faults.is_early(self.seed, &asked.key()) {
+            state.count("earlyCallback");
+            // Due at once: whoever asks next gets it, perhaps before this request is answered.
+            state.queue.push(now, report(now, "ringing", Fact::Ringing));
+        }
         for (at, key, fact) in played.into_iter().flat_map(|played| played.facts) {
-            let fact = ReportedFact {
-                attempt_id: asked.attempt_id,
-                provider_call_id: Some(call_id.clone()),
-                key: key.to_owned(),
-                at,
-                fact,
-            };
-            self.send(state, &asked, fact);
+            self.send(state, &asked, report(at, key, fact));
         }
         match fault {
             PlacementFault::None => Placement::Accepted { provider_call_id: call_id },
             PlacementFault::Refuse => {
                 Placement::Refused { reason: "simulated rate limit".to_owned(), retry: true }
             }
+            PlacementFault::TooManyRequests { retry_after_s } => Placement::Busy {
+                reason: "simulated 429".to_owned(),
+                after: TimeDelta::seconds(i64::from(retry_after_s)),
+            },
             fault => Placement::Unknown { reason: format!("simulated {}", fault.name().unwrap_or_default()) },
         }
     }
 
     fn send(&self, state: &mut State, asked: &Asked, fact: ReportedFact) {
-        let fault = self.faults.callback(self.seed, &asked.key(), &fact.key);
-        for name in fault.names {
-            *state.fired.entry(name).or_default() += 1;
+        let fault = state.faults.callback(self.seed, &asked.key(), &fact.key);
+        for name in &fault.names {
+            state.count(name);
         }
         if fault.lost {
             state.lost.entry(asked.attempt_id).or_default().push(fact);
             return;
         }
+        // What was refused for its signature comes again with the right one: in one process, only later.
+        let refused_s = if fault.forged { Faults::FORGED_AGAIN_S } else { 0 };
         let Some((last, earlier)) = fault.delays_s.split_last() else { return };
         for delay_s in earlier {
-            state.queue.push(fact.at + TimeDelta::seconds(i64::from(*delay_s)), fact.clone());
+            state.queue.push(fact.at + TimeDelta::seconds(i64::from(*delay_s + refused_s)), fact.clone());
         }
-        state.queue.push(fact.at + TimeDelta::seconds(i64::from(*last)), fact);
+        state.queue.push(fact.at + TimeDelta::seconds(i64::from(*last + refused_s)), fact);
     }
 
     fn place_all(&self, requests: &[PlaceRequest]) -> Vec<Placement> {
@@ -242,12 +279,24 @@ impl SimulatedCarrier {
     fn find(&self, attempt: AttemptId) -> LookUpResult {
         let now = (self.now)();
         let mut state = self.state();
-        let late = |entry: &Entry| match self.faults.placement(self.seed, &entry.key(), entry.asked_at) {
-            PlacementFault::LateAccept { by_s } => now < entry.asked_at + TimeDelta::seconds(i64::from(by_s)),
-            _ => false,
-        };
-        let found =
-            state.ledger.calls_of(attempt).find(|entry| !late(entry)).map(|entry| entry.call_id.clone());
+        let faults = state.faults;
+        let calls: Vec<Entry> = state.ledger.calls_of(attempt).cloned().collect();
+        let fault =
+            calls.first().map(|entry| faults.look_up(self.seed, &entry.key(), now)).unwrap_or_default();
+        if fault.fails {
+            state.count("failLookUp");
+            return LookUpResult::Failed { reason: "simulated 503".to_owned() };
+        }
+        let mut found = None;
+        for entry in &calls {
+            match listing(&faults, self.seed, entry, fault.stale_s, now) {
+                Listing::Shown => {
+                    found = found.or_else(|| Some(entry.call_id.clone()));
+                }
+                Listing::NotYet => {}
+                Listing::Hidden(name) => state.count(name),
+            }
+        }
         let Some(provider_call_id) = found else { return LookUpResult::Absent };
         for fact in state.lost.remove(&attempt).unwrap_or_default() {
             state.queue.push(fact.at.max(now), fact);
@@ -260,7 +309,41 @@ impl SimulatedCarrier {
 /// Key of the fact that reports a call we ended ourselves.
 const HUNG_UP: &str = "hung-up";
 
+/// How long a full queue asks to be left alone.
+const FULL_FOR_S: u32 = 3_600;
+
+/// Does the carrier's list show a call?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    Shown,
+    /// It has not begun.
+    NotYet,
+    /// It has, but the list is behind: the name of the fault.
+    Hidden(&'static str),
+}
+
+/// How a call stands in a list that is `stale_s` old and, for some calls, behind.
+pub(super) fn listing(faults: &Faults, seed: u64, entry: &Entry, stale_s: u32, now: Instant) -> Listing {
+    let begins = entry.starts_at();
+    // A queued call is on the list while it waits; one that has not been taken yet is not.
+    if now < begins && !entry.queued {
+        return Listing::NotYet;
+    }
+    let known = if entry.queued { entry.asked_at } else { begins };
+    if now < known + TimeDelta::seconds(i64::from(faults.listed_after_s(seed, &entry.key()))) {
+        return Listing::Hidden("lagLookUp");
+    }
+    if now < known + TimeDelta::seconds(i64::from(stale_s)) {
+        return Listing::Hidden("staleLookUp");
+    }
+    Listing::Shown
+}
+
 impl State {
+    fn count(&mut self, fault: &'static str) {
+        *self.fired.entry(fault).or_default() += 1;
+    }
+
     /// Ends a call at `now`; what it would still have reported is withheld.
     fn cut_off(&mut self, call_id: &str, now: Instant, status: EndStatus) {
         let Some(entry) = self.ledger.by_call_id(call_id) else { return };
@@ -285,10 +368,7 @@ impl State {
 
 impl std::fmt::Debug for SimulatedCarrier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SimulatedCarrier")
-            .field("seed", &self.seed)
-            .field("faults", &self.faults)
-            .finish_non_exhaustive()
+        f.debug_struct("SimulatedCarrier").field("seed", &self.seed).finish_non_exhaustive()
     }
 }
 

@@ -29,6 +29,12 @@ pub struct Entry {
     pub asked_at: Instant,
     /// Did a call follow, whatever the asker was told?
     pub accepted: bool,
+    /// When the call begins, if not at once: it was taken late, or queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Instant>,
+    /// It had to wait its turn behind other calls, beyond the carrier's rate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Ending>,
     /// Where a stand-alone carrier reports this call, also after a restart.
@@ -68,6 +74,10 @@ impl Asked {
 }
 
 impl Entry {
+    pub fn starts_at(&self) -> Instant {
+        self.starts_at.unwrap_or(self.asked_at)
+    }
+
     pub fn key(&self) -> CallKey<'_> {
         CallKey { number: self.number, step: &self.step, visit: self.visit, attempt: self.attempt }
     }
@@ -113,6 +123,8 @@ impl Ledger {
             attempt: asked.attempt,
             asked_at,
             accepted,
+            starts_at: None,
+            queued: false,
             end: None,
             callback_url: asked.callback_url.clone(),
         });

@@ -96,6 +96,12 @@ impl LiveCall {
         Ending { at: ends_at, status: EndStatus::Completed, talk_s, converted }
     }
 
+    /// Reports the ringing before the request for the call is answered; it is reported again when it rings.
+    pub async fn ring_early(&self) {
+        self.carrier.count("earlyCallback");
+        self.carrier.outbox.tell(&self.letter(self.starts_at, CallbackEvent::Ringing)).await;
+    }
+
     /// `false`: somebody hung up first.
     async fn wait(&self, until: Instant, line: &Notify) -> bool {
         tokio::select! {
@@ -134,6 +140,9 @@ impl LiveCall {
         if fault.lost {
             self.carrier.lose(letter);
             return;
+        }
+        if fault.forged && !self.carrier.outbox.tell_forged(&letter).await {
+            tracing::error!(call = self.call_id, "a callback with a wrong signature was not refused");
         }
         for delay_s in fault.delays_s {
             if delay_s == 0 {

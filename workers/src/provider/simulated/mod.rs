@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod behaviour;
 pub mod book;
+mod broken;
 pub mod called_zones;
 pub mod callee;
 pub mod clock;
@@ -21,5 +22,7 @@ mod pending;
 mod played;
 pub mod profile;
 pub mod pump;
+pub mod queue;
 pub mod rows;
+pub mod scripted;
 pub mod server;

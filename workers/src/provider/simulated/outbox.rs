@@ -54,6 +54,11 @@ impl Outbox {
         self.try_all(letter, |miss| !matches!(miss, Miss::Refused)).await.is_some()
     }
 
+    /// Delivers a fact with a wrong signature, once: whoever accepts it has a hole. Answers whether it was refused.
+    pub async fn tell_forged(&self, letter: &Letter) -> bool {
+        matches!(self.post(letter, b"somebody else's secret").await, Err(Miss::Refused))
+    }
+
     /// Asks what to say; `None` when nobody answered sensibly, and the call must end.
     pub async fn ask(&self, letter: &Letter) -> Option<TurnBody> {
         let body = self.try_all(letter, |miss| matches!(miss, Miss::NotConnected)).await?;
@@ -65,7 +70,7 @@ impl Outbox {
     async fn try_all(&self, letter: &Letter, may_repeat: impl Fn(&Miss) -> bool) -> Option<Vec<u8>> {
         let mut pause = self.retries.first_pause;
         for attempt in 1..=self.retries.tries.max(1) {
-            match self.post(letter).await {
+            match self.post(letter, &self.secret).await {
                 Ok(body) => return Some(body),
                 Err(miss) if !may_repeat(&miss) || attempt == self.retries.tries => {
                     let event = letter.callback.event.name();
@@ -82,9 +87,9 @@ impl Outbox {
         None
     }
 
-    async fn post(&self, letter: &Letter) -> Result<Vec<u8>, Miss> {
+    async fn post(&self, letter: &Letter, secret: &[u8]) -> Result<Vec<u8>, Miss> {
         let body = serde_json::to_vec(&letter.callback).map_err(|_| Miss::Refused)?;
-        let signature = signature::sign(&self.secret, Utc::now(), &body);
+        let signature = signature::sign(secret, Utc::now(), &body);
         let request = self
             .client
             .post(&letter.url)

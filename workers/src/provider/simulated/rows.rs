@@ -67,6 +67,9 @@ fn to_entry(row: Row) -> Result<Entry, StoreError> {
         attempt: u32::try_from(row.attempt).map_err(|e| bad("attempt", &e))?,
         asked_at: instant_from_micros(row.asked_at),
         accepted: row.accepted != 0,
+        // Of no interest once it has ended, and a call in progress dies with its carrier.
+        starts_at: None,
+        queued: false,
         end: ending(&row).map_err(|problem| bad("status", &problem))?,
         callback_url: None,
         call_id: row.call_id,

@@ -21,6 +21,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::EndStatus;
 use callwright_engine::id::AttemptId;
 use callwright_engine::phone::number::PhoneNumber;
@@ -34,14 +35,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::{Audit, Evidence, SuppressedFrom};
 use super::behaviour::BehaviourSource;
-use super::book::Carrier;
+use super::book::{Carrier, Start};
+use super::broken;
 use super::clock::{CarrierClock, ClockSetting};
 use super::faults::{Faults, Fired, PlacementFault};
+use super::in_process::{Listing, listing};
 use super::journal::Journal;
 use super::ledger::{Asked, Ending, Entry};
 use super::live_call::LiveCall;
 pub use super::outbox::Retries;
 use super::outbox::{Letter, Outbox};
+use super::queue::Turn;
 use crate::provider::http;
 use crate::provider::wire::{
     CallAnswer, CallAnswers, CallBatch, CallRequest, Callback, CallbackEvent, FoundCall, FoundCalls,
@@ -191,41 +195,81 @@ async fn place_batch(server: &CarrierServer, batch: CallBatch) -> Response {
     let faults: Vec<PlacementFault> =
         asked.iter().map(|asked| carrier.faults.placement(carrier.seed, &asked.key(), now)).collect();
     let shared = faults[0];
-    let answered = |fault: &PlacementFault| if shared.is_ambiguous() { shared } else { *fault };
-    let faults: Vec<PlacementFault> = faults.iter().map(answered).map(only_refusals(shared)).collect();
+    let answered = |fault: &PlacementFault| if shared.is_shared() { shared } else { *fault };
+    let mut faults: Vec<PlacementFault> = faults.iter().map(answered).map(only_refusals(shared)).collect();
+    let mut booked: Vec<(Asked, Option<Start>)> = Vec::with_capacity(asked.len());
+    for (asked, fault) in asked.into_iter().zip(&mut faults) {
+        let start = start_of(carrier, now, fault);
+        booked.push((asked, start));
+    }
     faults.iter().filter_map(|fault| fault.name()).for_each(|name| carrier.count(name));
 
-    let booked: Vec<(Asked, bool)> =
-        asked.into_iter().zip(faults.iter().map(|fault| fault.calls())).collect();
-    let entries = match carrier.book(&booked).await {
+    let entries = match carrier.book(&booked, now).await {
         Ok(entries) => entries,
         Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     };
     let mut answers = Vec::with_capacity(entries.len());
-    for ((entry, (asked, _)), (call, fault)) in
+    for ((entry, (asked, start)), (call, fault)) in
         entries.iter().zip(booked).zip(batch.calls.iter().zip(&faults))
     {
-        if entry.accepted {
-            start(carrier, entry, asked, call, *fault);
+        if let Some(start) = start {
+            ring(carrier, entry, asked, call, start.at).await;
         }
         answers.push(answer(entry, *fault));
     }
-    match shared {
+    respond(server, shared, answers).await
+}
+
+/// When the call begins; `None`: there is none. A full queue turns the fault into a refusal.
+fn start_of(carrier: &Carrier, now: Instant, fault: &mut PlacementFault) -> Option<Start> {
+    if !fault.calls() {
+        return None;
+    }
+    let wanted = now + TimeDelta::seconds(i64::from(fault.delay_s()));
+    match carrier.turn(wanted) {
+        Turn::At(at) => {
+            let queued = at > wanted;
+            if queued {
+                carrier.count("queued");
+            }
+            Some(Start { at, queued })
+        }
+        Turn::Full => {
+            *fault = PlacementFault::Refuse;
+            None
+        }
+    }
+}
+
+/// The answer as the asker sees it.
+async fn respond(server: &CarrierServer, fault: PlacementFault, answers: Vec<CallAnswer>) -> Response {
+    match fault {
+        PlacementFault::None | PlacementFault::Refuse => Json(CallAnswers { answers }).into_response(),
+        PlacementFault::TooManyRequests { retry_after_s } => {
+            let mut refusal = problem(StatusCode::TOO_MANY_REQUESTS, "simulated rate limit");
+            refusal.headers_mut().insert(header::RETRY_AFTER, retry_after_s.into());
+            refusal
+        }
         PlacementFault::ErrorBeforeAccept | PlacementFault::ErrorAfterAccept => {
             problem(StatusCode::INTERNAL_SERVER_ERROR, "simulated error")
         }
-        shared if shared.is_ambiguous() => {
+        PlacementFault::ResetBeforeAccept | PlacementFault::ResetAfterAccept => {
+            broken::off(&CallAnswers { answers })
+        }
+        PlacementFault::SlowAnswer => broken::slow(&CallAnswers { answers }, server.hang),
+        PlacementFault::TimeoutBeforeAccept
+        | PlacementFault::TimeoutAfterAccept
+        | PlacementFault::LateAccept { .. } => {
             tokio::time::sleep(server.hang).await;
             problem(StatusCode::GATEWAY_TIMEOUT, "simulated time-out")
         }
-        _ => Json(CallAnswers { answers }).into_response(),
     }
 }
 
 /// Within a batch whose answer gets through, a single call can be refused but not be in doubt.
 fn only_refusals(shared: PlacementFault) -> impl Fn(PlacementFault) -> PlacementFault {
     move |fault| {
-        if shared.is_ambiguous() || fault == PlacementFault::Refuse { fault } else { PlacementFault::None }
+        if shared.is_shared() || fault == PlacementFault::Refuse { fault } else { PlacementFault::None }
     }
 }
 
@@ -248,14 +292,18 @@ fn answer(entry: &Entry, fault: PlacementFault) -> CallAnswer {
     CallAnswer::Accepted { call_id: entry.call_id.clone() }
 }
 
-fn start(carrier: &Arc<Carrier>, entry: &Entry, asked: Asked, call: &CallRequest, fault: PlacementFault) {
+async fn ring(carrier: &Arc<Carrier>, entry: &Entry, asked: Asked, call: &CallRequest, starts_at: Instant) {
+    let is_early = starts_at <= entry.asked_at && carrier.faults.is_early(carrier.seed, &asked.key());
     let live = LiveCall {
         carrier: carrier.clone(),
         call_id: entry.call_id.clone(),
         asked,
         max_duration_s: call.max_duration_s,
-        starts_at: entry.asked_at + TimeDelta::seconds(i64::from(fault.delay_s())),
+        starts_at,
     };
+    if is_early {
+        live.ring_early().await;
+    }
     tokio::spawn(live.run());
 }
 
@@ -264,20 +312,40 @@ struct LookUpQuery {
     attempt: AttemptId,
 }
 
-async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUpQuery>) -> Json<FoundCalls> {
+async fn look_up(State(server): State<CarrierServer>, Query(query): Query<LookUpQuery>) -> Response {
     let carrier = server.carrier.clone();
+    let now = carrier.clock.now();
+    let calls = carrier.calls_of(query.attempt);
+    let first = calls.first().map(|entry| carrier.faults.look_up(carrier.seed, &entry.key(), now));
+    let fault = first.unwrap_or_default();
+    if fault.fails {
+        carrier.count("failLookUp");
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "simulated error");
+    }
     for letter in carrier.take_lost(query.attempt) {
         let carrier = carrier.clone();
         tokio::spawn(async move { carrier.outbox.tell(&letter).await });
     }
-    let found = |entry: Entry| FoundCall {
-        call_id: entry.call_id,
-        asked_at: entry.asked_at,
-        status: entry.end.map(|end| end.status),
-        ended_at: entry.end.map(|end| end.at),
-        talk_s: entry.end.map_or(0, |end| end.talk_s),
+    let seen_at = now - TimeDelta::seconds(i64::from(fault.stale_s));
+    let is_shown = |entry: &Entry| match listing(&carrier.faults, carrier.seed, entry, fault.stale_s, now) {
+        Listing::Shown => true,
+        Listing::NotYet => false,
+        Listing::Hidden(name) => {
+            carrier.count(name);
+            false
+        }
     };
-    Json(FoundCalls { calls: carrier.calls_of(query.attempt).into_iter().map(found).collect() })
+    let found = |entry: Entry| {
+        let end = entry.end.filter(|end| end.at <= seen_at);
+        FoundCall {
+            call_id: entry.call_id,
+            asked_at: entry.asked_at,
+            status: end.map(|end| end.status),
+            ended_at: end.map(|end| end.at),
+            talk_s: end.map_or(0, |end| end.talk_s),
+        }
+    };
+    Json(FoundCalls { calls: calls.into_iter().filter(is_shown).map(found).collect() }).into_response()
 }
 
 async fn hang_up(State(server): State<CarrierServer>, Path(id): Path<String>) -> Response {

@@ -48,7 +48,7 @@ pub struct PageParams {
 /// Rows per page when nothing is said, and at most.
 pub const PAGE: (u32, u32) = (20, 100);
 
-pub(super) fn limit(asked: Option<u32>) -> Answer<u32> {
+pub(in crate::http) fn limit(asked: Option<u32>) -> Answer<u32> {
     match asked.unwrap_or(PAGE.0) {
         limit if (1..=PAGE.1).contains(&limit) => Ok(limit),
         _ => Err(ApiError::field("limit", format!("a page has 1 to {} rows", PAGE.1))),

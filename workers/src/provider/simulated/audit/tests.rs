@@ -145,3 +145,15 @@ fn many_wrongs_are_all_counted_and_the_first_are_named() {
     let audit = books.audit();
     assert_eq!((audit.double_dials, audit.findings.len()), (99, Audit::FINDINGS));
 }
+
+#[test]
+fn a_queued_call_that_rings_at_night_is_a_wrong_and_one_that_was_asked_for_in_time_is_not_enough() {
+    let mut books = Books::new();
+    books.call("+12125550143", 1, 0);
+    let asked = books.call("+12125550144", 1, 60);
+    let entry = books.ledger.by_call_id(&format!("sim-{}", asked.attempt_id.0.simple())).unwrap();
+    entry.queued = true;
+    entry.starts_at = Some(noon() + TimeDelta::hours(10));
+    let audit = books.audit();
+    assert_eq!((audit.queued, audit.outside_window), (1, 1));
+}

@@ -1,5 +1,7 @@
 //! The stand-alone carrier end to end on loopback, with a fake dialer that answers its callbacks.
 
+mod faults;
+
 use std::sync::Mutex;
 
 use axum::body::Bytes;
@@ -91,7 +93,7 @@ async fn hear(State(dialer): State<Arc<Dialer>>, headers: HeaderMap, body: Bytes
 impl Line {
     async fn open(options: ServerOptions) -> Self {
         let token = options.token.clone();
-        let loses_answers = options.faults.timeout_after_accept > 0.0;
+        let loses_answers = options.faults.timeout_after_accept + options.faults.slow_answer > 0.0;
         let server = CarrierServer::open(options).await.unwrap();
         let url = Url::parse(&listen(server.router()).await).unwrap();
         let dialer = Arc::new(Dialer::default());

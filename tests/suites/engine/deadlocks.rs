@@ -1,0 +1,75 @@
+//! Verbs in each other's way on PostgreSQL: numbers are locked before rows, and a verb that the database sacrificed is run again.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use callwright_engine::domain::enrollment::EnrollmentState;
+use callwright_engine::store::{Db, number_lock};
+use callwright_tests::{Backend, TestDb};
+use sqlx::{PgPool, Postgres, Transaction};
+use tokio::time::timeout;
+
+use crate::given::{ALICE, World};
+
+/// Long enough for a statement that need not wait, even on a busy machine; a waiting one never ends by itself.
+const WAITING: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const ATTEMPT: &str = "SELECT id FROM attempts WHERE state = 'planned' FOR UPDATE";
+const ENROLLMENT: &str = "SELECT id FROM enrollments FOR UPDATE";
+const FREE_ENROLLMENT: &str = "SELECT id FROM enrollments FOR UPDATE NOWAIT";
+
+async fn world() -> anyhow::Result<Option<(World, PgPool)>> {
+    let Some(test) = TestDb::open(Backend::Postgres).await? else { return Ok(None) };
+    let Db::Postgres { pool, .. } = &test.db else { anyhow::bail!("made for PostgreSQL") };
+    let pool = pool.clone();
+    Ok(Some((World::open(test).await?, pool)))
+}
+
+async fn run(tx: &mut Transaction<'static, Postgres>, sql: &'static str) -> anyhow::Result<()> {
+    sqlx::query(sql).execute(&mut **tx).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_verb_that_loses_a_deadlock_is_run_again() -> anyhow::Result<()> {
+    let Some((world, pool)) = world().await? else { return Ok(()) };
+    let (_, enrollment) = world.welcomed(ALICE).await?;
+    world.plan().await?;
+    // As a claim does: the attempt first, then its enrollment.
+    let mut claim = pool.begin().await?;
+    run(&mut claim, ATTEMPT).await?;
+    let engine = world.engine.clone();
+    let mut pause = tokio::spawn(async move { engine.pause(enrollment).await });
+    assert!(timeout(WAITING, &mut pause).await.is_err(), "the pause did not wait for the attempt");
+    // Now each waits for the other. The pause has waited longer, so it is the one to be given up.
+    timeout(PATIENCE, run(&mut claim, ENROLLMENT)).await.context("nobody gave way")??;
+    claim.commit().await?;
+    let view = timeout(PATIENCE, pause).await???;
+    assert_eq!(view.state, EnrollmentState::Held.as_str());
+    Ok(())
+}
+
+#[tokio::test]
+async fn people_wait_for_a_claims_number_before_they_hold_anything() -> anyhow::Result<()> {
+    let Some((world, pool)) = world().await? else { return Ok(()) };
+    let (lead, enrollment) = world.welcomed(ALICE).await?;
+    world.plan().await?;
+    let mut claim = world.engine.db.begin().await?;
+    number_lock::lock_numbers(&mut claim, &[ALICE]).await?;
+    let (engine, other) = (world.engine.clone(), world.engine.clone());
+    let mut pause = tokio::spawn(async move { engine.pause(enrollment).await });
+    let mut opt_out = tokio::spawn(async move { other.opt_out(lead, "asked", "api").await });
+    assert!(timeout(WAITING, &mut pause).await.is_err() && timeout(WAITING, &mut opt_out).await.is_err());
+    let mut rows = pool.begin().await?;
+    run(&mut rows, FREE_ENROLLMENT)
+        .await
+        .context("somebody holds the enrollment while waiting for the number")?;
+    rows.rollback().await?;
+    claim.rollback().await?;
+    // Either may be first: an enrollment that has ended cannot be paused any more.
+    let _ = timeout(PATIENCE, pause).await??;
+    timeout(PATIENCE, opt_out).await???;
+    assert_eq!(world.walk(lead).await?.result.as_deref(), Some("opted_out"));
+    Ok(())
+}
