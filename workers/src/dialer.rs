@@ -1,10 +1,10 @@
-//! The dial loop: move who a publication moves, plan, claim, place, record, reconcile, then sleep until the next thing is due.
+//! The dial loop: plan, claim, place, move who a publication moves, reconcile, then sleep until the next thing is due.
 //! Any number of these may share a PostgreSQL database; each names itself uniquely per boot.
 //!
 //! Claimed calls are placed while the loop goes on: a provider that takes its time holds up its own answers only.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use callwright_engine::clock::Instant;
 use callwright_engine::engine::{Claimed, Engine, EngineError};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bell::Bell;
 use crate::heartbeat::Heartbeat;
+use crate::punctual;
 use crate::rest::{Rest, jittered_by};
 
 /// How the loop works.
@@ -43,10 +44,12 @@ const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Longest that one verb of a round may take. A connection whose other end is gone without a word answers never; what was
 /// asked over it then counts as not answered, which every verb survives as it survives a crash.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Shortest sleep: something due that nobody may take yet (a paused campaign) must not spin the loop.
+/// Rest before something that is due is looked at again: nobody may take it yet, and the loop must not spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
 /// Shortest sleep while pacing holds calls back: lines and spans become free one by one, and are better used a few at a time.
 const PACED_SLEEP: Duration = Duration::from_millis(20);
+/// Least time from one look to one that the bell asks for.
+const QUIET: Duration = Duration::from_millis(10);
 /// Batches that may be waiting for the provider's answers at once.
 const MOST_PLACING: usize = 8;
 
@@ -62,24 +65,53 @@ pub async fn run(
     let mut rest = Rest::between(SHORTEST_REST, LONGEST_REST);
     let mut placing = Placing { engine, provider, batches: JoinSet::new() };
     while !cancel.is_cancelled() {
-        let sleep = match round(&mut placing, &options, &cancel).await {
-            Ok(sleep) => {
+        let began = Moment::now();
+        let (sleep, look) = match round(&mut placing, &options, &cancel).await {
+            Ok((sleep, look)) => {
                 rest.is_over();
-                sleep
+                (sleep, Some(look))
             }
             Err(error) => {
                 tracing::error!(%error, "dial loop: resting after an error");
-                rest.next()
+                (rest.next(), None)
             }
         };
         tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
-            () = bell.heard() => {}
+            () = asleep(&placing.engine, &options, sleep, look, &bell, began) => {}
             () = cancel.cancelled() => {}
         }
     }
     placing.finish().await;
     options.heartbeat.stopped();
+}
+
+/// Sleeps until the next round. The bell is looked into with a reading query, and no oftener than every [`QUIET`]: a server
+/// that takes a thousand writes a second must not look for work a thousand times.
+async fn asleep(
+    engine: &Engine,
+    options: &Options,
+    sleep: Duration,
+    look: Option<Look>,
+    bell: &Bell,
+    began: Moment,
+) {
+    let mut until = Moment::now() + sleep;
+    let mut looked = began;
+    while Moment::now() < until {
+        let rung = async {
+            bell.heard().await;
+            tokio::time::sleep_until((looked + QUIET).into()).await;
+        };
+        tokio::select! {
+            () = punctual::sleep_until(until) => return,
+            () = rung => {}
+        }
+        looked = Moment::now();
+        let Some(look) = look else { return };
+        // What cannot be looked up is met again, and reported, in the round.
+        let ahead = ahead(engine, look, options).await.unwrap_or_default();
+        until = until.min(looked + ahead);
+    }
 }
 
 /// Batches on their way to the provider.
@@ -138,19 +170,22 @@ async fn round(
     placing: &mut Placing,
     options: &Options,
     cancel: &CancellationToken,
-) -> Result<Duration, Trouble> {
+) -> Result<(Duration, Look), Trouble> {
     let (engine, provider) = (Arc::clone(&placing.engine), Arc::clone(&placing.provider));
-    let (requests, look) = look(&engine, provider.as_ref(), options, cancel).await?;
+    let (requests, mut look) = look(&engine, provider.as_ref(), options, cancel).await?;
     options.heartbeat.beat();
     placing.place(requests).await?;
+    options.heartbeat.beat();
+    // After what is due: whoever comes due before being moved is moved by `plan`.
+    look.is_moving |= bounded("move", engine.move_enrollments(options.batch)).await?.has_more();
     options.heartbeat.beat();
     // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
     tokio::select! {
         biased;
-        () = cancel.cancelled() => return Ok(Duration::ZERO),
+        () = cancel.cancelled() => return Ok((Duration::ZERO, look)),
         done = engine.reconcile(provider.as_ref(), options.batch) => drop(done?),
     }
-    pause(&engine, look, options, rand::random()).await
+    Ok((pause(&engine, look, options, rand::random()).await?, look))
 }
 
 /// What a look at everything due came to.
@@ -163,15 +198,13 @@ pub struct Look {
     planned_at: Instant,
 }
 
-/// Moves, plans and claims what is due; claims nothing more once it is to stop. The requests are to be placed at once.
+/// Plans and claims what is due; claims nothing more once it is to stop. The requests are to be placed at once.
 pub async fn look(
     engine: &Engine,
     provider: &dyn Provider,
     options: &Options,
     cancel: &CancellationToken,
 ) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
-    options.heartbeat.beat();
-    let moved = bounded("move", engine.move_enrollments(options.batch)).await?;
     options.heartbeat.beat();
     let planned = bounded("plan", engine.plan(options.batch)).await?;
     options.heartbeat.beat();
@@ -182,7 +215,7 @@ pub async fn look(
     let again_at = claimed.again_at.filter(|_| !claimed.has_more);
     let has_asked = !claimed.requests.is_empty() && again_at.is_none();
     let look = Look {
-        is_moving: moved.has_more() || planned.due > 0 || claimed.turned_away > 0 || has_asked,
+        is_moving: planned.due > 0 || claimed.turned_away > 0 || has_asked,
         again_at,
         planned_at: planned.at,
     };
@@ -195,15 +228,23 @@ pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) 
         return Ok(Duration::ZERO);
     }
     options.heartbeat.beat();
-    let now = bounded("now", engine.now()).await?;
-    let next = bounded("next_wake", engine.next_wake_since(look.planned_at)).await?;
+    let ahead = ahead(engine, look, options).await?;
+    let shortest = match look.again_at {
+        Some(_) => jittered_by(PACED_SLEEP, chance),
+        None if ahead.is_zero() => SHORTEST_SLEEP,
+        None => Duration::ZERO,
+    };
+    Ok(ahead.max(shortest).min(jittered_by(options.poll, chance)))
+}
+
+/// Until something is due, or pacing lets the next one go; zero when something is due already.
+async fn ahead(engine: &Engine, look: Look, options: &Options) -> Result<Duration, Trouble> {
+    let (now, next) = bounded("look ahead", engine.look_ahead(look.planned_at)).await?;
     let next = [next, look.again_at].into_iter().flatten().min();
-    let wait = next.map_or(options.poll, |next| {
+    Ok(next.map_or(options.poll, |next| {
         let ahead = (next - now).to_std().unwrap_or_default();
         ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
-    });
-    let shortest = if look.again_at.is_some() { jittered_by(PACED_SLEEP, chance) } else { SHORTEST_SLEEP };
-    Ok(wait.max(shortest).min(jittered_by(options.poll, chance)))
+    }))
 }
 
 async fn bounded<T>(

@@ -6,6 +6,7 @@ pub mod heartbeat;
 pub mod herald;
 pub mod jobs;
 pub mod provider;
+pub mod punctual;
 pub mod queue;
 pub mod rest;
 pub mod schedule;

@@ -66,6 +66,9 @@ pub struct ServeArgs {
     retention: RetentionArgs,
 }
 
+/// How long a key may still be let in after it was revoked.
+const KEYS_KNOWN_FOR: Duration = Duration::from_secs(1);
+
 pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !args.dev || is_loopback(&args.host),
@@ -103,6 +106,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let access = if args.dev { Access::Open } else { Access::Keys };
     let mut app = App::new(Arc::clone(&engine), access, bell)
         .with_event_types(args.event_types)
+        .with_keys_known_for(KEYS_KNOWN_FOR)
         .with_problems(problems)
         .with_heartbeat(running.heartbeat());
     if let Some(secret) = &args.provider.carrier_secret {

@@ -87,9 +87,13 @@ async fn identify(app: &App, header: Option<&HeaderValue>) -> Answer<Caller> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(ApiError::unauthorized("the Authorization header must be `Bearer KEY`"));
     }
+    let token = token.trim();
+    if let Some(caller) = app.known_keys.get(token) {
+        return Ok(caller);
+    }
     let mut tx = app.engine.db.begin_read().await?;
     let now = app.engine.time.now(&mut tx).await?;
-    let key = api_key::verify(&mut tx, token.trim())
+    let key = api_key::verify(&mut tx, token)
         .await?
         .ok_or_else(|| ApiError::unauthorized("this key is not valid"))?;
     tx.rollback().await?;
@@ -98,5 +102,7 @@ async fn identify(app: &App, header: Option<&HeaderValue>) -> Answer<Caller> {
         api_key::touch(&mut tx, &key, now).await?;
         tx.commit().await?;
     }
-    Ok(Caller::of_key(&key))
+    let caller = Caller::of_key(&key);
+    app.known_keys.note(token, &caller);
+    Ok(caller)
 }

@@ -7,6 +7,7 @@ pub mod extract;
 pub mod families;
 pub mod health;
 pub mod idempotency;
+pub mod known_keys;
 pub mod moment;
 pub mod observe;
 pub mod openapi;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use callwright_engine::engine::Engine;
 use callwright_workers::bell::Bell;
@@ -10,6 +11,7 @@ use callwright_workers::heartbeat::Heartbeat;
 use serde_json::Value;
 
 use super::health::Probe;
+use super::known_keys::KnownKeys;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct App {
     /// What is wrong with the definition files, as they were last read.
     pub problems: Arc<FileProblems>,
     draining: Arc<AtomicBool>,
+    /// Keys that need not be looked up again for a moment.
+    pub known_keys: Arc<KnownKeys>,
     /// Signs of life of this process's dial loop.
     pub heartbeat: Arc<Heartbeat>,
     /// What the database said to the last probe.
@@ -70,6 +74,7 @@ impl App {
             event_types: Arc::default(),
             carrier_secret: None,
             problems: Arc::default(),
+            known_keys: Arc::default(),
             draining: Arc::default(),
             heartbeat: Arc::default(),
             probe: Arc::default(),
@@ -86,6 +91,13 @@ impl App {
     #[must_use]
     pub fn with_problems(mut self, problems: Arc<FileProblems>) -> Self {
         self.problems = problems;
+        self
+    }
+
+    /// Keys pass for this long after they were looked up: so long a revoked one may still be let in.
+    #[must_use]
+    pub fn with_keys_known_for(mut self, keep: Duration) -> Self {
+        self.known_keys = Arc::new(KnownKeys::keeping(keep));
         self
     }
 

@@ -16,7 +16,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Owners whose fields nobody can list: answers and event fields are named by authors and outside systems.
 pub const OPEN: [&str; 2] = ["answers", "event"];
@@ -64,12 +64,13 @@ pub fn complete(variables: &mut Value) {
         let slot = given.entry(root.clone()).or_insert(Value::Null);
         let Value::Object(fields) = example else { continue };
         if slot.is_null() {
-            *slot = json!({});
+            *slot = Value::Object(Map::with_capacity(fields.len()));
         }
         if let Value::Object(slot) = slot {
-            for field in fields.keys().filter(|field| !slot.contains_key(*field)).cloned().collect::<Vec<_>>()
-            {
-                slot.insert(field, Value::Null);
+            for field in fields.keys() {
+                if !slot.contains_key(field) {
+                    slot.insert(field.clone(), Value::Null);
+                }
             }
         }
     }

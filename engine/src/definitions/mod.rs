@@ -23,6 +23,7 @@ pub mod graph;
 pub mod language;
 pub mod library;
 pub mod model;
+mod neighbours;
 pub mod raw;
 pub mod render;
 pub mod review;

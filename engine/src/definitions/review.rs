@@ -6,6 +6,7 @@ use std::path::Path;
 use super::check;
 use super::diagnostic::{Diagnostic, Place};
 use super::library::collect;
+use super::neighbours::Neighbours;
 use super::render::Sources;
 use super::schema::DefinitionKind;
 use super::workspace::Workspace;
@@ -23,19 +24,25 @@ pub struct Review {
 impl Review {
     /// Checks everything.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self::wanted(files, |_| true)
+        Self::wanted(Neighbours::all(files.into_iter().collect()), |_| true)
     }
 
-    /// Checks one file against all others, and reports only its own problems.
+    /// Checks one file against all others, and reports only its own problems. Of the others only those are read that it can
+    /// have to do with.
     pub fn of_file<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, path: &str) -> Self {
-        Self::wanted(files, |each| each == path)
+        Self::wanted(Neighbours::of(files.into_iter().collect(), path), |each| each == path)
     }
 
-    fn wanted<'a>(
-        files: impl IntoIterator<Item = (&'a str, &'a str)>,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Self {
-        let mut workspace = Workspace::read(files);
+    fn wanted(neighbours: Neighbours<'_>, wanted: impl Fn(&str) -> bool) -> Self {
+        let mut workspace = Workspace::read(neighbours.read);
+        let mut unread_tests = 0;
+        for (kind, key, path) in neighbours.exist {
+            if kind == DefinitionKind::Test {
+                unread_tests += 1;
+            } else {
+                workspace.declared.entry((kind, key.to_owned())).or_insert_with(|| path.to_owned());
+            }
+        }
         check::run_on(&mut workspace, &wanted);
         let mut diagnostics = std::mem::take(&mut workspace.diagnostics);
         diagnostics.retain(|each| wanted(&each.file));
@@ -43,7 +50,7 @@ impl Review {
         let [flows, scripts, cadences] =
             [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence]
                 .map(|kind| workspace.keys(kind).collect::<BTreeSet<_>>().len());
-        let counts = [flows, scripts, cadences, workspace.tests.len()];
+        let counts = [flows, scripts, cadences, workspace.tests.len() + unread_tests];
         Self { diagnostics, sources: workspace.sources, counts }
     }
 

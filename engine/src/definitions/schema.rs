@@ -19,14 +19,12 @@ text_enum! {
     }
 }
 
-static SCHEMAS: LazyLock<[Value; 4]> = LazyLock::new(|| {
-    [
-        generate::<RawFlow>(DefinitionKind::Flow),
-        generate::<RawScript>(DefinitionKind::Script),
-        generate::<RawCadence>(DefinitionKind::Cadence),
-        generate::<RawTest>(DefinitionKind::Test),
-    ]
-});
+static SCHEMAS: [LazyLock<Value>; 4] = [
+    LazyLock::new(|| generate::<RawFlow>(DefinitionKind::Flow)),
+    LazyLock::new(|| generate::<RawScript>(DefinitionKind::Script)),
+    LazyLock::new(|| generate::<RawCadence>(DefinitionKind::Cadence)),
+    LazyLock::new(|| generate::<RawTest>(DefinitionKind::Test)),
+];
 
 /// The schema of a kind. Its `$id` never changes: `https://callwright.dev/schema/flow.schema.json`.
 pub fn schema(kind: DefinitionKind) -> &'static Value {

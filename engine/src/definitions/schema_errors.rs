@@ -11,14 +11,17 @@ use super::diagnostic::{Findings, Place, suggestion};
 use super::schema::{DefinitionKind, schema};
 use super::source::escape;
 
-static VALIDATORS: LazyLock<[Validator; 4]> = LazyLock::new(|| {
-    [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence, DefinitionKind::Test].map(
-        |kind| {
-            jsonschema::validator_for(schema(kind))
-                .expect("our generated schemas are valid, as a test proves")
-        },
-    )
-});
+/// One per kind, made when the first file of its kind is read.
+static VALIDATORS: [LazyLock<Validator>; 4] = [
+    LazyLock::new(|| validator(DefinitionKind::Flow)),
+    LazyLock::new(|| validator(DefinitionKind::Script)),
+    LazyLock::new(|| validator(DefinitionKind::Cadence)),
+    LazyLock::new(|| validator(DefinitionKind::Test)),
+];
+
+fn validator(kind: DefinitionKind) -> Validator {
+    jsonschema::validator_for(schema(kind)).expect("our generated schemas are valid, as a test proves")
+}
 
 /// Reports everything in which `value` departs from the schema, and takes the offending parts out, so that the rest can be
 /// compiled and all its problems are reported at once. Patterns are left to `compile`, which says more.

@@ -16,7 +16,7 @@ use crate::id::{CampaignId, LeadId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
 use crate::store::walk::{LeadOnFile, Walk};
-use crate::store::{Tx, campaign, consent, intent, suppression};
+use crate::store::{Tx, campaign, gate_facts};
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
 
@@ -51,9 +51,10 @@ impl Batch {
         now: Instant,
     ) -> Result<Self, EngineError> {
         let mut batch = Self { campaigns: campaigns(tx, walks, now).await?, ..Self::default() };
-        let numbers: Vec<&str> = distinct(walks.iter().filter_map(|walk| walk.lead.phone.as_deref()));
-        let leads: Vec<LeadId> = distinct(walks.iter().map(|walk| walk.lead.id));
-        for entry in suppression::of_numbers(tx, &numbers).await? {
+        let leads: Vec<(LeadId, Option<&str>)> =
+            distinct(walks.iter().map(|walk| (walk.lead.id, walk.lead.phone.as_deref())));
+        let on_file = gate_facts::of(tx, &leads, now - CAPS_HORIZON).await?;
+        for entry in on_file.suppressions {
             let fact = SuppressionFact {
                 source: entry.source,
                 campaign_id: entry.campaign_id,
@@ -61,9 +62,9 @@ impl Batch {
                 created_at: entry.created_at,
                 expires_at: entry.expires_at,
             };
-            batch.suppressions.entry(entry.number.e164()).or_default().push(fact);
+            batch.suppressions.entry(entry.number).or_default().push(fact);
         }
-        for entry in consent::of_leads(tx, &leads).await? {
+        for entry in on_file.consents {
             let fact = ConsentFact {
                 purpose: entry.purpose,
                 form: entry.form,
@@ -72,11 +73,7 @@ impl Batch {
             };
             batch.consents.entry(entry.lead_id).or_default().push(fact);
         }
-        let pairs: Vec<(&str, String)> = walks
-            .iter()
-            .filter_map(|walk| walk.lead.phone.as_deref().map(|number| (number, walk.lead.id.to_string())))
-            .collect();
-        for counted in intent::of_pairs(tx, &pairs, now - CAPS_HORIZON).await? {
+        for counted in on_file.intents {
             let intent = Intent { at: counted.at, campaign_id: counted.campaign_id };
             batch.intents_by_lead.entry(counted.lead_id).or_default().push(intent);
             if counted.live && engine.safeguards.number_lock {

@@ -19,7 +19,7 @@ mod events;
 mod jobs;
 mod opt_out;
 mod outlets;
-mod package;
+pub mod package;
 mod pick;
 mod place;
 mod plan;
@@ -56,7 +56,7 @@ use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
 use crate::metrics::Metrics;
 use crate::rules::Rules;
-use crate::store::Db;
+use crate::store::{Db, Tx, clock};
 
 /// Handles of one engine. Many engines, in many processes, may share one database.
 #[derive(Debug)]
@@ -131,12 +131,28 @@ impl Engine {
     /// The same for whoever has looked at every attempt that was due before `since`.
     pub async fn next_wake_since(&self, since: Instant) -> Result<Option<Instant>, EngineError> {
         let mut tx = self.db.begin_read().await?;
-        if crate::store::recovery::is_marked(&mut tx).await? {
-            return Ok(None);
-        }
-        let enrollment = crate::store::enrollment::next_due(&mut tx).await?;
-        let attempt = crate::store::attempt::next_planned(&mut tx, since).await?;
+        let next = next_due(&mut tx, since).await?;
         tx.rollback().await?;
-        Ok([enrollment, attempt].into_iter().flatten().min())
+        Ok(next)
     }
+
+    /// The present, and from when on the engine's clock will show that something is due; as [`Engine::next_wake_since`].
+    pub async fn look_ahead(&self, since: Instant) -> Result<(Instant, Option<Instant>), EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let next = next_due(&mut tx, since).await?;
+        // Last, so that what the look-up took is not slept again.
+        let now = self.time.now(&mut tx).await?;
+        tx.rollback().await?;
+        Ok((now, next.map(|next| clock::seen_from(&self.db, next))))
+    }
+}
+
+async fn next_due(tx: &mut Tx, since: Instant) -> Result<Option<Instant>, EngineError> {
+    // Nothing is planned or claimed in a restored database before it has been reconciled.
+    if crate::store::recovery::is_marked(tx).await? {
+        return Ok(None);
+    }
+    let enrollment = crate::store::enrollment::next_due(tx).await?;
+    let attempt = crate::store::attempt::next_planned(tx, since).await?;
+    Ok([enrollment, attempt].into_iter().flatten().min())
 }

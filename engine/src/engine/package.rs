@@ -17,7 +17,8 @@ use crate::store::{Tx, campaign};
 const LONGEST_S: u32 = 300;
 
 /// Which try of which step it is, and between which numbers.
-pub(super) struct Call {
+#[derive(Debug, Clone)]
+pub struct Call {
     pub attempt_id: AttemptId,
     pub flow: String,
     pub step: String,
@@ -27,7 +28,8 @@ pub(super) struct Call {
     pub to: PhoneNumber,
 }
 
-pub(super) fn of(call: Call, walk: &Walk, campaign: Option<&Campaign>, bundle: &Arc<Bundle>) -> Package {
+/// Everything the provider is to know about a call. Reads nothing but its arguments.
+pub fn of(call: Call, walk: &Walk, campaign: Option<&Campaign>, bundle: &Arc<Bundle>) -> Package {
     Package {
         attempt_id: call.attempt_id,
         enrollment_id: Some(walk.enrollment.id),

@@ -1,6 +1,8 @@
 //! The one source of time: the database's own clock, or the virtual one that processes share through it.
 
-use super::db::{Tx, on_db};
+use chrono::{DurationRound as _, TimeDelta};
+
+use super::db::{Db, Dialect, Tx, on_db};
 use super::error::StoreError;
 use super::jobs::read_clock;
 use crate::clock::{Instant, instant_from_micros, micros};
@@ -28,6 +30,17 @@ pub async fn now(tx: &mut Tx) -> Result<Instant, StoreError> {
 /// The database's own clock, whatever the virtual one shows.
 pub async fn database_now(tx: &mut Tx) -> Result<Instant, StoreError> {
     Ok(read_clock(tx).await?.real)
+}
+
+/// From when on the database's clock shows `instant` or later: SQLite's shows whole milliseconds.
+pub fn seen_from(db: &Db, instant: Instant) -> Instant {
+    match db.dialect() {
+        Dialect::Postgres => instant,
+        Dialect::Sqlite => {
+            let shown = instant.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(instant);
+            if shown < instant { shown + TimeDelta::milliseconds(1) } else { shown }
+        }
+    }
 }
 
 pub async fn virtual_clock(tx: &mut Tx) -> Result<Option<VirtualClock>, StoreError> {

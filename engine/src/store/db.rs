@@ -307,7 +307,8 @@ impl Tx {
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
 /// `{share}`: keep the rows read from being changed; `{variable}`: the enrollment's variable at the path in the third value;
 /// `{array}`: the aggregate that makes a JSON array; `{pack}`, `{collect}`: see `packed`; `{greatest}`: the larger of several values; `{most}`: the
-/// smaller of `$2` and the row's sixth value, or `$2` where a limit may not depend on a row.
+/// smaller of `$2` and the row's sixth value, or `$2` where a limit may not depend on a row; `{series}`: the whole numbers from `$1` up to,
+/// but without, `$2`, as `s.n`.
 #[derive(Debug)]
 pub struct Sql {
     text: &'static str,
@@ -368,5 +369,10 @@ const TOKENS: &[(&str, &str, &str)] = &[
         "'[' || coalesce(string_agg(CAST(r AS text), ','), '') || ']'",
     ),
     ("{greatest}", "max", "greatest"),
+    (
+        "{series}",
+        "(WITH RECURSIVE s(n) AS (SELECT $1 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < $2) SELECT n FROM s) AS s",
+        "generate_series(CAST($1 AS BIGINT), CAST($2 AS BIGINT) - 1) AS s(n)",
+    ),
     ("{most}", "$2", "least($2, CAST(e.value->>5 AS BIGINT))"),
 ];

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
-use super::packed::{self, packed};
+use super::packed;
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::attempt::AttemptState;
 use crate::id::{CampaignId, LeadId};
@@ -22,9 +22,7 @@ macro_rules! intents {
         )
     };
 }
-static INTENTS_OF_NUMBERS: Sql = Sql::new(intents!("FROM {each} JOIN attempts a ON a.number = e.value->>0"));
-static INTENTS_OF_LEADS: Sql =
-    Sql::new(intents!("FROM {each} JOIN attempts a ON a.lead_id = e.value->>1 AND a.number <> e.value->>0"));
+pub(super) use intents;
 
 // What was surely not sent takes no turn.
 static LATEST: Sql = Sql::new(
@@ -106,34 +104,17 @@ pub struct CountedIntent {
     pub live: bool,
 }
 
-/// Intents after `since` that count in caps, and everything under way, of these `(number, lead)` pairs; by number and by
-/// lead, each once.
-pub async fn of_pairs(
-    tx: &mut Tx,
-    pairs: &[(&str, String)],
-    since: Instant,
-) -> Result<Vec<CountedIntent>, StoreError> {
-    let mut numbers: Vec<[&str; 1]> = pairs.iter().map(|(number, _)| [*number]).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let mut found = fetch_intents(tx, &INTENTS_OF_NUMBERS, super::bulk(&numbers)?, since).await?;
-    // Of the leads at numbers they had before.
-    found.extend(fetch_intents(tx, &INTENTS_OF_LEADS, super::bulk(pairs)?, since).await?);
+/// Intents found by number and by lead, each once; see [`super::gate_facts`].
+pub(super) fn each_once(by_number: &str, by_lead: &str) -> Result<Vec<CountedIntent>, StoreError> {
+    let mut found = read(by_number)?;
+    found.extend(read(by_lead)?);
     found.sort_unstable_by(|a, b| (a.lead_id, a.at, &a.number).cmp(&(b.lead_id, b.at, &b.number)));
     found.dedup_by(|a, b| (a.lead_id, a.at, &a.number) == (b.lead_id, b.at, &b.number));
     Ok(found)
 }
 
-async fn fetch_intents(
-    tx: &mut Tx,
-    sql: &Sql,
-    keys: String,
-    since: Instant,
-) -> Result<Vec<CountedIntent>, StoreError> {
-    let sql = sql.on(tx.dialect());
-    let text: String =
-        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).bind(micros(since)).fetch_one(conn).await)?;
-    let rows: Vec<(LeadId, String, CampaignId, i64, Cow<'_, str>)> = packed::rows("attempts", &text)?;
+fn read(text: &str) -> Result<Vec<CountedIntent>, StoreError> {
+    let rows: Vec<(LeadId, String, CampaignId, i64, Cow<'_, str>)> = packed::rows("attempts", text)?;
     let counted =
         |(lead_id, number, campaign_id, at, state): (LeadId, String, CampaignId, i64, Cow<'_, str>)| {
             let state: AttemptState =

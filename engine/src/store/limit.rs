@@ -1,8 +1,9 @@
 //! The limits that benchmarks compare with: the same work as hand-written set-based SQL with nothing decided, checked or
 //! explained. Steps have tables of their own (`limit_…`), made and dropped by the benchmark; [`calls`] writes the rows of a
-//! finished run once more.
+//! finished run once more, [`enroll`] starts enrollments.
 
 pub mod calls;
+pub mod enroll;
 
 use super::db::{Db, Sql, Tx, on_db};
 use super::error::StoreError;

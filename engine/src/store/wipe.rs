@@ -1,6 +1,6 @@
 //! Emptying a benchmark's database between runs. Refuses to touch one that holds a real lead.
 
-use super::db::{Db, on_db};
+use super::db::{Db, Dialect, on_db};
 use super::error::StoreError;
 
 const REAL_LEADS: &str = "SELECT count(*) FROM leads WHERE synthetic = 0";
@@ -23,7 +23,19 @@ const TABLES: &[&str] = &[
     "DELETE FROM campaigns",
     "DELETE FROM suppressions",
     "DELETE FROM carrier_ledger",
+    "DELETE FROM idempotency_keys",
+    "DELETE FROM virtual_clock",
+    "DELETE FROM api_keys WHERE name = 'bench'",
 ];
+// Deleted rows would stay in PostgreSQL's tables and indexes, and slow the next run down.
+const TRUNCATE: &[&str] = &[
+    "TRUNCATE callbacks, calls, attempts, enrollments, decisions, events, tasks, jobs, phones, consents, leads, campaign_days,
+              pacing_counters, campaigns, suppressions, carrier_ledger, idempotency_keys, virtual_clock CASCADE",
+    "DELETE FROM api_keys WHERE name = 'bench'",
+];
+
+const WALKS: &[&str] = &["DELETE FROM enrollments", "DELETE FROM events"];
+const TRUNCATE_WALKS: &[&str] = &["TRUNCATE enrollments, events CASCADE"];
 
 /// Empties the tables of a trial; answers false, having done nothing, when there is a lead that is not synthetic.
 pub async fn synthetic(db: &Db) -> Result<bool, StoreError> {
@@ -33,9 +45,26 @@ pub async fn synthetic(db: &Db) -> Result<bool, StoreError> {
         tx.rollback().await?;
         return Ok(false);
     }
-    for sql in TABLES.iter().copied() {
+    let statements = match tx.dialect() {
+        Dialect::Sqlite => TABLES,
+        Dialect::Postgres => TRUNCATE,
+    };
+    for sql in statements.iter().copied() {
         on_db!(&mut tx, |conn| sqlx::query(sql).execute(conn).await.map(|_| ()))?;
     }
     tx.commit().await?;
     Ok(true)
+}
+
+/// Takes away enrollments that nobody was called for, and every event.
+pub async fn walks(db: &Db) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    let statements = match tx.dialect() {
+        Dialect::Sqlite => WALKS,
+        Dialect::Postgres => TRUNCATE_WALKS,
+    };
+    for sql in statements.iter().copied() {
+        on_db!(&mut tx, |conn| sqlx::query(sql).execute(conn).await.map(|_| ()))?;
+    }
+    tx.commit().await
 }

@@ -31,6 +31,34 @@ struct Inner {
     /// The compiled zone file; alias names of one zone share these bytes.
     data: &'static [u8],
     clock: TimeZone,
+    /// Made on first use.
+    offsets: OnceLock<Offsets>,
+}
+
+/// The offsets of the years in which calls are made: looked up, where the zone's rules would be worked out anew each time. A
+/// decision about one lead asks some twenty times.
+struct Offsets {
+    /// From which second on, and what to add to UTC then; sorted.
+    from: Vec<(i64, i64)>,
+}
+
+/// First and last second of the years kept: 2000 to 2059.
+const KEPT: std::ops::Range<i64> = 946_684_800..2_840_140_800;
+
+impl Offsets {
+    fn of(clock: &TimeZone) -> Self {
+        let start = timestamp_at(KEPT.start);
+        let changes = clock
+            .following(start)
+            .map(|change| (change.timestamp().as_second(), i64::from(change.offset().seconds())));
+        let first = (KEPT.start, i64::from(clock.to_offset(start).seconds()));
+        Self { from: std::iter::once(first).chain(changes.take_while(|(at, _)| *at < KEPT.end)).collect() }
+    }
+
+    fn at(&self, second: i64) -> i64 {
+        let after = self.from.partition_point(|(from, _)| *from <= second);
+        self.from[after.saturating_sub(1)].1
+    }
 }
 
 /// Why a text names no zone, with what to write instead.
@@ -121,7 +149,7 @@ impl Zone {
             return Ok(zone.clone());
         }
         let clock = TimeZone::tzif(name, data).map_err(|_| not_found())?;
-        Ok(cell.get_or_init(|| Zone(Arc::new(Inner { name, data, clock }))).clone())
+        Ok(cell.get_or_init(|| Zone(Arc::new(Inner { name, data, clock, offsets: OnceLock::new() }))).clone())
     }
 
     /// The IANA name, in its usual letter case.
@@ -161,6 +189,9 @@ impl Zone {
 
     /// Seconds to add to UTC at second `at`.
     pub(super) fn offset_at(&self, at: i64) -> i64 {
+        if KEPT.contains(&at) {
+            return self.0.offsets.get_or_init(|| Offsets::of(&self.0.clock)).at(at);
+        }
         i64::from(self.0.clock.to_offset(timestamp_at(at)).seconds())
     }
 

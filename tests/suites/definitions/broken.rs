@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use callwright_engine::definitions::diagnostic::Diagnostic;
 use callwright_engine::definitions::render;
-use callwright_engine::definitions::review::Review;
+use callwright_engine::definitions::review::{Review, read_folders};
+use callwright_engine::definitions::schema::DefinitionKind;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/definitions").join(name)
@@ -48,6 +49,52 @@ fn the_sound_workspace_is_silent() {
     let files = sound();
     let review = Review::of(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     assert_eq!(render::terminal(&review.diagnostics, &review.sources, false), "");
+}
+
+/// What the review of one file says must be what the review of all of them says about it.
+fn says_the_same(files: &BTreeMap<String, String>, path: &str) {
+    let all = || files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let alone = Review::of_file(all(), path);
+    let mut together = Review::of(all());
+    together.diagnostics.retain(|each| each.file == path);
+    let said = |review: &Review| render::terminal(&review.diagnostics, &review.sources, false);
+    assert_eq!(said(&alone), said(&together), "{path}");
+    for kind in [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence, DefinitionKind::Test]
+    {
+        assert_eq!(alone.count(kind), together.count(kind), "{kind}s beside {path}");
+    }
+}
+
+#[test]
+fn a_file_alone_has_the_problems_it_has_among_all() {
+    let mut broken: Vec<PathBuf> =
+        fs::read_dir(folder("broken")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    broken.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    broken.sort();
+    // The golden messages speak for all of them; reviews of all files take their time.
+    for path in broken.iter().step_by(12) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut files = sound();
+        files.insert(name.clone(), fs::read_to_string(path).unwrap());
+        says_the_same(&files, &name);
+    }
+}
+
+#[test]
+fn a_shipped_file_that_is_changed_has_the_problems_it_has_among_all() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (files, problems) = read_folders(&root.join("flows"), &root.join("cadences"));
+    assert!(problems.is_empty(), "{problems:?}");
+    let files: BTreeMap<String, String> = files.into_iter().collect();
+    // Names of what it refers to are misspelt, or it is as it was; each file in one way: reviews of all files take their time.
+    let changes =
+        [("call: ", "call: x-"), ("say: ", "say: x"), ("answers.", "answers.x"), ("_", "__"), (": ", ": ")];
+    for (index, (path, text)) in files.iter().enumerate().step_by(6) {
+        let (from, into) = changes[index % changes.len()];
+        let mut changed = files.clone();
+        changed.insert(path.clone(), text.replace(from, into));
+        says_the_same(&changed, path);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::id::{CampaignId, LeadId};
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::suppression::{self, SuppressionFilter};
-use callwright_engine::store::{StoreError, consent};
+use callwright_engine::store::{StoreError, consent, gate_facts};
 
 use crate::given::{ALICE, BOB, after, described, id, lead as given_lead, now};
 use crate::on_both;
@@ -91,6 +91,30 @@ on_both! {
         let number = SuppressionFilter { number: Some(entries[1].number), ..SuppressionFilter::default() };
         assert_eq!(suppression::count(&mut tx, number).await?, 1);
         assert_eq!(suppression::count(&mut tx, filter).await?, 4);
+    }
+
+    async fn gates_are_told_of_numbers_and_leads_at_once(db) {
+        let mut tx = db.db.begin().await?;
+        let alice = given_lead(&mut tx, &described("a", ALICE)).await?.id;
+        let bob = given_lead(&mut tx, &described("b", BOB)).await?.id;
+        let campaign: CampaignId = id();
+        let limited = Suppression { campaign_id: Some(campaign), expires_at: Some(after(9)), ..entry(ALICE, Source::Campaign)? };
+        suppression::add_many(&mut tx, &[entry(ALICE, Source::OptOut)?, limited, entry(BOB, Source::Internal)?]).await?;
+        let call = granted(bob, Purpose::AiVoice);
+        consent::add_many(&mut tx, &[granted(alice, Purpose::Recording), call.clone()]).await?;
+        consent::revoke(&mut tx, call.id, after(10)).await?;
+        // Two leads share a number, and one has none.
+        let facts = gate_facts::of(&mut tx, &[(alice, Some(ALICE)), (id(), Some(ALICE)), (bob, None)], now()).await?;
+        let mut entries: Vec<_> =
+            facts.suppressions.iter().map(|entry| (entry.number.as_str(), entry.source, entry.campaign_id, entry.expires_at)).collect();
+        entries.sort_unstable();
+        assert_eq!(entries, [(ALICE, Source::OptOut, None, None), (ALICE, Source::Campaign, Some(campaign), Some(after(9)))]);
+        let mut consents: Vec<_> = facts.consents.iter().map(|entry| (entry.lead_id, entry.purpose, entry.revoked_at)).collect();
+        consents.sort_unstable_by_key(|(_, purpose, _)| *purpose == Purpose::AiVoice);
+        assert_eq!(consents, [(alice, Purpose::Recording, None), (bob, Purpose::AiVoice, Some(after(10)))]);
+        assert!(facts.intents.is_empty());
+        let nobody = gate_facts::of(&mut tx, &[], now()).await?;
+        assert!(nobody.suppressions.is_empty() && nobody.consents.is_empty());
     }
 
     async fn consents_are_kept_and_revoked_once(db) {

@@ -9,7 +9,8 @@ use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::store::attempt::Range;
 use callwright_engine::store::intent::LoadOf;
 use callwright_engine::store::{
-    Tx, attempt, call, campaign, decision, enrollment, intent, lead_change, second_look, task, walk,
+    Tx, attempt, call, campaign, decision, enrollment, gate_facts, intent, lead_change, second_look, task,
+    walk,
 };
 use chrono::TimeDelta;
 
@@ -134,7 +135,7 @@ on_both! {
         let mut tx = db.db.begin().await?;
         let (one, other) = (walking(&mut tx, "a", ALICE).await?, walking(&mut tx, "b", ALICE).await?);
         claimed(&mut tx, &one, ALICE).await?;
-        let counted = intent::of_pairs(&mut tx, &[(ALICE, one.lead_id.to_string())], now()).await?;
+        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], now()).await?.intents;
         assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
         let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None)], "me", "sim", now(), after(1)).await;
@@ -148,7 +149,7 @@ on_both! {
         claimed(&mut tx, &one, ALICE).await?;
         let outside = (id::<AttemptId>().to_string(), one.lead_id.to_string(), one.campaign_id.to_string(), micros(after(-50)));
         attempt::insert_outside(&mut tx, &[outside]).await?;
-        let counted = intent::of_pairs(&mut tx, &[(ALICE, one.lead_id.to_string())], after(-100)).await?;
+        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], after(-100)).await?.intents;
         let mut at: Vec<_> = counted.iter().map(|intent| intent.at).collect();
         at.sort_unstable();
         at.dedup();

