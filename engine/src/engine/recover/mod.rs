@@ -152,7 +152,7 @@ impl Engine {
             }
             let tally = self.finish(&mut tx, changes, FollowUps::new(), now).await?;
             tx.commit().await?;
-            self.metrics.committed(&tally, provider.name());
+            self.metrics.committed(&tally, "none");
         }
     }
 
