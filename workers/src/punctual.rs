@@ -8,9 +8,7 @@ const LAST: Duration = Duration::from_millis(2);
 /// Sleeps until `until`; not at all when that has passed.
 pub async fn sleep_until(until: Instant) {
     let left = until.saturating_duration_since(Instant::now());
-    if left > LAST {
-        tokio::time::sleep(left - LAST).await;
-    }
+    tokio::time::sleep(left.saturating_sub(LAST)).await;
     let rest = until.saturating_duration_since(Instant::now());
     if !rest.is_zero() {
         // Cannot fail: sleeping does not panic, and a runtime that shuts down needs no exact time.
