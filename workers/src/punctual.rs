@@ -8,7 +8,9 @@ const LAST: Duration = Duration::from_millis(2);
 /// Sleeps until `until`; not at all when that has passed.
 pub async fn sleep_until(until: Instant) {
     let left = until.saturating_duration_since(Instant::now());
-    tokio::time::sleep(left.saturating_sub(LAST)).await;
+    if let Some(long) = left.checked_sub(LAST) {
+        tokio::time::sleep(long).await;
+    }
     let rest = until.saturating_duration_since(Instant::now());
     if !rest.is_zero() {
         // Cannot fail: sleeping does not panic, and a runtime that shuts down needs no exact time.
