@@ -8,8 +8,8 @@ const LAST: Duration = Duration::from_millis(2);
 /// Sleeps until `until`; not at all when that has passed.
 pub async fn sleep_until(until: Instant) {
     let left = until.saturating_duration_since(Instant::now());
-    if left > LAST {
-        tokio::time::sleep(left - LAST).await;
+    if let Some(long) = left.checked_sub(LAST) {
+        tokio::time::sleep(long).await;
     }
     let rest = until.saturating_duration_since(Instant::now());
     if !rest.is_zero() {

@@ -102,7 +102,7 @@ fn above(files: &[File<'_>], headings: &[Option<Heading<'_>>], own: usize) -> Op
     let mut found = BTreeSet::new();
     let mut open = vec![own];
     while let Some(index) = open.pop() {
-        let Some(heading) = headings[index] else { return None };
+        let heading = headings[index]?;
         let is_named = matches!(heading.kind, DefinitionKind::Flow | DefinitionKind::Script) || index == own;
         if heading.key.is_empty() || !is_named {
             continue;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::{Child, Command};
 
 /// Longest wait for a server's first answer.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
 /// `callwright ARGUMENTS`, on a database, without the surroundings' settings.
 pub fn command(database_url: &str, arguments: &[&str]) -> anyhow::Result<Command> {

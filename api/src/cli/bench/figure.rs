@@ -20,6 +20,7 @@ pub enum Goal {
 
 /// A line of the result.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "as the JSON names it")]
 pub struct Figure {
     pub scenario: &'static str,
     /// What was measured, when the scenario has several figures.

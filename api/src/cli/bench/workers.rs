@@ -31,7 +31,7 @@ use super::{Sizes, child};
 use crate::cli::{output, session};
 
 /// Longest that the calls of one run may take.
-const WITHIN: Duration = Duration::from_secs(300);
+const WITHIN: Duration = Duration::from_mins(5);
 
 pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
     if !target.is_postgres() {
