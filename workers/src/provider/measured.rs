@@ -56,6 +56,7 @@ impl Provider for Measured {
                     Placement::Accepted { .. } => "accepted",
                     Placement::Refused { retry: true, .. } => "refused_for_now",
                     Placement::Refused { retry: false, .. } => "refused",
+                    Placement::Busy { .. } => "busy",
                     Placement::Unknown { .. } => "unknown",
                     Placement::NotSent { .. } => "not_sent",
                 };
