@@ -268,11 +268,14 @@ pub struct Range {
     pub most: u32,
 }
 
+/// Its place in the list, campaign, rank, due after, due until, most.
+type RangeRow = (usize, String, i64, i64, i64, u32);
+
 /// Planned attempts of these ranges, oldest first within each, locked; those another worker holds are passed over.
 pub async fn candidates(tx: &mut Tx, wanted: &[Range]) -> Result<Vec<Candidate>, StoreError> {
     // SQLite takes one limit for all ranges of a statement: those of like size go together.
     let size = |range: &Range| if tx.dialect() == Dialect::Sqlite { range.most.max(1).ilog2() } else { 0 };
-    let mut groups: BTreeMap<u32, Vec<(usize, String, i64, i64, i64, u32)>> = BTreeMap::new();
+    let mut groups: BTreeMap<u32, Vec<RangeRow>> = BTreeMap::new();
     for (nth, range) in wanted.iter().enumerate() {
         let (campaign, rank) = (range.campaign.to_string(), range.priority.rank());
         let after = range.after.map_or(i64::MIN, micros);

@@ -94,6 +94,8 @@ impl World {
                 self.resolve(*attempt, result, asked_at, &mut facts);
             }
         }
+        // What was written off may be due at once.
+        self.workers[worker].is_busy = true;
         self.committed();
         if fate == Commit::Unknown {
             return self.rest(worker);

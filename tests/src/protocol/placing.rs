@@ -6,6 +6,7 @@ use callwright_engine::decide::protocol::answer::{AfterAnswer, after_answer};
 use callwright_engine::decide::protocol::send::{HeldBack, OnFile, held_back};
 use callwright_engine::decide::verdict::Permit;
 use callwright_engine::domain::attempt::AttemptState;
+use callwright_engine::domain::campaign::CampaignStatus;
 use callwright_engine::domain::enrollment::EnrollmentState;
 use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::provider::Placement;
@@ -44,13 +45,17 @@ impl World {
         let campaign = self.db.campaigns[row.campaign].campaign();
         let entries = self.db.suppressions.get(&row.number).map(Vec::as_slice).unwrap_or_default();
         let is_ours = |id| id == Some(campaign.id);
+        // A bug that forgets to ask at the claim has forgotten it here, too.
+        let sees_stops = !self.has(Bug::SuppressionOnlyAtPlanning) && !self.has(Bug::GatesOnlyAtPlanning);
+        let sees_pause = !self.has(Bug::PausedCampaignIgnored) && !self.has(Bug::GatesOnlyAtPlanning);
         let on_file = OnFile {
-            campaign: campaign.status,
-            opted_out: self.db.leads[row.lead].opted_out,
-            suppressed: entries.iter().any(|entry| {
-                (entry.campaign_id.is_none() || is_ours(entry.campaign_id))
-                    && entry.expires_at.is_none_or(|end| end > self.now)
-            }),
+            campaign: if sees_pause { campaign.status } else { CampaignStatus::Active },
+            opted_out: sees_stops && self.db.leads[row.lead].opted_out,
+            suppressed: sees_stops
+                && entries.iter().any(|entry| {
+                    (entry.campaign_id.is_none() || is_ours(entry.campaign_id))
+                        && entry.expires_at.is_none_or(|end| end > self.now)
+                }),
             attempt: row.state,
         };
         held_back(&on_file, request.send_by, self.now)

@@ -10,7 +10,7 @@ use callwright_tests::faults::stage::Settings;
 
 const SEED: u64 = 20_260_701;
 
-/// `CALLWRIGHT_KILLS`: how many kills instead of the brief number, as in the command.
+#[expect(clippy::print_stderr, reason = "what is left out is said aloud, never silently green")]
 async fn holds(scenario: Scenario, backend: Backend) -> anyhow::Result<()> {
     for need in scenario.needs(backend) {
         if let Some(missing) = need.check()? {

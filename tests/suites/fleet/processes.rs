@@ -25,7 +25,6 @@ use crate::books::{lines_used, most_lines, rate_used, shortest_gap, worst_second
 use crate::exchange::Asked;
 use crate::report::say;
 use crate::stage::{Stage, at, size};
-use callwright_tests::faults::process::{Process, free_port};
 
 const STARTS_AT: &str = "2026-07-15T16:00:00Z";
 const RINGS: &str =

@@ -33,10 +33,17 @@ fn the_same_seed_is_the_same_run() {
 /// Bugs that a few hundred seeds find for certain; the rare ones are left to the command `protocol bugs`.
 #[test]
 fn seeded_bugs_are_found() {
-    const COMMON: [&str; 3] = ["repost-on-timeout", "no-reconcile", "suppression-only-at-planning"];
+    const COMMON: [&str; 6] = [
+        "repost-on-timeout",
+        "caps-count-successes",
+        "early-reconcile",
+        "last-callback-wins",
+        "write-off-forgotten",
+        "fixed-offset",
+    ];
     for name in COMMON {
         let bug = Bug::find(name).expect("a bug of that name");
-        let totals = play_many(0..300, Some(bug), threads(), &|_| ());
+        let totals = play_many(0..200, Some(bug), threads(), &|_| ());
         assert!(totals.failed > 0, "nothing noticed {name}");
     }
 }

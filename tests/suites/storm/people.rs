@@ -181,7 +181,7 @@ impl Act {
                 }));
             }
             Self::Publish(mode) => return publish(desk, mode).await,
-            Self::KeepHouse => callwright_workers::jobs::keep_house::tidy(desk).await?,
+            Self::KeepHouse => drop(keep_house::tidy(desk, &Retention::default(), 10).await?),
         }
         Ok("done".to_owned())
     }
