@@ -73,7 +73,7 @@ pub async fn run(
             }
             Err(error) => {
                 tracing::error!(%error, "dial loop: resting after an error");
-                (rest.next(), None)
+                (rest.pause(), None)
             }
         };
         tokio::select! {
@@ -139,7 +139,7 @@ impl Placing {
                 None => return Ok(()),
                 Some(Ok(result)) => result?,
                 Some(Err(error)) => {
-                    tracing::error!(%error, "placing a batch ended badly; it is looked up later")
+                    tracing::error!(%error, "placing a batch ended badly; it is looked up later");
                 }
             }
         }
@@ -183,7 +183,7 @@ async fn round(
     tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok((Duration::ZERO, look)),
-        done = engine.reconcile(provider.as_ref(), options.batch) => drop(done?),
+        done = engine.reconcile(provider.as_ref(), options.batch) => { done?; }
     }
     Ok((pause(&engine, look, options, rand::random()).await?, look))
 }
@@ -208,9 +208,10 @@ pub async fn look(
     options.heartbeat.beat();
     let planned = bounded("plan", engine.plan(options.batch)).await?;
     options.heartbeat.beat();
-    let claimed = match cancel.is_cancelled() {
-        false => bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?,
-        true => Claimed::default(),
+    let claimed = if cancel.is_cancelled() {
+        Claimed::default()
+    } else {
+        bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?
     };
     let again_at = claimed.again_at.filter(|_| !claimed.has_more);
     let has_asked = !claimed.requests.is_empty() && again_at.is_none();

@@ -57,7 +57,7 @@ async fn listen(db: &Db, name: &str, bell: &Bell, hints: &Hints) {
             Ok(None) => return,
             Err(error) => tracing::debug!(%error, "cannot hear other processes; polling meanwhile"),
         }
-        tokio::time::sleep(rest.next()).await;
+        tokio::time::sleep(rest.pause()).await;
     }
 }
 

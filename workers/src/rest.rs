@@ -16,7 +16,7 @@ impl Rest {
     }
 
     /// How long to rest now: between half the present length and all of it. The next one is twice as long.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let now = self.next;
         self.next = (now * 2).min(self.longest);
         now.mul_f64(0.5 + rand::random::<f64>() / 2.0)
@@ -48,11 +48,11 @@ mod tests {
         let mut rest = Rest::between(shortest, longest);
         for expected in [100, 200, 400, 800, 1_000, 1_000] {
             let expected = Duration::from_millis(expected);
-            let taken = rest.next();
+            let taken = rest.pause();
             assert!(taken >= expected / 2 && taken <= expected, "{taken:?} of {expected:?}");
         }
         rest.is_over();
-        assert!(rest.next() <= shortest);
+        assert!(rest.pause() <= shortest);
         let rests: std::collections::HashSet<Duration> = (0..20).map(|_| jittered(longest)).collect();
         assert!(rests.len() > 10, "all in step: {rests:?}");
     }

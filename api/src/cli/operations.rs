@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::http::{App, operations};
 
 /// How long things are kept, in days or `forever`.
+#[expect(clippy::struct_field_names, reason = "they are the options of the command line")]
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Retention (days, or `forever`; calls and consents are always kept)")]
 pub struct RetentionArgs {

@@ -187,7 +187,7 @@ impl Running {
             }
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Stops and waits until the batches in hand are finished.

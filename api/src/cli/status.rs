@@ -1,5 +1,6 @@
 //! `callwright status`: how everything stands, on one screen.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -104,7 +105,7 @@ fn text(status: &Status) -> String {
         for failure in &status.failures {
             let error = failure.error.as_deref().unwrap_or("no error was kept");
             let short: String = error.chars().take(90).collect();
-            screen.push_str(&format!("\n  {}  {}  {}: {short}", failure.job_id, failure.kind, failure.state));
+            let _ = write!(screen, "\n  {}  {}  {}: {short}", failure.job_id, failure.kind, failure.state);
         }
     }
     screen

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_key_is_known_for_its_moment_and_no_other_is() {
-        let keys = KnownKeys::keeping(Duration::from_secs(3_600));
+        let keys = KnownKeys::keeping(Duration::from_hours(1));
         assert_eq!(keys.get("cw_a.secret"), None);
         keys.note("cw_a.secret", &caller());
         assert_eq!(keys.get("cw_a.secret"), Some(caller()));

@@ -23,13 +23,13 @@ pub enum AfterLookUp<'a> {
 
 /// Follows a look-up of an attempt in `state` whose intent was `age` old when the provider was asked, by a clock that runs
 /// `speed` times as fast as the wall.
-pub fn after_look_up<'a>(
+pub fn after_look_up(
     state: AttemptState,
-    result: &'a LookUpResult,
+    result: &LookUpResult,
     age: TimeDelta,
     capabilities: Capabilities,
     speed: f64,
-) -> AfterLookUp<'a> {
+) -> AfterLookUp<'_> {
     match result {
         LookUpResult::Found { provider_call_id, end } => {
             AfterLookUp::Found { provider_call_id, is_news: state != AttemptState::Placed, end: *end }

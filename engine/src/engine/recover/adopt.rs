@@ -248,13 +248,14 @@ impl<'a> Adopting<'a> {
                 }
                 (Some(attempt), _) if is_written_off(&attempt) => self.report.orphaned += 1,
                 (Some(_), _) => self.report.known += 1,
-                (None, Some(walk)) => match place(call, &walk, unnamed, flows) {
-                    Some((purpose, flow)) => self.bring_in(on_file, &walk, call, purpose, flow, decides),
-                    None => {
+                (None, Some(walk)) => {
+                    if let Some((purpose, flow)) = place(call, &walk, unnamed, flows) {
+                        self.bring_in(on_file, &walk, call, purpose, flow, decides);
+                    } else {
                         self.outside(on_file, call);
                         self.hold(&walk);
                     }
-                },
+                }
                 (None, None) => self.outside(on_file, call),
             }
         }
@@ -291,7 +292,7 @@ impl<'a> Adopting<'a> {
         call: &ListedCall,
         decides: bool,
     ) {
-        let told = self.ends_here(on_file, call, decides);
+        let told = ends_here(on_file, call, decides);
         self.taken.push(store::TakenRow {
             id: attempt.id.to_string(),
             state: state_of(told.as_ref()).as_str(),
@@ -327,7 +328,7 @@ impl<'a> Adopting<'a> {
         {
             purpose.visit += 1;
         }
-        let told = self.ends_here(on_file, call, decides);
+        let told = ends_here(on_file, call, decides);
         let owner = Owner { lead: walk.lead.id, campaign: walk.enrollment.campaign_id };
         let row = store::NewRow {
             enrollment_id: Some(walk.enrollment.id.to_string()),
@@ -340,16 +341,6 @@ impl<'a> Adopting<'a> {
         };
         self.new.push(row);
         self.adopted(on_file, id, walk, call, &purpose, &flow, (decides, told));
-    }
-
-    /// `Some`: this call is history. Otherwise it keeps its number busy, and its end is recorded like any other.
-    fn ends_here(&mut self, on_file: &mut OnFile, call: &ListedCall, decides: bool) -> Option<Told> {
-        let number = call.number.e164();
-        if decides && !on_file.busy.contains(&number) {
-            on_file.busy.insert(number);
-            return None;
-        }
-        Some(told(call))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call's facts, put down for two kinds of rows")]
@@ -451,4 +442,14 @@ fn place(
     };
     let flow = flows.get(&purpose.step)?.clone();
     Some((purpose, flow))
+}
+
+/// `Some`: this call is history. Otherwise it keeps its number busy, and its end is recorded like any other.
+fn ends_here(on_file: &mut OnFile, call: &ListedCall, decides: bool) -> Option<Told> {
+    let number = call.number.e164();
+    if decides && !on_file.busy.contains(&number) {
+        on_file.busy.insert(number);
+        return None;
+    }
+    Some(told(call))
 }

@@ -122,7 +122,7 @@ impl Engine {
             let now = self.time.now(&mut tx).await?;
             let mut entries = Vec::with_capacity(chunk.len());
             for ((number, source, campaign_id), places) in chunk {
-                for place in places.iter() {
+                for place in *places {
                     let Word::Suppressed { reason, created_at, expires_at, .. } = &lines[*place].word else {
                         continue;
                     };
@@ -275,7 +275,7 @@ mod tests {
     fn the_last_word_about_a_lead_holds() {
         let lead: LeadId = IdSource::seeded(1).next(instant_from_micros(0));
         let (out, back) = (line(1, Word::OptedOut { lead }), line(2, Word::Reinstated { lead }));
-        assert_eq!(Folded::of(&[out.clone(), back.clone()]).opted_out[&lead].0, false);
-        assert_eq!(Folded::of(&[back, out]).opted_out[&lead].0, true);
+        assert!(!Folded::of(&[out.clone(), back.clone()]).opted_out[&lead].0);
+        assert!(Folded::of(&[back, out]).opted_out[&lead].0);
     }
 }

@@ -36,7 +36,7 @@ impl Adopting<'_> {
             return;
         };
         let id = call.attempt_id.unwrap_or_else(|| self.engine.ids.next(self.now));
-        let told = self.ends_here(on_file, call, call.end.is_none());
+        let told = super::ends_here(on_file, call, call.end.is_none());
         let row = self.bare_row(id, &owner, call, told.as_ref());
         self.new.push(row);
         self.report.outside += 1;
