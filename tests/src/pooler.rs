@@ -65,6 +65,10 @@ pub fn pooler(url: &str) -> anyhow::Result<Option<&'static Pooler>> {
 }
 
 impl Pooler {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits once for a process, before any test uses this thread"
+    )]
     fn start(url: &str) -> anyhow::Result<Self> {
         let (user, host, port, _) = parts(url)?;
         let own = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

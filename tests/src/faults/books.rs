@@ -48,7 +48,7 @@ struct LedgerAnswer {
 }
 
 /// Longest that the database may be away.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const READ_CLOCK: &str = "SELECT virtual_at, real_at FROM virtual_clock WHERE id = 1";
 const TURN_CLOCK: &str =

@@ -187,7 +187,6 @@ impl Line {
                 return Fate::Swallow;
             }
             match current {
-                Mode::Pass => return Fate::Forward(count),
                 Mode::Delay(by) => {
                     self.hit();
                     tokio::time::sleep(by).await;
@@ -211,7 +210,7 @@ impl Line {
                     return if left < count { Fate::BreakAfter(left) } else { Fate::Forward(count) };
                 }
                 Mode::HalfClose if is_answer => return Fate::EndAfter(count),
-                Mode::HalfClose => return Fate::Forward(count),
+                Mode::Pass | Mode::HalfClose => return Fate::Forward(count),
             }
         }
     }
@@ -219,7 +218,7 @@ impl Line {
     /// The line is over with its second end.
     async fn one_end(&self) {
         if self.ends.fetch_add(1, Ordering::Relaxed) == 0 {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

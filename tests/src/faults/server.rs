@@ -129,13 +129,12 @@ impl Server {
     }
 
     async fn administer(&self, statement: &str) -> anyhow::Result<()> {
-        let connecting = PgConnection::connect(&self.url("postgres")).await;
-        let mut connection = match connecting {
-            Ok(connection) => connection,
-            Err(_) => {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                PgConnection::connect(&self.url("postgres")).await?
-            }
+        let url = self.url("postgres");
+        let mut connection = if let Ok(connection) = PgConnection::connect(&url).await {
+            connection
+        } else {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            PgConnection::connect(&url).await?
         };
         // Names are made of digits and our own words above; DDL takes no binds.
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;

@@ -155,7 +155,7 @@ impl Caller {
         if self.write("leads", lead).await.is_none() {
             return;
         }
-        let cadence = if born % 2 == 0 { "chase" } else { "twice" };
+        let cadence = if born.is_multiple_of(2) { "chase" } else { "twice" };
         if let Some(answer) = self.write("cadences", json!({"leadId": id, "cadenceId": cadence})).await
             && let Some(id) = answer["enrollmentId"].as_str()
         {

@@ -128,8 +128,11 @@ const FILES: [(&str, &str); 6] = [
     ("cadences/night.yaml", include_str!("../../suites/protocol/definitions/night.yaml")),
 ];
 
+/// Minutes of the day from and until which people may be called; none: by law alone.
+type Between = Option<(i64, i64)>;
+
 /// Of each cadence in [`FILES`], what its file says about hours.
-const CADENCES: [(&str, Option<(i64, i64)>, Option<&str>); 3] = [
+const CADENCES: [(&str, Between, Option<&str>); 3] = [
     ("chase", Some((9 * 60, 18 * 60)), None),
     ("twice", None, None),
     ("night", Some((60, 240)), Some("Australia/Lord_Howe")),
@@ -153,7 +156,7 @@ fn build() -> Ground {
             jurisdictions: Arc::clone(&jurisdictions),
         };
         let phones = (0..NUMBERS).map(phone).collect();
-        Place { phones, zones }
+        Place { zones, phones }
     });
     let schedules = SCHEDULES.iter().map(|(name, between)| Schedule {
         zone: zone(name),

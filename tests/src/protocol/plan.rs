@@ -209,7 +209,7 @@ impl World {
             row.state.counts_in_caps()
                 && !row.refused
                 && (row.lead == lead || row.number == number)
-                && !(self.has(Bug::CapsCountSuccesses) && !is_success)
+                && (is_success || !self.has(Bug::CapsCountSuccesses))
                 && !(self.has(Bug::CapsOfEnrollment) && row.enrollment != enrollment)
                 && !(self.has(Bug::UnknownOutsideCaps) && row.state == AttemptState::UnknownFinal)
         };

@@ -49,7 +49,7 @@ pub fn draw(ground: &Ground, rng: &mut Rng) -> (Setting, Tables) {
         skews: (0..workers).map(|_| rng.between(-5 * 3_600_000, 5 * 3_600_000)).collect(),
     };
     let mut tables = Tables { callers: vec![Counter::default(); CALLERS.len()], ..Tables::default() };
-    for index in 0..1 + rng.index(2) {
+    for index in 0..=rng.index(2) {
         let other = rng.index(ground.schedules.len());
         let schedule = if index == 0 { schedule } else { other };
         tables.campaigns.push(campaign(ground, rng, index, schedule, starts_at));

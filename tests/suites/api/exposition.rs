@@ -94,12 +94,11 @@ impl Exposition {
 }
 
 fn sample(line: &str) -> anyhow::Result<Sample> {
-    let (name, rest) = match line.split_once('{') {
-        Some((name, rest)) => (name, rest.rsplit_once("} ").context("no end of labels")?),
-        None => {
-            let (name, value) = line.split_once(' ').context("no value")?;
-            (name, ("", value))
-        }
+    let (name, rest) = if let Some((name, rest)) = line.split_once('{') {
+        (name, rest.rsplit_once("} ").context("no end of labels")?)
+    } else {
+        let (name, value) = line.split_once(' ').context("no value")?;
+        (name, ("", value))
     };
     let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     ensure!(word(name), "the name `{name}`");

@@ -13,7 +13,7 @@ use crate::given::{ALICE, World};
 
 /// Long enough for a statement that need not wait, even on a busy machine; a waiting one never ends by itself.
 const WAITING: Duration = Duration::from_millis(400);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const ATTEMPT: &str = "SELECT id FROM attempts WHERE state = 'planned' FOR UPDATE";
 const ENROLLMENT: &str = "SELECT id FROM enrollments FOR UPDATE";

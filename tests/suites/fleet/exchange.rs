@@ -1,6 +1,6 @@
 //! A carrier for the fleet: accepts every call, lets it ring for some seconds, and keeps books of its own that the audit reads.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callwright_engine::clock::Instant;
@@ -36,7 +36,7 @@ pub struct Exchange {
 struct Books {
     asked: Vec<Asked>,
     /// Calls that have not ended, by their end.
-    open: BTreeMap<(Instant, AttemptId), ()>,
+    open: BTreeSet<(Instant, AttemptId)>,
 }
 
 impl Exchange {
@@ -54,7 +54,7 @@ impl Exchange {
 
     /// When the next call ends.
     pub fn next_end(&self) -> Option<Instant> {
-        self.books().open.keys().next().map(|(at, _)| *at)
+        self.books().open.first().map(|(at, _)| *at)
     }
 
     /// Reports of the calls that have ended by now.
@@ -69,7 +69,7 @@ impl Exchange {
             at,
             fact: Fact::Ended { status: EndStatus::NoAnswer, talk_s: 0 },
         };
-        ended.into_keys().map(report).collect()
+        ended.into_iter().map(report).collect()
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -102,8 +102,9 @@ impl Provider for Exchange {
             let place = |request: PlaceRequest| {
                 let attempt = request.attempt_id;
                 let ends_at = at + TimeDelta::seconds(self.rings_s + books.asked.len() as i64 % 5);
-                books.open.insert((ends_at, attempt), ());
-                let (campaign, caller) = (request.campaign_id, request.from.map(|from| from.e164()));
+                books.open.insert((ends_at, attempt));
+                let (campaign, caller) =
+                    (request.campaign_id, request.from.map(callwright_engine::phone::PhoneNumber::e164));
                 books.asked.push(Asked { attempt, campaign, caller, at, ends_at });
                 Placement::Accepted { provider_call_id: call_id(attempt) }
             };

@@ -91,7 +91,7 @@ fn audit(binding: &Binding, asked: &[Asked], until: Instant) -> anyhow::Result<R
             used: lines_used(asked, *lines, until),
         },
         Binding::Interval(seconds) => {
-            let shortest = shortest_gap(asked).map_or(f64::INFINITY, |gap| gap.as_seconds_f64());
+            let shortest = shortest_gap(asked).map_or(f64::INFINITY, TimeDelta::as_seconds_f64);
             // As a rate, so that more is worse here, too.
             Row {
                 what: format!("every {seconds} s"),

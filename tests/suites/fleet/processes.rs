@@ -155,7 +155,7 @@ fn table(asked: &[Asked], campaigns: &HashMap<CampaignId, usize>) -> Vec<String>
         let (worst, used) = match *kind {
             "6 lines" => (most_lines(asked) as f64 / f64::from(LINES), lines_used(asked, LINES, until)),
             "every 0.8 s" => {
-                let gap = shortest_gap(asked).map_or(f64::INFINITY, |gap| gap.as_seconds_f64());
+                let gap = shortest_gap(asked).map_or(f64::INFINITY, TimeDelta::as_seconds_f64);
                 (0.8 / gap, rate_used(asked, 1.0 / 0.8))
             }
             _ => (worst_second(asked) as f64 / 2.0, rate_used(asked, 2.0)),

@@ -188,7 +188,9 @@ impl Stage {
             self.clock.advance_to(next.at);
             match next.what {
                 What::Look(worker) => self.look(worker, exchange, &mut turns).await?,
-                What::Arrive(worker, requests) => drop(self.workers[worker].place(exchange, requests).await?),
+                What::Arrive(worker, requests) => {
+                    self.workers[worker].place(exchange, requests).await?;
+                }
                 What::Report => self.report(exchange, &mut turns).await?,
             }
         }

@@ -39,7 +39,7 @@ async fn sqlite() -> anyhow::Result<World> {
     filled(Backend::Sqlite).await?.context("SQLite is always there")
 }
 
-async fn round_trip(world: &World) -> anyhow::Result<()> {
+fn round_trip(world: &World) -> anyhow::Result<()> {
     let made = world.back_up()?;
     let (path, manifest) = (text(&made, "backup")?, text(&made, "manifest")?);
     for file in [path, manifest] {
@@ -72,13 +72,13 @@ async fn round_trip(world: &World) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_sqlite_backup_goes_round() -> anyhow::Result<()> {
-    round_trip(&sqlite().await?).await
+    round_trip(&sqlite().await?)
 }
 
 #[tokio::test]
 async fn a_postgres_backup_goes_round() -> anyhow::Result<()> {
     match filled(Backend::Postgres).await? {
-        Some(world) => round_trip(&world).await,
+        Some(world) => round_trip(&world),
         None => Ok(()),
     }
 }

@@ -113,7 +113,7 @@ impl Judge {
             let (planned, live) = seen.open(id);
             match row.state.as_str() {
                 "waiting" => row.due_at.is_some() && planned + live == 0,
-                "open" => !row.due_at.is_some() && planned + live == 1,
+                "open" => row.due_at.is_none() && planned + live == 1,
                 // A call in progress finishes while its enrollment is held or has ended.
                 "held" => !row.hold.is_empty() && planned == 0 && live <= 1,
                 "ended" => !row.result.is_empty() && planned == 0 && live <= 1,

@@ -44,12 +44,10 @@ pub(super) async fn rolling(settings: &Settings) -> anyhow::Result<Figures> {
     for (episode, changes) in episodes(settings.times, CHANGES_PER_EPISODE) {
         let staging = Staging { workers: 2, faults: Some(CLEAR_FAULTS), ..ground.staging(episode).await? };
         let mut stage = Stage::open("rolling", settings, episode, staging).await?;
-        let mut oldest = 1;
-        for change in 0..changes {
+        for (oldest, change) in (1..).zip(0..changes) {
             stage.cast.hire(&stage.world, Vec::new()).await?;
             stage.rest(500..1_500).await;
             sigterm::stop(&mut stage, oldest).await?;
-            oldest += 1;
             if change % 5 == 2 {
                 sigterm::stop(&mut stage, 0).await?;
                 stage.cast.start(0, &stage.world).await?;

@@ -102,13 +102,12 @@ impl Storm {
 
     /// Somebody at the desk, or the one who got no answer before.
     pub(super) async fn act(&mut self) -> anyhow::Result<()> {
-        let act = match self.acts.pop() {
-            Some(act) => act,
-            None => {
-                let ids: Vec<EnrollmentId> =
-                    self.judge.seen.enrollments.keys().filter_map(|id| id.parse().ok()).collect();
-                Act::drawn(&self.world, &ids, &mut self.dice)
-            }
+        let act = if let Some(act) = self.acts.pop() {
+            act
+        } else {
+            let ids: Vec<EnrollmentId> =
+                self.judge.seen.enrollments.keys().filter_map(|id| id.parse().ok()).collect();
+            Act::drawn(&self.world, &ids, &mut self.dice)
         };
         self.acted(act).await
     }
