@@ -351,9 +351,14 @@ impl Provider for WithBooks {
     }
 }
 
-/// In a restored database nothing is dialed: says why, and what to run.
-pub async fn say_if_recovering(engine: &Engine, args: &ProviderArgs, global: &Global) -> anyhow::Result<()> {
-    let Some(mark) = engine.recovering().await? else { return Ok(()) };
+/// In a restored database nothing is dialed: says why, and what to run. A database that does not answer now is no reason to stop:
+/// whoever dials asks for the mark again.
+pub async fn say_if_recovering(engine: &Engine, args: &ProviderArgs, global: &Global) {
+    let mark = match engine.recovering().await {
+        Ok(Some(mark)) => mark,
+        Ok(None) => return,
+        Err(error) => return tracing::warn!(%error, "cannot tell whether the database was restored"),
+    };
     let mut command = "callwright reconcile".to_owned();
     if let Some(folder) = &global.journal {
         let _ = write!(command, " --journal {}", folder.display());
@@ -366,7 +371,6 @@ pub async fn say_if_recovering(engine: &Engine, args: &ProviderArgs, global: &Gl
          --database-url, run: {command}",
         mark.journal_from.format("%Y-%m-%d %H:%M:%S UTC"),
     );
-    Ok(())
 }
 
 /// The shared virtual clock, if one is set.

@@ -102,7 +102,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         ));
     }
     greet(&args, &engine, &address.to_string()).await?;
-    running::say_if_recovering(&engine, &args.provider, global).await?;
+    running::say_if_recovering(&engine, &args.provider, global).await;
     let access = if args.dev { Access::Open } else { Access::Keys };
     let mut app = App::new(Arc::clone(&engine), access, bell)
         .with_event_types(args.event_types)

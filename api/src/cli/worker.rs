@@ -57,7 +57,7 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     if let Some(folder) = args.definitions.folder() {
         running.spawn(definitions::follow(Arc::clone(&engine), folder, Arc::default(), cancel));
     }
-    running::say_if_recovering(&engine, &args.provider, global).await?;
+    running::say_if_recovering(&engine, &args.provider, global).await;
     tracing::info!("dialing; Ctrl-C stops after the batch in hand");
     let code = tokio::select! {
         () = told.cancelled() => ExitCode::SUCCESS,

@@ -1,7 +1,6 @@
 //! Planning: due enrollments are decided and written, a batch per transaction.
 //! A call step that may proceed becomes a planned attempt; it is dialed only after `claim` has asked every gate again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -18,11 +17,10 @@ use crate::decide::gate;
 use crate::decide::snapshot::Snapshot;
 use crate::decide::verdict::{Decision, Reason, Verdict};
 use crate::domain::enrollment::{EnrollmentState, Position};
-use crate::domain::event::Event;
-use crate::id::{AttemptId, EventId};
+use crate::id::AttemptId;
 use crate::metrics::Tally;
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, enrollment, recovery};
+use crate::store::{Tx, attempt, recovery};
 
 /// What one batch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,8 +51,8 @@ impl Engine {
     async fn plan_batch(&self, limit: u32) -> Result<PlanReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let (walks, unreadable) = walk::due(&mut tx, now, limit).await?;
-        let mut report = PlanReport { at: now, due: walks.len() + unreadable.len(), ..PlanReport::default() };
+        let walks = walk::due(&mut tx, now, limit).await?;
+        let mut report = PlanReport { at: now, due: walks.len(), ..PlanReport::default() };
         if report.due == 0 {
             tx.rollback().await?;
             return Ok(report);
@@ -65,7 +63,6 @@ impl Engine {
             return Ok(PlanReport { at: now, ..PlanReport::default() });
         }
         let mut changes = Changes::default();
-        report.quarantined += self.set_aside(&mut tx, &mut changes, unreadable, now).await?;
         let walks = self.move_first(&mut tx, walks, now).await?;
         let batch = Batch::load(self, &mut tx, &walks, now).await?;
         let mut follow_ups = FollowUps::new();
@@ -90,41 +87,6 @@ impl Engine {
         tx.commit().await?;
         self.metrics.committed(&tally, "");
         Ok(report)
-    }
-
-    /// Quarantines what cannot be read, or it would be due for ever and no batch with it would get anywhere (I9).
-    async fn set_aside(
-        &self,
-        tx: &mut Tx,
-        changes: &mut Changes,
-        rows: Vec<walk::Unreadable>,
-        now: Instant,
-    ) -> Result<usize, EngineError> {
-        if rows.is_empty() {
-            return Ok(0);
-        }
-        let mut problems = HashMap::new();
-        for row in rows {
-            tracing::error!(enrollment = row.id, problem = %row.problem, "enrollment quarantined");
-            problems.insert(row.id, row.problem.to_string());
-        }
-        let ids: Vec<String> = problems.keys().cloned().collect();
-        let held = enrollment::set_aside(tx, &ids, now).await?;
-        for (id, lead) in &held {
-            changes.events.push(Event {
-                id: self.ids.next::<EventId>(now),
-                kind: "enrollment.quarantined".to_owned(),
-                lead_id: lead.parse().ok(),
-                enrollment_id: id.parse().ok(),
-                attempt_id: None,
-                campaign_id: None,
-                at: now,
-                version: None,
-                data: json!({"problem": problems.get(id)}),
-                dedupe: None,
-            });
-        }
-        Ok(held.len())
     }
 
     /// Flushes the changes and starts the cadences they lead to, in the same transaction. Answers what to count after it.

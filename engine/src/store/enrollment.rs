@@ -90,12 +90,6 @@ static LEADS_OF: Sql = Sql::new(
     "SELECT DISTINCT n.lead_id FROM {each} JOIN enrollments n ON n.id = e.value->>0 ORDER BY n.lead_id",
 );
 
-static SET_ASIDE: Sql = Sql::new(
-    "UPDATE enrollments SET state = 'held', hold = 'quarantined', due_at = NULL, checked_at = $2
-     FROM {each} WHERE enrollments.id = e.value->>0 AND enrollments.state = 'waiting'
-     RETURNING enrollments.id, enrollments.lead_id",
-);
-
 static NEXT_DUE: &str = "SELECT min(due_at) FROM enrollments WHERE state = 'waiting'";
 
 static PULL_FORWARD: &str = "UPDATE enrollments SET due_at = $1
@@ -161,16 +155,6 @@ pub async fn leads_of(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<LeadId>, 
         .iter()
         .map(|id| id.parse().map_err(|e| StoreError::bad_row("enrollments", "lead_id", id, e)))
         .collect()
-}
-
-/// Quarantines waiting enrollments that cannot even be read, by the ids as they are stored. Answers `(id, lead)` of those it did.
-pub async fn set_aside(
-    tx: &mut Tx,
-    ids: &[String],
-    now: Instant,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let (sql, keys) = (SET_ASIDE.on(tx.dialect()), super::keys(ids));
-    Ok(on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).bind(micros(now)).fetch_all(conn).await)?)
 }
 
 /// When the next enrollment becomes due.

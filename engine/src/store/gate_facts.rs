@@ -49,6 +49,7 @@ pub struct Consented {
 
 #[derive(Deserialize)]
 struct SuppressionRow<'a> {
+    id: &'a str,
     number: String,
     source: &'a str,
     campaign_id: Cow<'a, str>,
@@ -59,6 +60,7 @@ struct SuppressionRow<'a> {
 
 #[derive(Deserialize)]
 struct ConsentRow<'a> {
+    id: &'a str,
     lead_id: LeadId,
     purpose: &'a str,
     form: &'a str,
@@ -70,12 +72,12 @@ struct ConsentRow<'a> {
 static FACTS: Sql = Sql::new(concat!(
     "SELECT (",
     packed!(
-        "s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at",
+        "s.id, s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at",
         "FROM {each3} JOIN suppressions s ON s.number = e3.value->>0 ORDER BY s.number, s.id"
     ),
     "), (",
     packed!(
-        "c.lead_id, c.purpose, c.form, c.granted_at, c.revoked_at",
+        "c.id, c.lead_id, c.purpose, c.form, c.granted_at, c.revoked_at",
         "FROM consents c WHERE c.lead_id {any} ORDER BY c.lead_id, c.granted_at, c.id"
     ),
     "), (",
@@ -117,7 +119,7 @@ impl TryFrom<SuppressionRow<'_>> for Suppressed {
 
     fn try_from(row: SuppressionRow<'_>) -> Result<Self, StoreError> {
         let bad = |column, problem: &dyn std::fmt::Display| {
-            StoreError::bad_row("suppressions", column, "", problem)
+            StoreError::bad_row("suppressions", column, row.id, problem)
         };
         let campaign_id = match &*row.campaign_id {
             "" => None,
@@ -139,7 +141,7 @@ impl TryFrom<ConsentRow<'_>> for Consented {
 
     fn try_from(row: ConsentRow<'_>) -> Result<Self, StoreError> {
         let bad = |column, problem: &dyn std::fmt::Display| {
-            StoreError::bad_row("consents", column, row.lead_id, problem)
+            StoreError::bad_row("consents", column, row.id, problem)
         };
         Ok(Self {
             lead_id: row.lead_id,

@@ -54,9 +54,13 @@ pub(super) async fn connect(url: &str) -> Result<Db, StoreError> {
     } else {
         (address.options()?.statement_cache_capacity(256).options(SETTINGS).options(KEEP_ALIVE), None)
     };
-    let pool = PgPoolOptions::new()
-        .max_connections(MOST_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+    let pool = PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+    // Behind a pooler whatever is said outside a transaction goes to another server connection each time: nothing is.
+    if begin.is_some() {
+        let pool = pool.test_before_acquire(false).connect_with(options).await?;
+        return Ok(Db::Postgres { pool, begin, journal: None });
+    }
+    let pool = pool
         // The driver would ask after every connection on its way out and back, and wait for ever for one that was cut off.
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use sqlx::migrate::{MigrateError, Migrator};
 
-use super::db::{Db, Dialect};
+use super::db::{Db, Dialect, on_db};
 use super::error::StoreError;
 use super::postgres;
 
@@ -87,22 +87,21 @@ impl Db {
     }
 
     async fn applied(&self) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => {
-                let has: i64 = sqlx::query_scalar(SQLITE_HAS_TABLE).bind(TABLE).fetch_one(write).await?;
-                if has == 0 {
-                    return Ok(Vec::new());
-                }
-                Ok(sqlx::query_as(APPLIED).fetch_all(write).await?)
-            }
-            Self::Postgres { pool, .. } => {
-                let has: i64 = sqlx::query_scalar(POSTGRES_HAS_TABLE).bind(TABLE).fetch_one(pool).await?;
-                if has == 0 {
-                    return Ok(Vec::new());
-                }
-                Ok(sqlx::query_as(APPLIED).fetch_all(pool).await?)
-            }
-        }
+        let has_table = match self.dialect() {
+            Dialect::Sqlite => SQLITE_HAS_TABLE,
+            Dialect::Postgres => POSTGRES_HAS_TABLE,
+        };
+        // Through a pooler only a transaction is safe.
+        let mut tx = self.begin_read().await?;
+        let has: i64 =
+            on_db!(&mut tx, |conn| sqlx::query_scalar(has_table).bind(TABLE).fetch_one(conn).await)?;
+        let applied = if has == 0 {
+            Vec::new()
+        } else {
+            on_db!(&mut tx, |conn| sqlx::query_as(APPLIED).fetch_all(conn).await)?
+        };
+        tx.rollback().await?;
+        Ok(applied)
     }
 
     /// How many migrations of this program the database has not had. Those of a newer program, which may run beside this one,

@@ -158,23 +158,16 @@ static ALL_OF_LEAD: Sql = Sql::new(walk!(
     "FROM enrollments n JOIN leads l ON l.id = n.lead_id WHERE n.lead_id = $1 ORDER BY n.started_at, n.id"
 ));
 
-/// A row that this build cannot make sense of: its id as stored, and why.
-#[derive(Debug)]
-pub struct Unreadable {
-    pub id: String,
-    pub problem: StoreError,
-}
-
-/// Enrollments due at `now`, oldest first, locked for this transaction; rows another worker holds are passed over. The second
-/// part: those that cannot be read, for the caller to set aside, or they would be due for ever and stop the others (I9).
-pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<(Vec<Walk>, Vec<Unreadable>), StoreError> {
+/// Enrollments due at `now`, oldest first, locked for this transaction; rows another worker holds are passed over. One that cannot
+/// be read is an error that names it: it must be set aside, or it would be due for ever (I9).
+pub async fn due(tx: &mut Tx, now: Instant, limit: u32) -> Result<Vec<Walk>, StoreError> {
     let sql = DUE.on(tx.dialect());
     let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql)
         .bind(micros(now))
         .bind(i64::from(limit))
         .fetch_one(conn)
         .await)?;
-    sorted_out(&text)
+    all_of(&text)
 }
 
 /// One enrollment, locked.
@@ -182,11 +175,7 @@ pub async fn find(tx: &mut Tx, id: EnrollmentId) -> Result<Option<Walk>, StoreEr
     let sql = BY_IDS.on(tx.dialect());
     let keys = super::keys(&[id]);
     let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
-    let (mut walks, unreadable) = sorted_out(&text)?;
-    match unreadable.into_iter().next() {
-        Some(row) => Err(row.problem),
-        None => Ok(walks.pop()),
-    }
+    Ok(all_of(&text)?.pop())
 }
 
 /// The enrollments with these ids, locked. One that cannot be read is left out with a word in the log: the others go on (I9).
@@ -197,12 +186,13 @@ pub async fn by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, Stor
     read(&text)
 }
 
-/// The enrollments with these ids, locked; rows another transaction holds are passed over.
+/// The enrollments with these ids, locked; rows another transaction holds are passed over. One that cannot be read is an error,
+/// as in [`due`].
 pub async fn unheld_by_ids(tx: &mut Tx, ids: &[EnrollmentId]) -> Result<Vec<Walk>, StoreError> {
     let sql = UNHELD_BY_IDS.on(tx.dialect());
     let keys = super::keys(ids);
     let text: String = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
-    read(&text)
+    all_of(&text)
 }
 
 /// The live ones of these enrollments, locked; rows another transaction holds are passed over.
@@ -229,26 +219,22 @@ pub async fn all_of_lead(tx: &mut Tx, lead: LeadId) -> Result<Vec<Walk>, StoreEr
     read(&text)
 }
 
-fn read(text: &str) -> Result<Vec<Walk>, StoreError> {
-    let (walks, unreadable) = sorted_out(text)?;
-    for row in unreadable {
-        tracing::error!(enrollment = row.id, problem = %row.problem, "an enrollment cannot be read");
-    }
-    Ok(walks)
+/// Every row, or the first problem.
+fn all_of(text: &str) -> Result<Vec<Walk>, StoreError> {
+    packed::rows::<WalkRow<'_>>("enrollments", text)?.into_iter().map(Walk::try_from).collect()
 }
 
-fn sorted_out(text: &str) -> Result<(Vec<Walk>, Vec<Unreadable>), StoreError> {
-    let rows = packed::rows::<WalkRow<'_>>("enrollments", text)?;
-    let mut walks = Vec::with_capacity(rows.len());
-    let mut unreadable = Vec::new();
-    for row in rows {
+/// The rows that can be read.
+fn read(text: &str) -> Result<Vec<Walk>, StoreError> {
+    let mut walks = Vec::new();
+    for row in packed::rows::<WalkRow<'_>>("enrollments", text)? {
         let id = row.id.to_string();
         match Walk::try_from(row) {
             Ok(walk) => walks.push(walk),
-            Err(problem) => unreadable.push(Unreadable { id, problem }),
+            Err(problem) => tracing::error!(enrollment = id, %problem, "an enrollment cannot be read"),
         }
     }
-    Ok((walks, unreadable))
+    Ok(walks)
 }
 
 static LEADS: Sql = Sql::new(packed!(lead!(), "FROM {each} JOIN leads l ON l.id = e.value->>0"));

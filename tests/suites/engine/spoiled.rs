@@ -13,8 +13,12 @@ impl World {
     /// Spoils a column of a lead as an older or newer version, or somebody's hand, might have left it.
     async fn spoil(&self, lead: LeadId, sql: &'static str) -> anyhow::Result<()> {
         match &self.engine.db {
-            Db::Sqlite { write, .. } => drop(sqlx::query(sql).bind(lead.to_string()).execute(write).await?),
-            Db::Postgres { pool, .. } => drop(sqlx::query(sql).bind(lead.to_string()).execute(pool).await?),
+            Db::Sqlite { write, .. } => {
+                sqlx::query(sql).bind(lead.to_string()).execute(write).await?;
+            }
+            Db::Postgres { pool, .. } => {
+                sqlx::query(sql).bind(lead.to_string()).execute(pool).await?;
+            }
         }
         Ok(())
     }
@@ -59,7 +63,7 @@ on_both! {
         let (bob, _) = world.welcomed(BOB).await?;
         world.spoil(alice, STATUS).await?;
         let report = world.plan().await?;
-        assert_eq!((report.due, report.planned, report.quarantined), (2, 1, 1));
+        assert_eq!((report.due, report.planned), (1, 1));
         assert_eq!(world.walk(bob).await?.enrollment.state.as_str(), "open");
         assert_eq!(world.count(alice, "enrollment.quarantined").await?, 1);
         assert!(world.engine.enrollment(enrollment).await.is_err(), "asked for by itself, it says what is wrong");

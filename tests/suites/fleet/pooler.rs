@@ -8,7 +8,7 @@ use callwright_engine::store::{Db, Durability, Tx};
 use callwright_tests::pooler::{Pooler, pooler};
 use callwright_tests::{Backend, TestDb};
 use chrono::TimeDelta;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, Row as _};
 
 use crate::books::{rate_used, worst_second};
 use crate::exchange::Exchange;
@@ -59,10 +59,11 @@ async fn settings_last_as_long_as_a_transaction() -> anyhow::Result<()> {
         ("statement_timeout", "1min"),
         ("idle_in_transaction_session_timeout", "30s"),
     ] {
-        let Tx::Postgres(mut tx) = ours.begin().await? else { anyhow::bail!("made for PostgreSQL") };
+        let mut tx = ours.begin().await?;
+        let Tx::Postgres(inside) = &mut tx else { anyhow::bail!("made for PostgreSQL") };
         let show = "SELECT current_setting($1)";
-        let found: String = sqlx::query_scalar(show).bind(setting).fetch_one(&mut *tx).await?;
-        drop(tx);
+        let found: String = sqlx::query_scalar(show).bind(setting).fetch_one(&mut **inside).await?;
+        tx.rollback().await?;
         ensure!(found == value, "{setting} is {found}");
     }
     // Whoever gets one of the connections next finds them as they were.
@@ -70,8 +71,10 @@ async fn settings_last_as_long_as_a_transaction() -> anyhow::Result<()> {
     let options = options.extra_float_digits(None).statement_cache_capacity(0);
     for _ in 0..6 {
         let mut other = PgConnection::connect_with(&options).await?;
-        let found: (String,) = sqlx::query_as("SHOW enable_seqscan").fetch_one(&mut other).await?;
-        ensure!(found.0 == "on", "left behind: enable_seqscan is {}", found.0);
+        // Unprepared: the names of our statements may still be taken on the connection.
+        let row = sqlx::raw_sql("SHOW enable_seqscan").fetch_one(&mut other).await?;
+        let found: String = row.try_get_unchecked(0)?;
+        ensure!(found == "on", "left behind: enable_seqscan is {found}");
         other.close().await?;
     }
     Ok(())

@@ -48,6 +48,8 @@ pub async fn measure(sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
+const TICKS: Duration = Duration::from_millis(40);
+
 /// Microseconds per piece of work; `work` says how many pieces it did.
 fn timed(rounds: u64, work: &dyn Fn() -> anyhow::Result<u64>) -> anyhow::Result<Sample> {
     let (watch, busy) = (Stopwatch::now(), busy());
@@ -55,7 +57,9 @@ fn timed(rounds: u64, work: &dyn Fn() -> anyhow::Result<u64>) -> anyhow::Result<
     for _ in 0..rounds {
         pieces += work()?;
     }
-    let took = busy.and_then(|before| self::busy()?.checked_sub(before)).unwrap_or(watch.elapsed());
+    // The kernel counts in ticks of some milliseconds: for little work the wall is the better clock.
+    let took = busy.and_then(|before| self::busy()?.checked_sub(before)).filter(|took| *took > TICKS);
+    let took = took.unwrap_or(watch.elapsed());
     Ok(Sample { figure: took.as_secs_f64() * 1e6 / pieces as f64, limit: None })
 }
 

@@ -99,5 +99,7 @@ impl Drop for Leftovers {
             // An error only says that there is none.
             let _ = std::fs::remove_file(format!("{}{suffix}", self.0.display()));
         }
+        // The journal of stops that a process keeps beside a SQLite file.
+        let _ = std::fs::remove_dir_all(format!("{}.stops", self.0.display()));
     }
 }

@@ -74,7 +74,9 @@ async fn calls_per_second(target: &Target, leads: u64, workers: usize) -> anyhow
             first = Some((Stopwatch::now(), calls));
         }
         if let Some((since, already)) = first.filter(|_| calls >= enrolled) {
-            break (calls - already) as f64 / since.elapsed().as_secs_f64();
+            // So few that all were over at the first look.
+            let (calls, since) = if calls > already { (calls - already, since) } else { (calls, watch) };
+            break calls as f64 / since.elapsed().as_secs_f64();
         }
         ensure!(watch.elapsed() < WITHIN, "only {calls} of {enrolled} calls were over within {WITHIN:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
