@@ -132,7 +132,7 @@ impl Walkthrough {
                 "/api/v1/crm/leads",
                 json!({"email": "zuzanna@quetzal-mail.example", "phone": "0048 415-930-1234 ext"}),
             ),
-            ("/api/v1/crm/leads", json!({"email": 4159301234_i64, "firstName": "Zuzanna"})),
+            ("/api/v1/crm/leads", json!({"email": 4_159_301_234_i64, "firstName": "Zuzanna"})),
             ("/api/v1/crm/leads", json!({"email": "no mail of zuzanna", "timezone": "Kanarek/Zuzanna"})),
             (
                 "/api/v1/crm/leads",

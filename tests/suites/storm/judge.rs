@@ -88,7 +88,9 @@ impl Judge {
                 found.push(format!("attempt {id} went from {} to {}", was.state, is.state));
             }
         }
-        found.into_iter().for_each(|what| self.accuse("I8", what));
+        for what in found {
+            self.accuse("I8", what);
+        }
     }
 
     /// I13, and what has ended stays so.
@@ -103,7 +105,9 @@ impl Judge {
                 found.push(("I5", format!("enrollment {id} had ended ({}) and is {}", was.result, is.state)));
             }
         }
-        found.into_iter().for_each(|(invariant, what)| self.accuse(invariant, what));
+        for (invariant, what) in found {
+            self.accuse(invariant, what);
+        }
     }
 
     /// I4: a timer, one open attempt, a named hold or a result.
@@ -128,7 +132,9 @@ impl Judge {
                 format!("enrollment {id} is {row:?} with {:?} planned and live calls", seen.open(id))
             })
             .collect();
-        unsound.into_iter().for_each(|what| self.accuse("I4", what));
+        for what in unsound {
+            self.accuse("I4", what);
+        }
     }
 
     /// I1b, by the tables; the carrier's books are asked at the end.

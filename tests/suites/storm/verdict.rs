@@ -205,7 +205,7 @@ async fn events(world: &World, judge: &mut Judge) -> anyhow::Result<()> {
     for (kind, id) in expected {
         let count = counts.get(&(kind.to_owned(), id.clone())).copied().unwrap_or(0);
         // What has not ended is an accusation of its own.
-        if count > 1 || (count == 0 && !(kind == "enrollment.ended" && !judge.has_ended(&id))) {
+        if count > 1 || (count == 0 && (kind != "enrollment.ended" || judge.has_ended(&id))) {
             judge.accuse("I6", format!("{count} events {kind} of {id}"));
         }
     }

@@ -58,7 +58,7 @@ impl Storm {
         operation.writes = writes;
         match ended {
             Ok(result) => self.ended(&operation, result),
-            Err((boundary, Order::Die)) => self.died(operation, boundary).await?,
+            Err((boundary, Order::Die)) => self.died(operation, boundary),
             Err((boundary, Order::Sleep(length))) => {
                 self.say(&format!(
                     "{:?} {}: asleep at {} for {length}",
@@ -152,7 +152,7 @@ impl Storm {
         }
     }
 
-    pub(super) async fn died(&mut self, operation: Operation, boundary: Boundary) -> anyhow::Result<()> {
+    pub(super) fn died(&mut self, operation: Operation, boundary: Boundary) {
         self.say(&format!("{:?} {}: dies at {}", operation.who, operation.what, boundary.name()));
         self.undone(&operation);
         let who = operation.who;
@@ -172,7 +172,6 @@ impl Storm {
                 self.finishes.clear();
             }
         }
-        Ok(())
     }
 }
 
