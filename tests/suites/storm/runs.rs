@@ -191,7 +191,6 @@ async fn every_seeded_bug_is_noticed() -> anyhow::Result<()> {
 /// `STORM_SEEDS=20000 [STORM_FROM=1]` runs that many seeds on two threads; `STORM_SEED=7` tells the story of one.
 #[test]
 #[ignore = "long runs: STORM_SEEDS=20000 or STORM_SEED=7, with --nocapture"]
-#[expect(clippy::print_stdout, reason = "figures and stories are what this is run for")]
 fn long_run() -> anyhow::Result<()> {
     if let Some(seed) = number("STORM_SEED") {
         let story = on_this_thread(async move {

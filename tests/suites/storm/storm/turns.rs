@@ -5,7 +5,6 @@ use std::sync::Arc;
 use callwright_engine::clock::{Instant, micros};
 use callwright_engine::definitions::library::Library;
 use callwright_engine::domain::publication::Mode;
-use callwright_engine::engine::EngineError;
 use callwright_engine::id::EnrollmentId;
 use callwright_engine::provider::{PlaceRequest, Provider as _};
 use chrono::TimeDelta;
