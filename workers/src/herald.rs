@@ -1,5 +1,5 @@
 //! Carries a process's bell to the other processes on the same PostgreSQL, and theirs to it: at most one message per
-//! [`TOGETHER`], however much was committed, and none per row. Everything works without it, by polling, only later.
+//! 25 ms, however much was committed, and none per row. Everything works without it, by polling, only later.
 
 use std::time::Duration;
 
