@@ -121,7 +121,6 @@ fn parts(url: &str) -> anyhow::Result<(&str, &str, &str, &str)> {
     parts().with_context(|| format!("an address of another form: {url}"))
 }
 
-#[expect(clippy::print_stderr, reason = "what is skipped is said aloud, never silently green")]
 /// Statements of different clients still meet on a server connection now and then, so that these tests run on request only.
 fn is_wanted() -> bool {
     ["CALLWRIGHT_REQUIRE_PGBOUNCER", "CALLWRIGHT_TEST_POOLER"]
@@ -129,6 +128,7 @@ fn is_wanted() -> bool {
         .any(|name| std::env::var_os(name).is_some())
 }
 
+#[expect(clippy::print_stderr, reason = "what is skipped is said aloud, never silently green")]
 fn skipped() -> anyhow::Result<Option<&'static Pooler>> {
     let required = std::env::var("CALLWRIGHT_REQUIRE_PGBOUNCER").is_ok_and(|value| value == "1");
     ensure!(!required, "PgBouncer is required by CALLWRIGHT_REQUIRE_PGBOUNCER but is not installed");

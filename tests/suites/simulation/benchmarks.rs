@@ -75,6 +75,7 @@ fn every_scenario_works_on_a_new_file() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "starts worker processes against the clock: on a quiet machine"]
 async fn every_scenario_of_a_database_works_on_postgres() -> anyhow::Result<()> {
     let Some(database) = TestDb::open(Backend::Postgres).await? else { return Ok(()) };
     let target = ["--on", database.url.as_str()];
