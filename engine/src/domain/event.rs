@@ -36,4 +36,6 @@ pub mod kinds {
     pub const OPTOUT_REQUESTED: &str = "OPTOUT_REQUESTED";
     pub const WRONG_NUMBER: &str = "WRONG_NUMBER";
     pub const CALLBACK_REQUESTED: &str = "CALLBACK_REQUESTED";
+    /// The person wrote to us: an answer by SMS, e-mail or chat.
+    pub const MESSAGE_RECEIVED: &str = "MESSAGE_RECEIVED";
 }

@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod priority;
 pub mod publication;
 pub mod reach;
+pub mod revocation;
 pub mod suppression;
 pub mod user;
 pub mod vocabulary;

@@ -49,6 +49,10 @@ pub const VOCABULARY: &[(&str, Fields)] = &[
     (kinds::OPTOUT_REQUESTED, &[("reason", FieldKind::Text), ("source", FieldKind::Text)]),
     (kinds::WRONG_NUMBER, &[]),
     (kinds::CALLBACK_REQUESTED, &[("requestedTime", FieldKind::Text)]),
+    (
+        kinds::MESSAGE_RECEIVED,
+        &[("text", FieldKind::Text), ("channel", FieldKind::Text), ("language", FieldKind::Text)],
+    ),
 ];
 
 /// The fields of a type of the vocabulary; `None` for types that authors and outside systems made up.

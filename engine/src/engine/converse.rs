@@ -6,6 +6,7 @@ use super::again::unless_deadlocked;
 use super::{Engine, EngineError, context};
 use crate::domain::call::Fact;
 use crate::domain::campaign::Campaign;
+use crate::domain::consent::Channel;
 use crate::flow::interpreter::{self, Input, Program, Turn};
 use crate::flow::session::{Effect, Session};
 use crate::id::AttemptId;
@@ -13,7 +14,7 @@ use crate::store::attempt::{self, Attempt};
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, call, campaign};
 
-use super::opt_out::OptOut;
+use super::opt_out::{OptOut, Said};
 use super::record::ReportedFact;
 
 impl Engine {
@@ -50,6 +51,7 @@ impl Engine {
                     attempt_id: Some(attempt_id),
                     at: now,
                     event: None,
+                    said: Said { language: Some(walk.lead.language.clone()), ..Said::through(Channel::Call) },
                 }),
                 _ => None,
             });

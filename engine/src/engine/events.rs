@@ -9,16 +9,19 @@ use super::apply::FollowUps;
 use super::batch::distinct;
 use super::changes::Changes;
 use super::control::take_back_planned;
-use super::opt_out::OptOut;
+use super::opt_out::{OptOut, Said};
 use super::{Engine, EngineError, context};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{self, Move, Next};
+use crate::domain::consent::{Channel, Purpose};
 use crate::domain::enrollment::EnrollmentState;
 use crate::domain::event::{Event, kinds};
 use crate::domain::lead::{LeadStatus, Segment};
-use crate::id::{CampaignId, EnrollmentId, EventId, LeadId};
+use crate::domain::revocation::Revocation;
+use crate::flow::revocation::{self, Revoked};
+use crate::id::{CampaignId, EnrollmentId, EventId, LeadId, RevocationId};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, campaign, event};
+use crate::store::{Tx, attempt, campaign, consent, event};
 
 /// An event someone posts.
 #[derive(Debug, Clone)]
@@ -59,7 +62,8 @@ impl Engine {
     async fn log_events_once(&self, events: Vec<NewEvent>) -> Result<Vec<EventReceipt>, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let asks_to_stop = |event: &&NewEvent| event.kind == kinds::OPTOUT_REQUESTED;
+        let asks_to_stop =
+            |event: &&NewEvent| event.kind == kinds::OPTOUT_REQUESTED || taken_back(event).is_some();
         let opting_out = distinct(events.iter().filter(asks_to_stop).map(|event| event.lead_id));
         self.lock_numbers_of(&mut tx, &opting_out).await?;
         let keys: Vec<&str> = events.iter().filter_map(|event| event.dedupe.as_deref()).collect();
@@ -68,7 +72,7 @@ impl Engine {
         let mut changes = Changes::default();
         let mut happened = Vec::new();
         let mut outside = Vec::new();
-        let mut opt_outs = Vec::new();
+        let (mut opt_outs, mut revocations) = (Vec::new(), Vec::new());
         let mut receipts = Vec::with_capacity(events.len());
         for new in events {
             if let Some(event_id) = new.dedupe.as_ref().and_then(|key| known.get(key)) {
@@ -90,7 +94,15 @@ impl Engine {
                     attempt_id: None,
                     at,
                     event: Some((event_id, new.dedupe.clone())),
+                    said: Said::through(channel(&new.data)),
                 }),
+                kinds::MESSAGE_RECEIVED => match taken_back(&new) {
+                    Some(Revoked { purpose: None, .. }) => opt_outs.push(self.stopped_by(&new, at)),
+                    Some(Revoked { purpose: Some(purpose), .. }) => {
+                        revocations.push(self.purpose_stopped_by(&new, purpose, at, now));
+                    }
+                    None => {}
+                },
                 _ => {}
             }
             happened.push(Happened {
@@ -111,9 +123,45 @@ impl Engine {
         self.react(&mut tx, &mut changes, &walks, &happened, BTreeMap::new(), now, &mut follow_ups).await?;
         let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
         self.opt_out_in(&mut tx, opt_outs, now).await?;
+        consent::take_back(&mut tx, &revocations).await?;
+        let revoked: Vec<Event> = revocations.iter().map(|taken| self.revoked_event(taken, now)).collect();
+        event::append(&mut tx, &revoked, now).await?;
         tx.commit().await?;
         self.metrics.committed(&tally, "");
         Ok(receipts)
+    }
+
+    /// A message that says stop opts its sender out; the message stays an event of its own.
+    fn stopped_by(&self, new: &NewEvent, at: Instant) -> OptOut {
+        let words = text(&new.data, "text").unwrap_or_default();
+        OptOut {
+            lead_id: new.lead_id,
+            reason: format!("wrote: {}", words.chars().take(200).collect::<String>()),
+            source: "message".to_owned(),
+            attempt_id: None,
+            at,
+            event: None,
+            said: said(&new.data),
+        }
+    }
+
+    fn purpose_stopped_by(&self, new: &NewEvent, purpose: Purpose, at: Instant, now: Instant) -> Revocation {
+        let said = said(&new.data);
+        Revocation {
+            id: self.ids.next::<RevocationId>(now),
+            lead_id: new.lead_id,
+            number: None,
+            purpose: Some(purpose),
+            channel: said.channel,
+            words: said.words,
+            language: said.language,
+            received_at: at,
+            due_on: self.due_on(at),
+            honored_at: now,
+            source: "message".to_owned(),
+            recorded_by: None,
+            attempt_id: None,
+        }
     }
 
     /// Changes leads by what happened, then lets every live enrollment of them react: exit rules first, then event waits,
@@ -264,6 +312,22 @@ fn change_lead(changes: &mut Changes, event: &Happened) {
         }
         _ => {}
     }
+}
+
+/// What a message takes back, by the words in it.
+fn taken_back(event: &NewEvent) -> Option<Revoked> {
+    let words = text(&event.data, "text").filter(|_| event.kind == kinds::MESSAGE_RECEIVED)?;
+    revocation::of(words, text(&event.data, "language"))
+}
+
+fn said(data: &Value) -> Said {
+    let owned = |field| text(data, field).map(str::to_owned);
+    Said { words: owned("text"), language: owned("language"), ..Said::through(channel(data)) }
+}
+
+/// How it came; what is no channel known here came through the other system.
+fn channel(data: &Value) -> Channel {
+    text(data, "channel").and_then(|name| name.parse().ok()).unwrap_or(Channel::System)
 }
 
 fn text<'a>(data: &'a Value, field: &str) -> Option<&'a str> {

@@ -1,7 +1,7 @@
 //! The shell: load, decide, apply, in batches. The only part of the engine that awaits anything.
 //!
 //! One file per verb of a call's way: `enroll` → `plan` → `claim` → `place` → `record` (→ `reconcile` when an answer was
-//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands), `recover` (after a
+//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `ledger` (consents given and taken back), `control` (people's hands), `recover` (after a
 //! restore) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
@@ -17,6 +17,7 @@ mod enroll;
 mod error;
 mod events;
 mod jobs;
+mod ledger;
 mod opt_out;
 mod outlets;
 pub mod package;
@@ -42,6 +43,8 @@ pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
 pub use jobs::{FailedJobs, JobsChanged};
+pub use ledger::TakenBack;
+pub use opt_out::Said;
 pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
 pub use place::PlaceReport;
 pub use plan::PlanReport;

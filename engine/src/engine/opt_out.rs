@@ -8,11 +8,13 @@ use super::changes::Changes;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::domain::attempt::AttemptState;
+use crate::domain::consent::Channel;
 use crate::domain::event::{Event, kinds};
+use crate::domain::revocation::{self, Revocation};
 use crate::domain::suppression::{Source, Suppression};
-use crate::id::{AttemptId, EventId, LeadId, SuppressionId};
+use crate::id::{AttemptId, EventId, LeadId, RevocationId, SuppressionId};
 use crate::phone::number::PhoneNumber;
-use crate::store::{Tx, attempt, lead_change, number_lock, suppression, walk};
+use crate::store::{Tx, attempt, consent, lead_change, number_lock, suppression, walk};
 
 /// One person's word that they want no more calls.
 #[derive(Debug, Clone)]
@@ -26,6 +28,24 @@ pub(super) struct OptOut {
     pub at: Instant,
     /// Id and sender's key of the event that says so, when it came as one.
     pub event: Option<(EventId, Option<String>)>,
+    pub said: Said,
+}
+
+/// How somebody took something back.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub channel: Channel,
+    /// As said or written.
+    pub words: Option<String>,
+    pub language: Option<String>,
+    /// The user or key that passes it on.
+    pub recorded_by: Option<String>,
+}
+
+impl Said {
+    pub fn through(channel: Channel) -> Self {
+        Self { channel, words: None, language: None, recorded_by: None }
+    }
 }
 
 impl Engine {
@@ -38,7 +58,8 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         let (reason, source) = (reason.to_owned(), source.to_owned());
-        let opt_out = OptOut { lead_id, reason, source, attempt_id: None, at: now, event: None };
+        let said = Said::through(Channel::System);
+        let opt_out = OptOut { lead_id, reason, source, attempt_id: None, at: now, event: None, said };
         self.opt_out_in(&mut tx, vec![opt_out], now).await?;
         tx.commit().await?;
         Ok(())
@@ -70,6 +91,9 @@ impl Engine {
         let locked: Vec<&str> = distinct(numbers.iter().map(|(_, number)| number.as_str()));
         number_lock::lock_numbers(tx, &locked).await?;
         self.suppress(tx, &opt_outs, &numbers, now).await?;
+        let revocations: Vec<Revocation> =
+            opt_outs.iter().map(|opt_out| self.revocation_of(opt_out, now)).collect();
+        consent::note_revocations(tx, &revocations).await?;
         let mut changes = Changes::default();
         for opt_out in &opt_outs {
             changes.lead(opt_out.lead_id).opted_out = 1;
@@ -109,6 +133,31 @@ impl Engine {
             }
         }
         Ok(suppression::add_many(tx, &entries).await?)
+    }
+
+    /// An opt-out takes everything back.
+    pub(super) fn revocation_of(&self, opt_out: &OptOut, now: Instant) -> Revocation {
+        let said = opt_out.said.clone();
+        Revocation {
+            id: self.ids.next::<RevocationId>(now),
+            lead_id: opt_out.lead_id,
+            number: None,
+            purpose: None,
+            channel: said.channel,
+            words: said.words.or_else(|| Some(opt_out.reason.clone())),
+            language: said.language,
+            received_at: opt_out.at,
+            due_on: self.due_on(opt_out.at),
+            honored_at: now,
+            source: opt_out.source.clone(),
+            recorded_by: said.recorded_by,
+            attempt_id: opt_out.attempt_id,
+        }
+    }
+
+    /// By when the law wants a request of that instant honored.
+    pub(super) fn due_on(&self, received_at: Instant) -> chrono::NaiveDate {
+        revocation::due_on(received_at, &self.rules.federal_holidays())
     }
 
     fn opt_out_event(&self, opt_out: &OptOut, now: Instant) -> Event {

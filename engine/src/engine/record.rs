@@ -9,7 +9,7 @@ use super::again::unless_deadlocked;
 use super::apply::FollowUps;
 use super::changes::Changes;
 use super::events::Happened;
-use super::opt_out::OptOut;
+use super::opt_out::{OptOut, Said};
 use super::place::mark_placed;
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
@@ -17,7 +17,7 @@ use crate::decide::advance;
 use crate::decide::protocol::news::{self, News};
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::{AnsweredBy, CallState, Fact, StoredFact};
-use crate::domain::consent::{Form, Purpose};
+use crate::domain::consent::{Channel, Details, Form, Purpose};
 use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::flow::session::Effect;
@@ -315,6 +315,7 @@ impl<'a> Recording<'a> {
             attempt_id: Some(attempt.id),
             at,
             event: None,
+            said: Said { language: Some(walk.lead.language.clone()), ..Said::through(Channel::Call) },
         });
     }
 
@@ -442,6 +443,13 @@ impl<'a> Recording<'a> {
                 wording: Some(wording.to_owned()),
                 evidence: Some(format!("attempt {}", attempt.id)),
                 source: "call".to_owned(),
+                details: Details {
+                    number: None,
+                    channel: Some(Channel::Call),
+                    language: Some(walk.lead.language.clone()),
+                    recorded_at: Some(self.now),
+                    ..Details::default()
+                },
             });
         }
     }

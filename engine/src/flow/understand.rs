@@ -3,6 +3,7 @@
 //! Matching is by whole words. A phrase beside a negation ("not okay", "theek nahi") does not count, an opt-out outweighs every
 //! other reading, and a consent needs a yes with no "no" left beside it: doubt is never read as agreement.
 
+use super::revocation;
 use crate::definitions::compile::script::plain;
 use crate::definitions::model::flow::Ask;
 use crate::definitions::model::script::Script;
@@ -34,38 +35,7 @@ pub(super) enum Consented {
     Unclear,
 }
 
-/// Understood in every flow, whatever its script says: English, Hindi, Hinglish.
-const OPT_OUT: [&str; 29] = [
-    "stop",
-    "remove",
-    "unsubscribe",
-    "opt out",
-    "stop calling",
-    "stop calling me",
-    "do not call",
-    "dont call",
-    "dont call me",
-    "dont call again",
-    "never call",
-    "never call me again",
-    "remove me",
-    "remove my number",
-    "take me off",
-    "delete my number",
-    "no more calls",
-    "call mat karo",
-    "call mat karna",
-    "phone mat karo",
-    "phone mat karna",
-    "number hata do",
-    "mera number hatao",
-    "band karo",
-    "बंद करो",
-    "कॉल मत करो",
-    "फोन मत करो",
-    "मेरा नंबर हटाओ",
-    "नंबर हटा दो",
-];
+/// Understood in every flow, whatever its script says, like the words of [`revocation`]: English, Hindi, Hinglish.
 const AGENT: [&str; 16] = [
     "agent",
     "operator",
@@ -161,14 +131,8 @@ const NO_BEHIND: [&str; 19] = [
     "না",
     "নেই",
 ];
-/// Words about the recording: "stop recording" is about that, not about being called.
-const RECORDING: [&str; 8] =
-    ["record", "recording", "recorded", "tape", "रिकॉर्ड", "रिकॉर्डिंग", "રેકોર્ડ", "রেকর্ড"];
-/// What is stopped may be the recording.
-const STOP_SOMETHING: [&str; 4] = ["stop", "remove", "band karo", "बंद करो"];
-
-/// Single words such as "stop" count as an opt-out only in utterances this short: "I will stop by" is none.
-const SHORT: usize = 4;
+/// Short answers to open questions are searched for the answers they name.
+const SHORT: usize = 6;
 /// Answers to open questions are long; a keyword deep inside one is part of the story.
 const LONGEST_COMMAND: usize = 10;
 
@@ -191,7 +155,7 @@ pub(super) fn hear(words: &Vocabulary<'_>, ask: Option<&Ask>, text: &str) -> Hea
         best = Some((strength, Heard::Agent));
     }
     // The story of an open question is not searched for answers, a short reply is.
-    let answers = ask.filter(|ask| !ask.open || said.words <= SHORT + 2).map(|ask| ask.answers.as_slice());
+    let answers = ask.filter(|ask| !ask.open || said.words <= SHORT).map(|ask| ask.answers.as_slice());
     for answer in answers.unwrap_or_default() {
         let own_name = answer.replace('_', " ");
         let found = said.best(words.phrases(answer).chain([own_name.as_str()]));
@@ -203,6 +167,8 @@ pub(super) fn hear(words: &Vocabulary<'_>, ask: Option<&Ask>, text: &str) -> Hea
     }
     match best {
         Some((_, heard)) => heard,
+        // "Cancel" answers a question that knows it; otherwise it is one of the law's words for a stop.
+        None if revocation::keyword(&said).is_some() => Heard::OptOut,
         None if is_open => Heard::Free(text.trim().to_owned()),
         None => Heard::Nothing,
     }
@@ -231,13 +197,7 @@ pub(super) fn consent(words: &Vocabulary<'_>, text: &str) -> Consented {
 }
 
 fn opts_out(words: &Vocabulary<'_>, said: &Utterance) -> bool {
-    let phrases = words.phrases("opt_out").chain(OPT_OUT);
-    let is_about_recording = RECORDING.iter().any(|word| said.contains(word));
-    phrases.into_iter().any(|phrase| {
-        let is_single = !phrase.contains(' ');
-        let is_meant = !is_about_recording || !STOP_SOMETHING.contains(&phrase);
-        is_meant && (!is_single || said.words <= SHORT) && said.contains(phrase)
-    })
+    revocation::is_said(words.phrases("opt_out"), said)
 }
 
 impl<'a> Vocabulary<'a> {
@@ -258,19 +218,29 @@ impl<'a> Vocabulary<'a> {
 type Strength = (usize, usize);
 
 /// An utterance in the form phrases have, with a space at both ends.
-struct Utterance {
+pub(super) struct Utterance {
     padded: String,
-    words: usize,
+    pub(super) words: usize,
 }
 
 impl Utterance {
-    fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let text = plain(text);
         Self { words: text.split_whitespace().count(), padded: format!(" {text} ") }
     }
 
-    fn contains(&self, phrase: &str) -> bool {
+    pub(super) fn contains(&self, phrase: &str) -> bool {
         self.padded.contains(&format!(" {phrase} "))
+    }
+
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.padded.split_whitespace()
+    }
+
+    /// The word before the first `phrase`.
+    pub(super) fn before(&self, phrase: &str) -> Option<&str> {
+        let at = self.padded.find(&format!(" {phrase} "))?;
+        self.padded[..at].split_whitespace().next_back()
     }
 
     /// The strongest of `phrases` that is said and not denied.
@@ -353,6 +323,9 @@ mod tests {
     #[case::english_fallback("sounds good", Heard::Answer("accept".to_owned()))]
     #[case::stop("STOP", Heard::OptOut)]
     #[case::remove("please remove me", Heard::OptOut)]
+    #[case::quit("quit", Heard::OptOut)]
+    #[case::cancel_please("cancel, please", Heard::OptOut)]
+    #[case::tamil_in_a_hinglish_flow("போன் பண்ணாதீங்க", Heard::OptOut)]
     #[case::opt_out_outweighs("yes yes, just don't call me again", Heard::OptOut)]
     #[case::hindi_opt_out("मुझे कॉल मत करो", Heard::OptOut)]
     #[case::hinglish_opt_out("arre bhai call mat karo", Heard::OptOut)]

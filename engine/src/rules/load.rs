@@ -210,6 +210,11 @@ impl Rules {
         self.holidays.of(place)
     }
 
+    /// The federal holidays of the United States, by which its rules count business days.
+    pub fn federal_holidays(&self) -> HolidayCalendar {
+        Jurisdiction::country("US").map(|us| self.holidays.of(us)).unwrap_or_default()
+    }
+
     /// Whether holidays around `date` are listed. Past the end, rules that mind holidays can no longer be trusted.
     pub fn knows_holidays_on(&self, date: NaiveDate) -> bool {
         self.holidays.covers(date)

@@ -12,7 +12,7 @@ use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::consent::{Form, Purpose};
 use crate::domain::suppression::Source;
-use crate::id::{CampaignId, LeadId};
+use crate::id::{CampaignId, ConsentId, LeadId};
 
 /// Everything on file about the leads and numbers of a batch.
 #[derive(Debug, Default)]
@@ -37,10 +37,14 @@ pub struct Suppressed {
     pub expires_at: Option<Instant>,
 }
 
-/// A permission that a lead gave.
-#[derive(Debug, Clone, Copy)]
+/// A permission that a lead gave. What was taken back without anything on file stands as one given and revoked at once.
+#[derive(Debug, Clone)]
 pub struct Consented {
+    /// `None` for such a revocation.
+    pub id: Option<ConsentId>,
     pub lead_id: LeadId,
+    /// E.164: for this number only.
+    pub number: Option<String>,
     pub purpose: Purpose,
     pub form: Form,
     pub granted_at: Instant,
@@ -62,6 +66,7 @@ struct SuppressionRow<'a> {
 struct ConsentRow<'a> {
     id: &'a str,
     lead_id: LeadId,
+    number: Option<String>,
     purpose: &'a str,
     form: &'a str,
     granted_at: i64,
@@ -77,8 +82,13 @@ static FACTS: Sql = Sql::new(concat!(
     ),
     "), (",
     packed!(
-        "c.id, c.lead_id, c.purpose, c.form, c.granted_at, c.revoked_at",
-        "FROM consents c WHERE c.lead_id {any} ORDER BY c.lead_id, c.granted_at, c.id"
+        "c.id, c.lead_id, c.number, c.purpose, c.form, c.granted_at, c.revoked_at",
+        "FROM (SELECT n.id, n.lead_id, n.number, n.purpose, n.form, n.granted_at, n.revoked_at
+               FROM consents n WHERE n.lead_id {any}
+               UNION ALL
+               SELECT '', r.lead_id, NULL, r.purpose, 'oral', r.received_at, r.received_at
+               FROM revocations r WHERE r.lead_id {any} AND r.purpose IS NOT NULL) AS c
+         ORDER BY c.lead_id, c.granted_at, c.id"
     ),
     "), (",
     intents!("FROM {each3} JOIN attempts a ON a.number = e3.value->>0"),
@@ -143,8 +153,11 @@ impl TryFrom<ConsentRow<'_>> for Consented {
         let bad = |column, problem: &dyn std::fmt::Display| {
             StoreError::bad_row("consents", column, row.id, problem)
         };
+        let id = Some(row.id).filter(|id| !id.is_empty()).map(str::parse).transpose();
         Ok(Self {
+            id: id.map_err(|e| bad("id", &e))?,
             lead_id: row.lead_id,
+            number: row.number,
             purpose: row.purpose.parse().map_err(|e| bad("purpose", &e))?,
             form: row.form.parse().map_err(|e| bad("form", &e))?,
             granted_at: instant_from_micros(row.granted_at),

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::super::opt_out::OptOut;
+use super::super::opt_out::{OptOut, Said};
 use super::super::{Engine, EngineError};
 use super::{JOURNAL_MARGIN, not_recovering};
 use crate::clock::Instant;
-use crate::domain::consent::Purpose;
+use crate::domain::consent::{Channel, Purpose};
 use crate::domain::lead::LeadStatus;
+use crate::domain::revocation::Revocation;
 use crate::domain::suppression::{Source, Suppression};
-use crate::id::{CampaignId, ConsentId, LeadId, SuppressionId};
+use crate::id::{CampaignId, ConsentId, LeadId, RevocationId, SuppressionId};
 use crate::journal::{self, Line, Word};
 use crate::phone::number::PhoneNumber;
 use crate::store::{Db, consent, lead, suppression, walk};
@@ -103,7 +104,7 @@ impl Engine {
         let mut report = Replayed { files, lines: lines.len(), lifted, ..Replayed::default() };
         self.suppress_again(&db, &lines, &folded, &mut report, &mut tell).await?;
         self.opt_out_again(&db, &folded, &mut report).await?;
-        report.consents_revoked = revoke_again(&db, &folded).await?;
+        report.consents_revoked = self.revoke_again(&db, &folded).await?;
         Ok(report)
     }
 
@@ -168,6 +169,7 @@ impl Engine {
                         attempt_id: None,
                         at: (*at).min(now),
                         event: None,
+                        said: Said::through(Channel::System),
                     });
                 } else if !*out && is_out {
                     lead::reinstate(&mut tx, on_file.id, now).await?;
@@ -178,6 +180,43 @@ impl Engine {
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    async fn revoke_again(&self, db: &Db, folded: &Folded) -> Result<u64, EngineError> {
+        let mut revoked = 0;
+        // One at a time: people revoke single consents, and each locks the numbers of its lead.
+        for (consent, at) in &folded.revoked {
+            let mut tx = db.begin().await?;
+            revoked += u64::from(consent::revoke(&mut tx, *consent, *at).await?);
+            tx.commit().await?;
+        }
+        for ((lead, purpose), at) in &folded.purposes {
+            let mut tx = db.begin().await?;
+            let now = self.time.now(&mut tx).await?;
+            revoked += consent::revoke_purpose_until(&mut tx, *lead, *purpose, *at).await?;
+            // It stands by itself as well: the campaign's basis must not cover what the person took back.
+            consent::note_revocations(&mut tx, &[self.from_journal(*lead, *purpose, *at, now)]).await?;
+            tx.commit().await?;
+        }
+        Ok(revoked)
+    }
+
+    fn from_journal(&self, lead_id: LeadId, purpose: Purpose, received_at: Instant, now: Instant) -> Revocation {
+        Revocation {
+            id: self.ids.next::<RevocationId>(now),
+            lead_id,
+            number: None,
+            purpose: Some(purpose),
+            channel: Channel::System,
+            words: None,
+            language: None,
+            received_at,
+            due_on: self.due_on(received_at),
+            honored_at: now,
+            source: "journal".to_owned(),
+            recorded_by: None,
+            attempt_id: None,
+        }
     }
 }
 
@@ -208,22 +247,6 @@ async fn lift(db: &Db, entries: &[SuppressionId]) -> Result<u64, EngineError> {
         tx.commit().await?;
     }
     Ok(lifted)
-}
-
-async fn revoke_again(db: &Db, folded: &Folded) -> Result<u64, EngineError> {
-    let mut revoked = 0;
-    // One at a time: people revoke single consents, and each locks the numbers of its lead.
-    for (consent, at) in &folded.revoked {
-        let mut tx = db.begin().await?;
-        revoked += u64::from(consent::revoke(&mut tx, *consent, *at).await?);
-        tx.commit().await?;
-    }
-    for ((lead, purpose), at) in &folded.purposes {
-        let mut tx = db.begin().await?;
-        revoked += consent::revoke_purpose_until(&mut tx, *lead, *purpose, *at).await?;
-        tx.commit().await?;
-    }
-    Ok(revoked)
 }
 
 #[cfg(test)]
