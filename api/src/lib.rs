@@ -6,3 +6,4 @@ pub mod enrolling;
 pub mod http;
 pub mod import;
 pub mod lsp;
+pub mod preflight;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use callwright_engine::clock::Instant;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::domain::campaign::{Campaign, CampaignStatus};
-use callwright_engine::domain::consent::{Consent, Form, Purpose};
+use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
 use callwright_engine::domain::new_lead::{Field, NewLead};
 use callwright_engine::engine::{Engine, EnrollRequest};
 use callwright_engine::id::{CampaignId, EnrollmentId, LeadId};
@@ -160,6 +160,7 @@ async fn consented(engine: &Engine, tx: &mut Tx, lead: LeadId, now: Instant) -> 
         ),
         evidence: Some("callwright call --own-phone".to_owned()),
         source: "user".to_owned(),
+        details: Details::default(),
     });
     consent::add_many(tx, &entries).await?;
     Ok(())

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use callwright_engine::domain::campaign::{Campaign, CampaignStatus};
+use callwright_engine::domain::cap::WrittenCap;
 use callwright_engine::engine::Engine;
 use callwright_engine::id::CampaignId;
 use callwright_engine::store::campaign as store;
@@ -122,6 +123,10 @@ struct CreateArgs {
     /// Seconds between two calls with one of the numbers shown; fractions allowed.
     #[arg(long, value_name = "SECONDS")]
     caller_min_interval: Option<f64>,
+    /// Calls at most, in what time, to whom: `3/24h/account`, `1/day/lead`. Lead, number, account or campaign; `day` and `week`
+    /// are those of the called person's calendar. May be repeated.
+    #[arg(long = "cap", value_name = "CALLS/TIME/WHOM", value_parser = cap)]
+    caps: Vec<WrittenCap>,
     /// high, medium or low.
     #[arg(long)]
     priority: Option<String>,
@@ -146,6 +151,18 @@ struct CreateArgs {
     /// Created but not calling until resumed.
     #[arg(long)]
     draft: bool,
+}
+
+/// Reads `3/24h/account`.
+fn cap(text: &str) -> Result<WrittenCap, String> {
+    let help = "write CALLS/TIME/WHOM, such as 3/24h/account or 1/day/lead";
+    let parts: Vec<&str> = text.split('/').map(str::trim).collect();
+    let [calls, time, whom] = parts[..] else { return Err(help.to_owned()) };
+    let calls = calls.parse().map_err(|_| format!("`{calls}` is not a number of calls; {help}"))?;
+    let per = whom.parse().map_err(|error: callwright_engine::domain::UnknownText| error.to_string())?;
+    let each = time.parse().ok();
+    let written = WrittenCap { calls, within: each.is_none().then(|| time.to_owned()), each, per: Some(per) };
+    written.read().map(|_| written).map_err(|error| error.to_string())
 }
 
 fn status(text: &str) -> Result<CampaignStatus, String> {
@@ -243,6 +260,7 @@ impl CreateArgs {
                 "maxPerDay": self.caller_max_per_day, "minIntervalS": self.caller_min_interval,
             }),
         );
+        put("caps", json!(self.caps));
         if let Some(form) = self.consent_form {
             put(
                 "consentBasis",

@@ -17,7 +17,7 @@ use crate::import::{self, Format as RowFormat, ImportKind, Job, Report};
 /// Imports leads (or numbers that must not be called) from a CSV file or JSON lines.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright import leads.csv\n  callwright import registry.csv --kind suppressions\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again."
+    after_help = "Examples:\n  callwright import leads.csv\n  callwright import registry.csv --kind suppressions\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), accountId, custom.ANYTHING; and of a\nconsent that comes along: consentPurpose (several with `;`), consentForm, consentAt, consentWording, consentChannel,\nconsentEvidence, consentUrl, consentSha256, consentSource, consentSeller, consentNumber.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again."
 )]
 pub struct ImportArgs {
     /// `.csv` with a header line, or `.json`/`.jsonl` with one object a line.

@@ -7,10 +7,12 @@ mod call;
 mod campaign;
 mod carrier;
 mod check;
+mod consent;
 mod definitions;
 mod demo;
 mod doctor;
 mod enroll;
+mod export;
 mod graph;
 mod import;
 mod init;
@@ -21,6 +23,7 @@ mod migrate;
 mod new;
 mod operations;
 pub mod output;
+mod preflight;
 mod publish;
 mod reconcile;
 mod render;
@@ -130,7 +133,10 @@ enum Command {
     User(user::UserArgs),
     Campaign(campaign::CampaignArgs),
     Import(import::ImportArgs),
+    Consent(consent::ConsentArgs),
+    Preflight(Box<preflight::PreflightArgs>),
     Enroll(enroll::EnrollArgs),
+    Export(export::ExportArgs),
     Why(why::WhyArgs),
     Status(status::StatusArgs),
     Jobs(jobs::JobsArgs),
@@ -217,7 +223,10 @@ impl Command {
             Self::User(args) => user::run(args, global).await,
             Self::Campaign(args) => campaign::run(args, global).await,
             Self::Import(args) => import::run(args, global).await,
+            Self::Consent(args) => consent::run(args, global).await,
+            Self::Preflight(args) => preflight::run(*args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
+            Self::Export(args) => export::run(args, global).await,
             Self::Why(args) => why::run(args, global).await,
             Self::Status(args) => status::run(args, global).await,
             Self::Jobs(args) => jobs::run(args, global).await,

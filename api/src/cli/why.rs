@@ -53,7 +53,8 @@ pub async fn run(args: WhyArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let why = engine.why(id, args.at.map(|at| at.0)).await?;
     match args.format {
         Format::Human => output::print_raw(&why.text()),
-        Format::Json => output::print_json(&why)?,
+        // One line, as for a bare number.
+        Format::Json => output::print(&serde_json::to_string(&why)?),
     }
     Ok(ExitCode::SUCCESS)
 }

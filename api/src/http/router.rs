@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::extract::BODY_BYTES;
 use super::families::crm::{
-    cadences, campaigns, consents, enrollments, events, imports, leads, suppressions,
+    cadences, campaigns, consents, enrollments, events, imports, leads, records, suppressions,
 };
 use super::families::{definitions, jobs};
 use super::openapi::Document;
@@ -33,6 +33,9 @@ fn crm(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(leads::why))
         .routes(routes!(consents::grant, consents::list))
         .routes(routes!(consents::revoke))
+        .routes(routes!(consents::take_back))
+        .routes(routes!(records::page))
+        .routes(routes!(records::preflight))
         .routes(routes!(events::log, events::page))
         .routes(routes!(cadences::enroll, cadences::list))
         .routes(routes!(cadences::enroll_many))

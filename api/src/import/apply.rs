@@ -3,18 +3,21 @@
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::engine::Engine;
-use callwright_engine::id::{LeadId, SuppressionId};
+use callwright_engine::engine::preflight::Described;
+use callwright_engine::id::{IdSource, LeadId, SuppressionId};
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::lead::{Upserted, upsert_many};
 use callwright_engine::store::{StoreError, Tx, suppression};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::RowError;
 use super::rows::Row;
+use super::{RowError, consents};
 use crate::http::extract::parse_value;
+use crate::http::families::crm::consents::ConsentInput;
 use crate::http::families::crm::lead_body::LeadInput;
 use crate::http::moment::Moment;
+use crate::preflight;
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -47,9 +50,11 @@ pub(super) async fn leads(
 ) -> Result<Applied, StoreError> {
     let mut applied = Applied::default();
     let (mut lines, mut inputs, mut marked) = (Vec::new(), Vec::new(), Vec::new());
+    let mut agreed = Vec::new();
     for row in batch {
         match read_lead(&row) {
-            Ok(input) => {
+            Ok((input, consents)) => {
+                agreed.push(consents);
                 let mut probe = LeadInput { lead: input.lead.clone(), last_contacted_at: None };
                 marked.push(probe.take_opt_out());
                 lines.push(row.line);
@@ -59,11 +64,23 @@ pub(super) async fn leads(
         }
     }
     let answers = upsert_many(tx, &engine.ids, &inputs, now).await?;
-    for ((line, is_marked), answer) in lines.into_iter().zip(marked).zip(answers) {
+    let mut entries = Vec::new();
+    for (((line, is_marked), answer), inputs) in lines.into_iter().zip(marked).zip(answers).zip(agreed) {
+        let mut keep = |lead: LeadId| match consents::entries(line, inputs, lead, &engine.ids, now) {
+            Ok(read) => {
+                entries.extend(read);
+                None
+            }
+            Err(error) => Some(error),
+        };
         match answer {
-            Upserted::Created(_) => applied.created += 1,
+            Upserted::Created(id) => {
+                applied.created += 1;
+                applied.errors.extend(keep(id));
+            }
             Upserted::Updated(id) => {
                 applied.updated += 1;
+                applied.errors.extend(keep(id));
                 if is_marked {
                     applied.opted_out.push(id);
                 }
@@ -73,11 +90,30 @@ pub(super) async fn leads(
             }
         }
     }
+    consents::add(tx, entries).await?;
     Ok(applied)
 }
 
-fn read_lead(row: &Row) -> Result<LeadInput, RowError> {
+/// A lead as a file describes it, for looking at without storing it.
+pub(crate) fn described_row(row: &Row) -> Result<Described, RowError> {
+    let (input, consents) = read_lead(row)?;
+    let (nobody, far) = (LeadId::default(), Instant::MAX_UTC);
+    let entries = consents::entries(row.line, consents, nobody, &IdSource::seeded(0), far)?;
+    Ok(Described { lead: input.lead, consents: entries.iter().map(preflight::fact).collect() })
+}
+
+/// The same of a JSON object.
+pub(crate) fn described(value: Value) -> Result<Described, RowError> {
+    let fields = match value {
+        Value::Object(fields) => Ok(fields),
+        _ => Err("is not a JSON object".to_owned()),
+    };
+    described_row(&Row { line: 0, fields })
+}
+
+fn read_lead(row: &Row) -> Result<(LeadInput, Vec<ConsentInput>), RowError> {
     let mut fields = row.fields.clone().map_err(|message| wrong(row.line, "", message))?;
+    let agreed = consents::take(row.line, &mut fields)?;
     // Another system's `leadId` is its own id of the lead, which we keep as the external one.
     if let Some(id) = fields.shift_remove("leadId") {
         fields.entry("externalId").or_insert(id);
@@ -86,13 +122,14 @@ fn read_lead(row: &Row) -> Result<LeadInput, RowError> {
     if !says_who {
         return Err(wrong(row.line, "", "has neither externalId, email nor phone"));
     }
-    LeadInput::read(fields).map_err(|problem| {
+    let read = LeadInput::read(fields).map_err(|problem| {
         let message = match problem.help {
             Some(help) => format!("{}; {help}", problem.message),
             None => problem.message,
         };
         wrong(row.line, problem.pointer.trim_start_matches('/'), message)
-    })
+    });
+    Ok((read?, agreed))
 }
 
 /// A row of a suppression file.

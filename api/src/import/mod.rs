@@ -5,6 +5,7 @@
 
 mod apply;
 mod columns;
+mod consents;
 mod rows;
 mod stream;
 
@@ -21,7 +22,8 @@ use tokio::sync::mpsc;
 pub use rows::Format;
 pub use stream::ChunkReader;
 
-use rows::Row;
+pub(crate) use apply::{described, described_row};
+pub(crate) use rows::Row;
 
 /// Rows per transaction.
 const BATCH: usize = 500;
@@ -72,6 +74,16 @@ impl From<StoreError> for ImportError {
     fn from(error: StoreError) -> Self {
         Self::Engine(error.into())
     }
+}
+
+/// Reads all rows of a file and hands them on in batches.
+pub(crate) fn rows(
+    format: Format,
+    source: impl Read,
+    batch: usize,
+    sender: &mpsc::Sender<Vec<Row>>,
+) -> Result<(), ImportError> {
+    rows::read(format, source, 0, batch, sender)
 }
 
 /// Imports everything `source` has. `tell` hears of every committed batch.

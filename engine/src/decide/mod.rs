@@ -5,6 +5,7 @@ pub mod gate;
 pub mod migrate;
 pub mod pacing;
 pub mod protocol;
+pub mod recording;
 pub mod recurrence;
 pub mod score;
 pub mod snapshot;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::clock::Instant;
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::Campaign;
+use crate::domain::cap::Cap;
 use crate::domain::consent::{Form, Purpose};
 use crate::domain::lead::LeadStatus;
 use crate::domain::suppression::Source;
-use crate::id::{CampaignId, EnrollmentId, LeadId};
+use crate::id::{CampaignId, ConsentId, EnrollmentId, LeadId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
 use crate::time::preferred::PreferredTime;
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub campaign: Option<Arc<CampaignFacts>>,
     /// Intents that count in caps, newest first, of the lead or its number, of the last 31 days.
     pub intents: Vec<Intent>,
+    /// The same of everybody in the lead's account, the lead included; none for a lead without an account.
+    pub account: Option<Vec<Intent>>,
     /// Calls placed by this enrollment so far (for the cadence's total).
     pub placed: u32,
     /// A live or unknown attempt of another enrollment holds the number.
@@ -33,9 +36,28 @@ pub struct Snapshot {
     pub enrollment_id: Option<EnrollmentId>,
     pub cadence_hours: Option<Arc<CadenceHours>>,
     pub cadence_limits: Limits,
+    /// The cadence's caps for whoever and whenever; the campaign has its own.
+    pub cadence_caps: Arc<[Cap]>,
     /// The callee asked for this moment: campaign schedule, cadence hours, the usual preferred time and the minimum gap give
     /// way; law, suppression, consent and counted caps do not.
     pub promised: bool,
+}
+
+impl Snapshot {
+    /// What had happened by `at`: later calls, entries and consents left out. For explanations of another instant than the
+    /// one the snapshot was taken at; what a lead or a campaign was set to since is not known.
+    #[must_use]
+    pub fn as_of(mut self, at: Instant) -> Self {
+        self.intents.retain(|intent| intent.at <= at);
+        for intents in &mut self.account {
+            intents.retain(|intent| intent.at <= at);
+        }
+        self.suppressions.retain(|entry| entry.created_at <= at);
+        self.consents.retain(|entry| entry.granted_at <= at);
+        // A line that is busy now was not then, or will not be.
+        self.number_busy = false;
+        self
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -72,8 +94,11 @@ pub struct SuppressionFact {
     pub expires_at: Option<Instant>,
 }
 
+/// A consent that holds for the number that would be called.
 #[derive(Debug, Clone)]
 pub struct ConsentFact {
+    /// `None`: taken back without ever having been on file.
+    pub id: Option<ConsentId>,
     pub purpose: Purpose,
     pub form: Form,
     pub granted_at: Instant,
@@ -85,6 +110,10 @@ pub struct ConsentFact {
 pub struct Intent {
     pub at: Instant,
     pub campaign_id: CampaignId,
+    /// It was to this lead, at whatever number.
+    pub to_lead: bool,
+    /// It was to this number, whichever lead has it.
+    pub to_number: bool,
 }
 
 /// The campaign with its use so far today (its own zone's day).

@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Instant;
+use crate::domain::consent::Form;
 use crate::domain::text_enum::text_enum;
-use crate::id::{EnrollmentId, LeadId};
+use crate::id::{ConsentId, EnrollmentId, LeadId};
 use crate::phone::number::PhoneNumber;
 
 text_enum! {
@@ -60,6 +61,7 @@ text_enum! {
         CapTotal = "cap-total",
         CapGap = "cap-gap",
         LegalCap = "legal-cap",
+        CapReached = "cap-reached",
         // concurrency
         NumberBusy = "number-busy",
     }
@@ -162,6 +164,19 @@ pub struct Permit {
     /// As long as every gate stays content, with a margin; `None`: until the data changes.
     pub(super) content_until: Option<Instant>,
     pub(super) record: bool,
+    /// The consent that this call rests on; `None`: none is asked for, and none is on file.
+    pub(super) relied_on: Option<ReliedOn>,
+}
+
+/// The consent that a call rests on: the ledger's entry, or the campaign's attested basis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReliedOn {
+    /// `None`: the campaign's basis.
+    pub consent_id: Option<ConsentId>,
+    pub form: Form,
+    /// When it was given, or the basis attested.
+    pub at: Instant,
 }
 
 impl Permit {
@@ -200,6 +215,10 @@ impl Permit {
     /// Last instant at which the provider may be asked.
     pub fn expires_at(&self) -> Instant {
         self.expires_at
+    }
+
+    pub fn relied_on(&self) -> Option<ReliedOn> {
+        self.relied_on
     }
 
     /// May the call be recorded before consent is asked in the call? (A recording consent is on file.)

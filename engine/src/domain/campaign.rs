@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 
+use super::cap::Cap;
 use super::consent::Form;
 use super::priority::Priority;
 use super::text_enum::text_enum;
@@ -51,6 +52,8 @@ pub struct Campaign {
     pub caller_ids: Vec<String>,
     /// Limits of each of these numbers; calls that other campaigns make with it count too.
     pub caller_pacing: Pacing,
+    /// Caps that hold for its calls beside those of the cadence.
+    pub caps: Vec<Cap>,
     pub agent_name: String,
     pub company: String,
     /// Number to which a transfer to `agent` connects.

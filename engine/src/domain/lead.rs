@@ -35,6 +35,8 @@ text_enum! {
 pub struct Lead {
     pub id: LeadId,
     pub external_id: Option<String>,
+    /// The household or company it belongs to, by the outside system's id: caps may count its calls together.
+    pub account_id: Option<String>,
     pub email: Option<String>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,

@@ -5,6 +5,7 @@ pub(crate) mod text_enum;
 pub mod attempt;
 pub mod call;
 pub mod campaign;
+pub mod cap;
 pub mod consent;
 pub mod enrollment;
 pub mod event;

@@ -30,6 +30,8 @@ pub enum Field<T> {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct NewLead {
     pub external_id: Field<String>,
+    /// The household or company it belongs to: caps may count its calls together.
+    pub account_id: Field<String>,
     pub email: Field<String>,
     pub first_name: Field<String>,
     pub last_name: Field<String>,
@@ -88,6 +90,7 @@ fn blank(id: LeadId, now: Instant) -> Lead {
     Lead {
         id,
         external_id: None,
+        account_id: None,
         email: None,
         first_name: None,
         last_name: None,
@@ -130,6 +133,7 @@ impl NewLead {
 
     fn identity(&self, lead: &mut Lead, errors: &mut Errors) {
         errors.field("externalId", &self.external_id, &mut lead.external_id, read::line);
+        errors.field("accountId", &self.account_id, &mut lead.account_id, read::line);
         errors.field("email", &self.email, &mut lead.email, read::email);
         errors.field("firstName", &self.first_name, &mut lead.first_name, read::line);
         errors.field("lastName", &self.last_name, &mut lead.last_name, read::line);

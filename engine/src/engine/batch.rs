@@ -11,6 +11,7 @@ use crate::clock::Instant;
 use crate::decide::snapshot::{
     CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, Snapshot, SuppressionFact,
 };
+use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::Campaign;
 use crate::id::{CampaignId, LeadId};
 use crate::phone::number::PhoneNumber;
@@ -28,9 +29,12 @@ const CAPS_HORIZON: TimeDelta = TimeDelta::days(31);
 pub(super) struct Batch {
     pub campaigns: HashMap<CampaignId, Arc<CampaignFacts>>,
     suppressions: HashMap<String, Vec<SuppressionFact>>,
-    consents: HashMap<LeadId, Vec<ConsentFact>>,
-    intents_by_lead: HashMap<LeadId, Vec<Intent>>,
+    /// Each with the one number it is for, if it is.
+    consents: HashMap<LeadId, Vec<(Option<String>, ConsentFact)>>,
+    /// Each with the number it was to.
+    intents_by_lead: HashMap<LeadId, Vec<(String, Intent)>>,
     intents_by_number: HashMap<String, Vec<(LeadId, Intent)>>,
+    intents_by_account: HashMap<String, Vec<Intent>>,
     live: HashSet<String>,
 }
 
@@ -53,7 +57,8 @@ impl Batch {
         let mut batch = Self { campaigns: campaigns(tx, walks, now).await?, ..Self::default() };
         let leads: Vec<(LeadId, Option<&str>)> =
             distinct(walks.iter().map(|walk| (walk.lead.id, walk.lead.phone.as_deref())));
-        let on_file = gate_facts::of(tx, &leads, now - CAPS_HORIZON).await?;
+        let accounts: Vec<&str> = distinct(walks.iter().filter_map(|walk| walk.lead.account_id.as_deref()));
+        let on_file = gate_facts::of(tx, &leads, &accounts, now - CAPS_HORIZON).await?;
         for entry in on_file.suppressions {
             let fact = SuppressionFact {
                 source: entry.source,
@@ -66,26 +71,50 @@ impl Batch {
         }
         for entry in on_file.consents {
             let fact = ConsentFact {
+                id: entry.id,
                 purpose: entry.purpose,
                 form: entry.form,
                 granted_at: entry.granted_at,
                 revoked_at: entry.revoked_at,
             };
-            batch.consents.entry(entry.lead_id).or_default().push(fact);
+            batch.consents.entry(entry.lead_id).or_default().push((entry.number, fact));
         }
         for counted in on_file.intents {
-            let intent = Intent { at: counted.at, campaign_id: counted.campaign_id };
-            batch.intents_by_lead.entry(counted.lead_id).or_default().push(intent);
+            let intent = Intent {
+                at: counted.at,
+                campaign_id: counted.campaign_id,
+                to_lead: true,
+                to_number: false,
+            };
+            batch.intents_by_lead.entry(counted.lead_id).or_default().push((counted.number.clone(), intent));
             if counted.live && engine.safeguards.number_lock {
                 batch.live.insert(counted.number.clone());
             }
             batch.intents_by_number.entry(counted.number).or_default().push((counted.lead_id, intent));
+        }
+        for (account, at, campaign_id) in on_file.of_accounts {
+            let intent = Intent { at, campaign_id, to_lead: false, to_number: false };
+            batch.intents_by_account.entry(account).or_default().push(intent);
+        }
+        for intents in batch.intents_by_account.values_mut() {
+            intents.sort_unstable_by_key(|intent| std::cmp::Reverse(intent.at));
         }
         Ok(batch)
     }
 
     /// The gates' view of one enrollment.
     pub fn snapshot(&self, engine: &Engine, walk: &Walk, version: &Version) -> Result<Snapshot, EngineError> {
+        let cadence = &version.bundle.cadence;
+        Ok(Snapshot {
+            cadence_hours: version.hours.clone(),
+            cadence_limits: cadence.limits,
+            cadence_caps: Arc::clone(&cadence.caps),
+            ..self.of_lead(engine, walk)?
+        })
+    }
+
+    /// The same without a cadence's own hours and limits.
+    pub fn of_lead(&self, engine: &Engine, walk: &Walk) -> Result<Snapshot, EngineError> {
         let lead = &walk.lead;
         let number = lead.phone.as_deref();
         Ok(Snapshot {
@@ -97,23 +126,44 @@ impl Batch {
             },
             phone: engine.interned.phone(lead)?,
             suppressions: number.and_then(|n| self.suppressions.get(n)).cloned().unwrap_or_default(),
-            consents: self.consents.get(&lead.id).cloned().unwrap_or_default(),
+            consents: self.consents(lead.id, number),
             campaign: self.campaigns.get(&walk.enrollment.campaign_id).cloned(),
             intents: self.intents(lead.id, number),
             placed: walk.enrollment.placed,
             number_busy: number.is_some_and(|n| self.live.contains(n)),
             enrollment_id: Some(walk.enrollment.id),
-            cadence_hours: version.hours.clone(),
-            cadence_limits: version.bundle.cadence.limits,
+            cadence_hours: None,
+            cadence_limits: Limits::default(),
+            cadence_caps: Arc::default(),
+            account: self.of_account(lead),
             promised: walk.enrollment.position.promised,
         })
     }
 
+    /// The lead's consents that hold for `number`.
+    fn consents(&self, lead: LeadId, number: Option<&str>) -> Vec<ConsentFact> {
+        let known = self.consents.get(&lead).into_iter().flatten();
+        let holds = |only: &Option<String>| only.is_none() || only.as_deref() == number;
+        known.filter(|(only, _)| holds(only)).map(|(_, fact)| fact.clone()).collect()
+    }
+
+    fn of_account(&self, lead: &LeadOnFile) -> Option<Vec<Intent>> {
+        let account = lead.account_id.as_deref()?;
+        Some(self.intents_by_account.get(account).cloned().unwrap_or_default())
+    }
+
     /// Intents of the lead, whatever number, and of the number, whatever lead; newest first, each once.
     fn intents(&self, lead: LeadId, number: Option<&str>) -> Vec<Intent> {
-        let mut intents = self.intents_by_lead.get(&lead).cloned().unwrap_or_default();
+        let own = self.intents_by_lead.get(&lead).into_iter().flatten();
+        let mut intents: Vec<Intent> = own
+            .map(|(to, intent)| Intent { to_number: number == Some(to.as_str()), ..*intent })
+            .collect();
         let others = number.and_then(|number| self.intents_by_number.get(number)).into_iter().flatten();
-        intents.extend(others.filter(|(other, _)| *other != lead).map(|(_, intent)| *intent));
+        intents.extend(
+            others
+                .filter(|(other, _)| *other != lead)
+                .map(|(_, intent)| Intent { to_lead: false, to_number: true, ..*intent }),
+        );
         intents.sort_unstable_by_key(|intent| std::cmp::Reverse(intent.at));
         intents
     }

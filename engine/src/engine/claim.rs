@@ -13,6 +13,7 @@ use super::batch::{Batch, distinct};
 use super::changes::Changes;
 use super::pick::{Picked, PickedCall};
 use super::plan::lag;
+use super::records::Terms;
 use super::{Engine, EngineError, package, weed};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
@@ -20,6 +21,8 @@ use crate::decide::protocol::again::next_visit;
 use crate::decide::protocol::planned::{AtClaim, Planned, at_claim};
 use crate::decide::verdict::{Permit, Verdict};
 use crate::domain::attempt::AttemptState;
+use crate::domain::campaign::Campaign;
+use crate::domain::cap::CapScope;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
 use crate::provider::{Deadline, PlaceRequest, Provider};
@@ -100,17 +103,49 @@ impl Engine {
             .map(|walk| (walk.enrollment.id, walk))
             .collect();
         let loaded: Vec<Walk> = walks.values().cloned().collect();
+        let busy = self.busy_accounts(&mut tx, &loaded).await?;
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
         let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
         claiming.picked = picked.into_iter().map(|call| (call.candidate.id, call)).collect();
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
+            if walk.lead.account_id.as_ref().is_some_and(|account| busy.contains(account)) {
+                again_at = Some(again_at.map_or(now + HELD, |at| at.min(now + HELD)));
+                continue;
+            }
             claiming.judge(&mut tx, &batch, attempt, walk).await?;
         }
         let claimed = claiming.commit(tx, &batch, &limited, owner).await?;
         Ok(Claimed { again_at, has_more, ..claimed })
     }
+}
+
+impl Engine {
+    /// Accounts of these leads in which another worker is claiming a call: caps of whole accounts would not see it yet. The
+    /// others are locked until the transaction ends.
+    async fn busy_accounts(&self, tx: &mut Tx, walks: &[Walk]) -> Result<HashSet<String>, EngineError> {
+        let accounts: Vec<&str> = distinct(walks.iter().filter_map(|walk| walk.lead.account_id.as_deref()));
+        if accounts.is_empty() || !self.safeguards.number_lock {
+            return Ok(HashSet::new());
+        }
+        let keys: Vec<String> = accounts.iter().map(|account| account_key(account)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let free = number_lock::try_lock_numbers(tx, &keys).await?;
+        let is_busy = |account: &&str| !free.contains(&account_key(account));
+        Ok(accounts.into_iter().filter(is_busy).map(str::to_owned).collect())
+    }
+}
+
+/// What an account is locked and remembered by; no number looks like it.
+fn account_key(account: &str) -> String {
+    format!("account:{account}")
+}
+
+/// Is there a cap of whole accounts on this call?
+fn counts_accounts(bundle: &crate::definitions::library::Bundle, campaign: Option<&Campaign>) -> bool {
+    let of_campaign = campaign.map(|campaign| campaign.caps.as_slice()).unwrap_or_default();
+    bundle.cadence.caps.iter().chain(of_campaign).any(|cap| cap.per == CapScope::Account)
 }
 
 /// One batch being claimed.
@@ -124,14 +159,14 @@ struct Claiming<'a> {
     follow_ups: FollowUps,
     /// The number that each attempt is to show, and within what time it must be asked for.
     picked: HashMap<AttemptId, PickedCall>,
-    intents: Vec<(String, i64, Option<String>)>,
+    intents: Vec<(String, i64, Option<String>, Option<String>)>,
     requests: Vec<PlaceRequest>,
     /// Since when each was due.
     due: Vec<(AttemptId, Instant)>,
     /// How long after the intent pacing lets a request leave.
     within: HashMap<AttemptId, TimeDelta>,
     put_off: Vec<(String, i64)>,
-    /// Numbers and leads that already have an intent in this batch: the snapshot does not know them yet.
+    /// Numbers, leads and accounts that already have an intent in this batch: the snapshot does not know them yet.
     taken: HashSet<String>,
     per_day: HashMap<CampaignId, u32>,
     turned_away: usize,
@@ -189,6 +224,12 @@ impl<'a> Claiming<'a> {
             }
             AtClaim::Gone | AtClaim::Fresh => {}
         }
+        let account = walk.lead.account_id.as_deref().map(account_key);
+        let campaign = batch.campaign(attempt.campaign_id);
+        if account.as_ref().is_some_and(|key| self.taken.contains(key)) && counts_accounts(&version.bundle, campaign) {
+            // The snapshot does not know of the other call of this batch yet.
+            return Ok(());
+        }
         let decision = self.engine.judge(&batch.snapshot(self.engine, walk, &version)?, self.now);
         self.changes.decision(self.engine, walk, Some(attempt.id), &decision);
         match decision.verdict {
@@ -241,6 +282,7 @@ impl<'a> Claiming<'a> {
         let permit = permit.at_speed(self.speed);
         self.taken.insert(attempt.number.clone());
         self.taken.insert(walk.lead.id.to_string());
+        self.taken.extend(walk.lead.account_id.as_deref().map(account_key));
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
         let (caller, send_within) =
             self.picked.remove(&attempt.id).map_or((None, None), |call| (call.caller, call.send_within));
@@ -250,7 +292,8 @@ impl<'a> Claiming<'a> {
         self.changes.event(self.engine, walk, "attempt.dialing", self.now, data).attempt_id =
             Some(attempt.id);
         let campaign = batch.campaign(attempt.campaign_id);
-        self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone()));
+        let terms = serde_json::to_string(&Terms::of(campaign, &permit)).ok();
+        self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone(), terms));
         self.due.push((attempt.id, attempt.due_at));
         let from = caller.as_deref().and_then(|number| PhoneNumber::e164_only(number).ok());
         let call = package::Call {

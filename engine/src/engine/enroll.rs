@@ -174,7 +174,7 @@ impl Engine {
 }
 
 /// What admission looks at, loaded once per batch.
-struct Entry {
+pub(super) struct Entry {
     leads: HashMap<LeadId, LeadOnFile>,
     campaigns: HashMap<CampaignId, Campaign>,
     versions: BTreeMap<String, Option<Arc<Version>>>,
@@ -182,7 +182,12 @@ struct Entry {
 }
 
 impl Entry {
-    async fn load(
+    /// Admits this lead as described, on file or not.
+    pub(super) fn knows(&mut self, lead: LeadOnFile) {
+        self.leads.insert(lead.id, lead);
+    }
+
+    pub(super) async fn load(
         engine: &Engine,
         tx: &mut Tx,
         requests: &[EnrollRequest],
@@ -218,7 +223,8 @@ impl Entry {
         })
     }
 
-    fn admit(
+    /// The row of an enrollment that may begin, and what to tell of it; nothing is written.
+    pub(super) fn admit(
         &self,
         engine: &Engine,
         request: &EnrollRequest,

@@ -127,13 +127,19 @@ fn preview(
 
 /// As the lead would stand at the single step of a single call.
 fn made_up(lead: LeadOnFile, bundle: &Bundle, campaign: Option<&Campaign>) -> Walk {
-    let step = bundle.cadence.steps.first().map(|step| step.id.clone()).unwrap_or_default();
+    stand_in(lead, Some(bundle), campaign)
+}
+
+/// As the lead would stand at the first step of a cadence, were it enrolled.
+pub(super) fn stand_in(lead: LeadOnFile, bundle: Option<&Bundle>, campaign: Option<&Campaign>) -> Walk {
+    let first = bundle.and_then(|bundle| bundle.cadence.steps.first());
+    let step = first.map(|step| step.id.clone()).unwrap_or_default();
     let enrollment = Enrollment {
         id: EnrollmentId::default(),
         lead_id: lead.id,
         campaign_id: campaign.map(|campaign| campaign.id).unwrap_or_default(),
-        cadence: bundle.cadence.key.clone(),
-        version: bundle.hash.clone(),
+        cadence: bundle.map(|bundle| bundle.cadence.key.clone()).unwrap_or_default(),
+        version: bundle.map(|bundle| bundle.hash.clone()).unwrap_or_default(),
         state: EnrollmentState::Waiting,
         position: Position {
             step,

@@ -157,7 +157,7 @@ const PULL_FORWARD: &str =
 
 static CLAIM: Sql = Sql::new(
     "UPDATE attempts SET state = 'dialing', fence = fence + 1, owner = $2, intent_at = $3, send_by = $4, provider = $5,
-            caller = e.value->>2
+            caller = e.value->>2, terms = e.value->>3
      FROM {each}
      WHERE attempts.id = e.value->>0 AND attempts.state || '' = 'planned' AND attempts.fence = CAST(e.value->>1 AS BIGINT)
      RETURNING attempts.id",
@@ -439,11 +439,11 @@ pub async fn pull_forward(tx: &mut Tx, campaign: CampaignId, now: Instant) -> Re
         .map(|done| done.rows_affected()))?)
 }
 
-/// Commits intents of `(attempt, fence, number shown)`: planned → dialing under a new fence. Answers the ids that were really
+/// Commits intents of `(attempt, fence, number shown, terms)`: planned → dialing under a new fence. Answers the ids that were really
 /// taken.
 pub async fn claim(
     tx: &mut Tx,
-    rows: &[(String, i64, Option<String>)],
+    rows: &[(String, i64, Option<String>, Option<String>)],
     owner: &str,
     provider: &str,
     now: Instant,

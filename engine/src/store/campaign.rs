@@ -16,11 +16,11 @@ use crate::id::CampaignId;
 static INSERT: Sql = Sql::new(
     "INSERT INTO campaigns (id, key, name, status, zone, starts_on, ends_on, schedule, pacing, voice, consent_basis, priority,
                             caller_ids, agent_name, company, agent_number, continue_unrecorded, created_at, updated_at,
-                            caller_pacing)
+                            caller_pacing, caps)
      SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, e.value->>5, e.value->>6, e.value->>7,
             e.value->>8, e.value->>9, e.value->>10, CAST(e.value->>11 AS BIGINT), e.value->>12, e.value->>13, e.value->>14,
             e.value->>15, CAST(e.value->>16 AS BIGINT), CAST(e.value->>17 AS BIGINT), CAST(e.value->>18 AS BIGINT),
-            e.value->>19
+            e.value->>19, e.value->>20
      FROM {each} WHERE true",
 );
 static REPLACE: Sql = Sql::new(
@@ -29,7 +29,7 @@ static REPLACE: Sql = Sql::new(
         schedule = e.value->>7, pacing = e.value->>8, voice = e.value->>9, consent_basis = e.value->>10,
         priority = CAST(e.value->>11 AS BIGINT), caller_ids = e.value->>12, agent_name = e.value->>13, company = e.value->>14,
         agent_number = e.value->>15, continue_unrecorded = CAST(e.value->>16 AS BIGINT),
-        updated_at = CAST(e.value->>18 AS BIGINT), caller_pacing = e.value->>19
+        updated_at = CAST(e.value->>18 AS BIGINT), caller_pacing = e.value->>19, caps = e.value->>20
      FROM {each} WHERE campaigns.id = e.value->>0",
 );
 static BY_IDS: Sql =

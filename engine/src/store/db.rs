@@ -302,7 +302,7 @@ impl Tx {
 }
 
 /// A statement for both databases. Tokens:
-/// `{each}`, `{each2}`, `{each3}`: the rows of the JSON array bound as `$1`, `$2`, `$3`, named `e`, `e2`, `e3` (column `value`);
+/// `{each}`, `{each2}`, … `{each4}`: the rows of the JSON array bound as `$1`, `$2`, … `$4`, named `e`, `e2`, … (column `value`);
 /// `{any}`: is among the first values of those rows, in a way that no planner can turn round;
 /// `{skip}`: lock the rows read and pass over locked ones; `{lock}`: lock the rows read (with `_n`, `_a`: only the rows of that alias);
 /// `{share}`: keep the rows read from being changed; `{variable}`: the enrollment's variable at the path in the third value;
@@ -343,6 +343,7 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ("{each}", "jsonb_each($1) AS e", "jsonb_array_elements(CAST($1 AS jsonb)) AS e"),
     ("{each2}", "jsonb_each($2) AS e2", "jsonb_array_elements(CAST($2 AS jsonb)) AS e2"),
     ("{each3}", "jsonb_each($3) AS e3", "jsonb_array_elements(CAST($3 AS jsonb)) AS e3"),
+    ("{each4}", "jsonb_each($4) AS e4", "jsonb_array_elements(CAST($4 AS jsonb)) AS e4"),
     (
         "{any}",
         "IN (SELECT e.value->>0 FROM jsonb_each($1) AS e)",

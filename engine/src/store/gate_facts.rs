@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
-use super::intent::{CountedIntent, intents};
+use super::intent::{CountedIntent, counts, intents};
 use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::consent::{Form, Purpose};
@@ -23,6 +23,8 @@ pub struct GateFacts {
     pub consents: Vec<Consented>,
     /// Those that count in caps, and everything under way; by number and by lead, each once.
     pub intents: Vec<CountedIntent>,
+    /// `(account, intent)` of everybody in these accounts.
+    pub of_accounts: Vec<(String, Instant, CampaignId)>,
 }
 
 /// An entry that may forbid calling a number.
@@ -73,7 +75,7 @@ struct ConsentRow<'a> {
     revoked_at: Option<i64>,
 }
 
-// `$1`: leads with their numbers; `$2`: intents after this; `$3`: the numbers, each once.
+// `$1`: leads with their numbers; `$2`: intents after this; `$3`: the numbers, `$4` the accounts, each once.
 static FACTS: Sql = Sql::new(concat!(
     "SELECT (",
     packed!(
@@ -95,6 +97,14 @@ static FACTS: Sql = Sql::new(concat!(
     // Of the leads at numbers they had before.
     "), (",
     intents!("FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 AND a.number <> e.value->>1"),
+    // Of whole accounts, where there are any.
+    "), (",
+    packed!(
+        "m.account_id, a.intent_at, a.campaign_id",
+        "FROM {each4} JOIN leads m ON m.account_id = e4.value->>0 JOIN attempts a ON a.lead_id = m.id
+         WHERE ",
+        counts!()
+    ),
     ")"
 ));
 
@@ -102,25 +112,32 @@ static FACTS: Sql = Sql::new(concat!(
 pub async fn of(
     tx: &mut Tx,
     leads: &[(LeadId, Option<&str>)],
+    accounts: &[&str],
     since: Instant,
 ) -> Result<GateFacts, StoreError> {
     let mut numbers: Vec<[&str; 1]> = leads.iter().filter_map(|(_, number)| Some([(*number)?])).collect();
     numbers.sort_unstable();
     numbers.dedup();
     let (sql, pairs, numbers) = (FACTS.on(tx.dialect()), super::bulk(leads)?, super::bulk(&numbers)?);
-    let texts: (String, String, String, String) = on_db!(tx, |conn| sqlx::query_as(sql)
+    let accounts = super::bulk(&accounts.iter().map(|account| [account]).collect::<Vec<_>>())?;
+    let texts: (String, String, String, String, String) = on_db!(tx, |conn| sqlx::query_as(sql)
         .bind(pairs)
         .bind(micros(since))
         .bind(numbers)
+        .bind(accounts)
         .fetch_one(conn)
         .await)?;
-    let (suppressions, consents, by_number, by_lead) = texts;
+    let (suppressions, consents, by_number, by_lead, by_account) = texts;
     let suppressions = packed::rows::<SuppressionRow<'_>>("suppressions", &suppressions)?;
     let consents = packed::rows::<ConsentRow<'_>>("consents", &consents)?;
     Ok(GateFacts {
         suppressions: suppressions.into_iter().map(Suppressed::try_from).collect::<Result<_, _>>()?,
         consents: consents.into_iter().map(Consented::try_from).collect::<Result<_, _>>()?,
         intents: super::intent::each_once(&by_number, &by_lead)?,
+        of_accounts: packed::rows::<(String, i64, CampaignId)>("attempts", &by_account)?
+            .into_iter()
+            .map(|(account, at, campaign)| (account, instant_from_micros(at), campaign))
+            .collect(),
     })
 }
 

@@ -11,15 +11,17 @@ use crate::domain::attempt::AttemptState;
 use crate::id::{CampaignId, LeadId};
 
 // Refused calls and those never asked for do not count. One that is under way is told however old it is.
+macro_rules! counts {
+    () => {
+        "a.intent_at IS NOT NULL AND (a.intent_at > $2 OR a.state IN ('dialing', 'placed', 'unknown'))
+         AND a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
+         AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')"
+    };
+}
+pub(super) use counts;
 macro_rules! intents {
     ($from:literal) => {
-        packed!(
-            "a.lead_id, a.number, a.campaign_id, a.intent_at, a.state",
-            $from,
-            " WHERE a.intent_at IS NOT NULL AND (a.intent_at > $2 OR a.state IN ('dialing', 'placed', 'unknown'))
-                AND a.state NOT IN ('planned', 'not_sent', 'not_placed', 'cancelled')
-                AND NOT (a.provider_call_id IS NULL AND coalesce(a.disposition, '') = 'refused')"
-        )
+        packed!("a.lead_id, a.number, a.campaign_id, a.intent_at, a.state", $from, " WHERE ", counts!())
     };
 }
 pub(super) use intents;

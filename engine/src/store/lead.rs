@@ -6,8 +6,8 @@ mod rows;
 mod upsert;
 mod write;
 
-pub use page::{LeadFilter, count, page};
-pub use upsert::{Upserted, upsert_many};
+pub use page::{LeadFilter, count, ids, page};
+pub use upsert::{Upserted, known, upsert_many};
 pub use write::{Edited, insert_many, reinstate, set_status_many, update};
 
 use std::collections::HashMap;

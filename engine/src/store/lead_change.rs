@@ -110,6 +110,20 @@ pub async fn set_custom(
     Ok(())
 }
 
+static NAMES: Sql = Sql::new(
+    "SELECT l.id, l.external_id, l.first_name, l.last_name FROM {each} JOIN leads l ON l.id = e.value->>0",
+);
+
+/// Id, outside id, first and last name.
+pub type Name = (String, Option<String>, Option<String>, Option<String>);
+
+/// What these leads are called.
+pub async fn names<T: ToString + Sync>(tx: &mut Tx, leads: &[T]) -> Result<Vec<Name>, StoreError> {
+    let sql = NAMES.on(tx.dialect());
+    let keys = super::keys(leads);
+    Ok(on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?)
+}
+
 /// `(lead id, E.164)` of every number of these leads, each once.
 pub async fn numbers<T: ToString + Sync>(
     tx: &mut Tx,

@@ -41,6 +41,7 @@ pub mod pacing_counter;
 pub mod page;
 pub mod probe;
 pub mod publication;
+pub mod record;
 pub mod recovery;
 pub mod retention;
 pub mod schema;

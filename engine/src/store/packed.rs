@@ -7,7 +7,7 @@ use super::error::StoreError;
 
 /// The text of a statement that reads `$columns` packed; `$rest` is what follows them, from `FROM` on. Made for [`rows`].
 macro_rules! packed {
-    ($columns:expr, $($rest:literal),+) => {
+    ($columns:expr, $($rest:expr),+) => {
         concat!("SELECT {collect} FROM (SELECT {pack}(", $columns, ") AS r ", $($rest),+, ") AS packed")
     };
 }

@@ -10,9 +10,12 @@ use super::error::StoreError;
 use super::packed::{self, packed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::enrollment::{Enrollment, EnrollmentState, Position};
-use crate::domain::lead::LeadStatus;
+use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::priority::Priority;
+use crate::domain::reach::Reach;
 use crate::id::{EnrollmentId, LeadId};
+use crate::phone::number::PhoneNumber;
+use crate::time::zone::Zone;
 
 /// One enrollment and what is on file about its lead.
 #[derive(Debug, Clone)]
@@ -54,6 +57,7 @@ pub struct LeadOnFile {
     /// JSON arrays of names.
     pub phone_zones: String,
     pub phone_jurisdictions: String,
+    pub account_id: Option<String>,
 }
 
 /// In the order of [`walk!`].
@@ -110,13 +114,14 @@ struct LeadRow<'a> {
     phone_invalid: Option<String>,
     phone_zones: String,
     phone_jurisdictions: String,
+    account_id: Option<String>,
 }
 
 macro_rules! lead {
     () => {
         "l.id, l.external_id, l.status, l.language, l.zone, l.country, l.region, l.preferred, l.do_not_call, l.synthetic, l.score,
          l.first_name, l.last_name, l.email, l.company, l.segment, l.tags, l.custom, l.phone, l.phone_invalid, l.phone_zones,
-         l.phone_jurisdictions"
+         l.phone_jurisdictions, l.account_id"
     };
 }
 
@@ -293,6 +298,42 @@ impl TryFrom<WalkRow<'_>> for Walk {
     }
 }
 
+impl LeadOnFile {
+    /// A lead that need not be on file, as it would be read back.
+    pub fn of(lead: &Lead) -> Result<Self, StoreError> {
+        let bad = |column, problem: serde_json::Error| StoreError::bad_row("leads", column, lead.id, problem);
+        let reach = Reach::of(lead);
+        let zones: Vec<&str> = reach.zones.iter().map(Zone::name).collect();
+        let preferred = lead.preferred.as_ref().map(serde_json::to_string).transpose();
+        Ok(Self {
+            id: lead.id,
+            external_id: lead.external_id.clone(),
+            status: lead.status,
+            language: lead.language.clone(),
+            zone: lead.zone.as_ref().map(|zone| zone.name().to_owned()),
+            country: lead.country.clone(),
+            region: lead.region.clone(),
+            preferred: preferred.map_err(|e| bad("preferred", e))?,
+            do_not_call: lead.do_not_call,
+            synthetic: lead.synthetic,
+            score: lead.score,
+            first_name: lead.first_name.clone(),
+            last_name: lead.last_name.clone(),
+            email: lead.email.clone(),
+            company: lead.company.clone(),
+            segment: lead.segment.map(|segment| segment.as_str().to_owned()),
+            tags: serde_json::to_string(&lead.tags).map_err(|e| bad("tags", e))?,
+            custom: serde_json::to_string(&lead.custom).map_err(|e| bad("custom", e))?,
+            phone: reach.number.map(PhoneNumber::e164),
+            phone_invalid: reach.invalid,
+            phone_zones: serde_json::to_string(&zones).map_err(|e| bad("phone_zones", e))?,
+            phone_jurisdictions: serde_json::to_string(&reach.jurisdictions)
+                .map_err(|e| bad("phone_jurisdictions", e))?,
+            account_id: lead.account_id.clone(),
+        })
+    }
+}
+
 impl TryFrom<LeadRow<'_>> for LeadOnFile {
     type Error = StoreError;
 
@@ -322,6 +363,7 @@ impl TryFrom<LeadRow<'_>> for LeadOnFile {
             phone_invalid: row.phone_invalid,
             phone_zones: row.phone_zones,
             phone_jurisdictions: row.phone_jurisdictions,
+            account_id: row.account_id,
         })
     }
 }

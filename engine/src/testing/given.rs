@@ -87,6 +87,7 @@ pub(super) fn snapshot(
         consents: Purpose::ALL
             .iter()
             .map(|purpose| ConsentFact {
+                id: None,
                 purpose: *purpose,
                 form: Form::ExpressWritten,
                 granted_at: now - TimeDelta::days(1),
@@ -103,6 +104,8 @@ pub(super) fn snapshot(
         enrollment_id: None,
         cadence_hours: cadence.hours.clone().map(Arc::new),
         cadence_limits: cadence.limits,
+        cadence_caps: Arc::clone(&cadence.caps),
+        account: None,
         promised: false,
     })
 }
@@ -173,6 +176,7 @@ fn campaign(variables: &Value, zone: &Zone, now: Instant) -> Campaign {
         priority: Priority::Medium,
         caller_ids: Vec::new(),
         caller_pacing: Pacing::default(),
+        caps: Vec::new(),
         agent_name: text("/agent/name"),
         company: text("/campaign/company"),
         agent_number: None,

@@ -163,6 +163,8 @@ impl World {
             enrollment_id: Some(row.id),
             cadence_hours: walked.hours.clone(),
             cadence_limits: walked.cadence.limits,
+            cadence_caps: Arc::clone(&walked.cadence.caps),
+            account: None,
             promised: row.position.promised,
         }
     }
@@ -214,7 +216,12 @@ impl World {
                 && !(self.has(Bug::UnknownOutsideCaps) && row.state == AttemptState::UnknownFinal)
         };
         let intent = |row: &Attempt| {
-            Some(Intent { at: row.intent_at?, campaign_id: self.db.campaigns[row.campaign].campaign().id })
+            Some(Intent {
+                at: row.intent_at?,
+                campaign_id: self.db.campaigns[row.campaign].campaign().id,
+                to_lead: row.lead == lead,
+                to_number: row.number == number,
+            })
         };
         let mut intents: Vec<Intent> = self.db.attempts.iter().filter(counts).filter_map(intent).collect();
         intents.sort_unstable_by_key(|intent| std::cmp::Reverse(intent.at));

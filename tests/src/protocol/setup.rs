@@ -96,6 +96,7 @@ pub fn id<T: From<Uuid>>(table: u128, index: usize) -> T {
 
 fn lead(index: usize, place: usize, number: usize, now: Instant) -> Lead {
     let granted = |purpose| ConsentFact {
+        id: None,
         purpose,
         form: Form::ExpressWritten,
         granted_at: now - TimeDelta::days(9),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use callwright_engine::domain::consent::{Consent, Form, Purpose};
+use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
 use callwright_engine::domain::lead::LeadStatus;
 use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::domain::suppression::{Source, Suppression};
@@ -89,6 +89,7 @@ async fn agreed(world: &World, lead: LeadId) -> anyhow::Result<Consent> {
         wording: None,
         evidence: None,
         source: "test".to_owned(),
+        details: Details::default(),
     };
     let mut tx = world.engine.db.begin().await?;
     consent::add_many(&mut tx, std::slice::from_ref(&entry)).await?;

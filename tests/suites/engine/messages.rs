@@ -1,6 +1,6 @@
 //! Messages of cadences: judged by what protects people from messages, not by what protects them from ringing.
 
-use callwright_engine::domain::consent::{Consent, Form, Purpose};
+use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
 use callwright_engine::engine::{Composed, Outlets};
 use callwright_engine::store::{Db, consent};
 use chrono::TimeDelta;
@@ -86,6 +86,7 @@ on_both! {
                 wording: None,
                 evidence: None,
                 source: "crm".to_owned(),
+                details: Details::default(),
             };
             consent::add_many(&mut tx, &[entry]).await?;
             tx.commit().await?;

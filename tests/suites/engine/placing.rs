@@ -164,7 +164,7 @@ async fn intents_count_in_caps_unless_the_call_surely_never_rang(
     world.dial(&Fake::default().answering(answer)).await?;
     let mut tx = world.engine.db.begin().await?;
     let since = noon() - TimeDelta::days(1);
-    let facts = callwright_engine::store::gate_facts::of(&mut tx, &[(lead, Some(ALICE))], since).await?;
+    let facts = callwright_engine::store::gate_facts::of(&mut tx, &[(lead, Some(ALICE))], &[], since).await?;
     assert_eq!(!facts.intents.is_empty(), counts);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Rows that cannot be read (I9): whoever they concern is set aside for people to look at, and everybody else goes on.
 
-use callwright_engine::domain::consent::{Consent, Form, Purpose};
+use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
 use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::metrics::Table;
 use callwright_engine::phone::number::PhoneNumber;
@@ -85,6 +85,7 @@ on_both! {
             wording: None,
             evidence: None,
             source: "test".to_owned(),
+            details: Details::default(),
         };
         consent::add_many(&mut tx, &[given]).await?;
         let entry = Suppression {

@@ -67,6 +67,7 @@ pub fn campaign(key: &str) -> anyhow::Result<Campaign> {
         priority: Priority::Medium,
         caller_ids: vec!["+12025550100".to_owned()],
         caller_pacing: Pacing::default(),
+        caps: Vec::new(),
         agent_name: "Ava".to_owned(),
         company: "Acme".to_owned(),
         agent_number: None,

@@ -1,7 +1,7 @@
 //! Suppressions and consents: what forbids and what permits a call.
 
 use anyhow::Context as _;
-use callwright_engine::domain::consent::{Consent, Form, Purpose};
+use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
 use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::id::{CampaignId, LeadId};
 use callwright_engine::phone::number::PhoneNumber;
@@ -34,6 +34,7 @@ fn granted(lead_id: LeadId, purpose: Purpose) -> Consent {
         wording: Some("I agree to be called".to_owned()),
         evidence: None,
         source: "crm".to_owned(),
+        details: Details::default(),
     }
 }
 
@@ -104,7 +105,7 @@ on_both! {
         consent::add_many(&mut tx, &[granted(alice, Purpose::Recording), call.clone()]).await?;
         consent::revoke(&mut tx, call.id, after(10)).await?;
         // Two leads share a number, and one has none.
-        let facts = gate_facts::of(&mut tx, &[(alice, Some(ALICE)), (id(), Some(ALICE)), (bob, None)], now()).await?;
+        let facts = gate_facts::of(&mut tx, &[(alice, Some(ALICE)), (id(), Some(ALICE)), (bob, None)], &[], now()).await?;
         let mut entries: Vec<_> =
             facts.suppressions.iter().map(|entry| (entry.number.as_str(), entry.source, entry.campaign_id, entry.expires_at)).collect();
         entries.sort_unstable();
@@ -113,7 +114,7 @@ on_both! {
         consents.sort_unstable_by_key(|(_, purpose, _)| *purpose == Purpose::AiVoice);
         assert_eq!(consents, [(alice, Purpose::Recording, None), (bob, Purpose::AiVoice, Some(after(10)))]);
         assert!(facts.intents.is_empty());
-        let nobody = gate_facts::of(&mut tx, &[], now()).await?;
+        let nobody = gate_facts::of(&mut tx, &[], &[], now()).await?;
         assert!(nobody.suppressions.is_empty() && nobody.consents.is_empty());
     }
 

@@ -30,7 +30,7 @@ fn than(before: Instant) -> attempt::Overdue {
 async fn claimed(tx: &mut Tx, walking: &Walking, number: &str) -> anyhow::Result<AttemptId> {
     let planned = planned(tx, walking, number).await?;
     let taken =
-        attempt::claim(tx, &[(planned.to_string(), 0, None)], "me", "simulated", now(), after(1)).await?;
+        attempt::claim(tx, &[(planned.to_string(), 0, None, None)], "me", "simulated", now(), after(1)).await?;
     anyhow::ensure!(taken == [planned], "not claimed: {taken:?}");
     Ok(planned)
 }
@@ -118,7 +118,7 @@ on_both! {
         let found = attempt::candidates(&mut tx, &[wanted(10, None)]).await?;
         assert_eq!(found.iter().map(|found| (found.id, found.number.as_str())).collect::<Vec<_>>(), [(planned, ALICE)]);
         assert_eq!(attempt::lock_planned(&mut tx, &[planned]).await?.len(), 1);
-        let claim = [(planned.to_string(), 0, None)];
+        let claim = [(planned.to_string(), 0, None, None)];
         assert_eq!(attempt::claim(&mut tx, &claim, "me", "sim", now(), after(1)).await?, [planned]);
         assert!(attempt::claim(&mut tx, &claim, "you", "sim", now(), after(1)).await?.is_empty());
         assert!(attempt::lock_planned(&mut tx, &[planned]).await?.is_empty());
@@ -135,10 +135,10 @@ on_both! {
         let mut tx = db.db.begin().await?;
         let (one, other) = (walking(&mut tx, "a", ALICE).await?, walking(&mut tx, "b", ALICE).await?);
         claimed(&mut tx, &one, ALICE).await?;
-        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], now()).await?.intents;
+        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], &[], now()).await?.intents;
         assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
-        let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None)], "me", "sim", now(), after(1)).await;
+        let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None, None)], "me", "sim", now(), after(1)).await;
         let error = error.err().context("an error")?;
         assert!(error.breaks("attempts_number_live", "attempts.number"), "{error}");
     }
@@ -149,7 +149,7 @@ on_both! {
         claimed(&mut tx, &one, ALICE).await?;
         let outside = (id::<AttemptId>().to_string(), one.lead_id.to_string(), one.campaign_id.to_string(), micros(after(-50)));
         attempt::insert_outside(&mut tx, &[outside]).await?;
-        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], after(-100)).await?.intents;
+        let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], &[], after(-100)).await?.intents;
         let mut at: Vec<_> = counted.iter().map(|intent| intent.at).collect();
         at.sort_unstable();
         at.dedup();

@@ -7,7 +7,7 @@ use callwright_engine::clock::Instant;
 use callwright_engine::definitions::library::{Library, LibraryHandle};
 use callwright_engine::definitions::render;
 use callwright_engine::domain::campaign::{Campaign, Pacing, VoiceClass};
-use callwright_engine::domain::consent::{Consent, Form, Purpose};
+use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
 use callwright_engine::domain::new_lead::{NewLead, prepare};
 use callwright_engine::engine::{Engine, EnrollRequest, ManualClock, Outlets, TimeSource};
 use callwright_engine::id::{CampaignId, IdSource, LeadId};
@@ -217,6 +217,7 @@ impl World {
             wording: None,
             evidence: None,
             source: "storm".to_owned(),
+            details: Details::default(),
         }
     }
 

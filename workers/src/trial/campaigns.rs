@@ -35,6 +35,7 @@ pub fn consented(
         priority: Priority::Medium,
         caller_ids: vec!["+12025550100".to_owned()],
         caller_pacing: Pacing::default(),
+        caps: Vec::new(),
         agent_name: "Rachel".to_owned(),
         company: "Callwright Trials".to_owned(),
         agent_number: None,

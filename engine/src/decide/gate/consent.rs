@@ -5,8 +5,8 @@
 
 use super::look::Moment;
 use crate::clock::Instant;
-use crate::decide::snapshot::Snapshot;
-use crate::decide::verdict::{Gate, GateReport, Reason};
+use crate::decide::snapshot::{ConsentFact, Snapshot};
+use crate::decide::verdict::{Gate, GateReport, Reason, ReliedOn};
 use crate::domain::campaign::VoiceClass;
 use crate::domain::consent::{Form, Purpose};
 use crate::rules::ConsentForm;
@@ -36,6 +36,24 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
 /// Has the lead granted `purpose`, in whatever form, and not taken it back since?
 pub(super) fn is_granted(snapshot: &Snapshot, purpose: Purpose, now: Instant) -> bool {
     matches!(standing(snapshot, purpose, now), Standing::Granted(_))
+}
+
+/// The consent that a call by this voice rests on: of those that hold, the one that says most, the latest of equal ones; else
+/// the campaign's basis. For the record that has to be kept of the call.
+pub(super) fn relied_on(snapshot: &Snapshot, voice: VoiceClass, now: Instant) -> Option<ReliedOn> {
+    let purposes: &[Purpose] = match voice {
+        VoiceClass::Artificial => &[Purpose::AiVoice],
+        VoiceClass::Live => &[Purpose::VoiceContact, Purpose::AiVoice],
+    };
+    let held = purposes.iter().flat_map(|purpose| holding(snapshot, *purpose, now));
+    let best = held.max_by_key(|entry| (entry.form, entry.granted_at));
+    let from_ledger = best.map(|entry| ReliedOn { consent_id: entry.id, form: entry.form, at: entry.granted_at });
+    let basis = || {
+        let basis = snapshot.campaign.as_ref()?.campaign.consent_basis.as_ref()?;
+        let covers = basis.attested_at <= now && (voice == VoiceClass::Live || basis.covers_ai_voice);
+        covers.then_some(ReliedOn { consent_id: None, form: basis.form, at: basis.attested_at })
+    };
+    from_ledger.or_else(basis)
 }
 
 fn call(moment: &Moment<'_>, need: Option<Form>) -> Result<(), Reason> {
@@ -90,15 +108,22 @@ fn standing(snapshot: &Snapshot, purpose: Purpose, now: Instant) -> Standing {
     let entries =
         || snapshot.consents.iter().filter(|entry| entry.purpose == purpose && entry.granted_at <= now);
     let revoked_at = entries().filter_map(|entry| entry.revoked_at).filter(|at| *at <= now).max();
-    let standing = entries().filter(|entry| {
-        entry.revoked_at.is_none_or(|at| at > now)
-            && revoked_at.is_none_or(|revoked| entry.granted_at > revoked)
-    });
-    match (standing.map(|entry| entry.form).max(), revoked_at) {
+    match (holding(snapshot, purpose, now).map(|entry| entry.form).max(), revoked_at) {
         (Some(form), _) => Standing::Granted(form),
         (None, Some(_)) => Standing::Revoked,
         (None, None) => Standing::Silent,
     }
+}
+
+/// Entries in force: a revocation outweighs everything granted before it.
+fn holding(snapshot: &Snapshot, purpose: Purpose, now: Instant) -> impl Iterator<Item = &ConsentFact> {
+    let entries =
+        move || snapshot.consents.iter().filter(move |entry| entry.purpose == purpose && entry.granted_at <= now);
+    let revoked_at = entries().filter_map(|entry| entry.revoked_at).filter(|at| *at <= now).max();
+    entries().filter(move |entry| {
+        entry.revoked_at.is_none_or(|at| at > now)
+            && revoked_at.is_none_or(|revoked| entry.granted_at > revoked)
+    })
 }
 
 fn basis_covers(moment: &Moment<'_>, purpose: Purpose, need: Form) -> bool {

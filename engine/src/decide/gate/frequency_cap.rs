@@ -1,10 +1,11 @@
-//! Protects people from being called too often (GATE-8): the cadence's caps and the law's, over all cadences and campaigns,
+//! Protects people from being called too often (GATE-8): the caps of cadence, campaign and law, over all cadences and campaigns,
 //! counted by intents. "Per day" is any 24 hours and "per week" any 7 days, which is never looser than a calendar day in
 //! whatever zone. A call back at the time the person asked for passes the gap, and nothing else. Where the law is unknown
 //! the other gates stop; here only known caps count.
 
 use chrono::TimeDelta;
 
+use super::further_caps;
 use super::look::Moment;
 use crate::clock::Instant;
 use crate::decide::verdict::{Gate, GateReport, Reason};
@@ -32,6 +33,12 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
             }
             Use::Until(_) | Use::Free => {}
         }
+    }
+    if let Some((until, cap)) = further_caps::binding(moment)
+        && binding.is_none_or(|(known, ..)| until > known)
+    {
+        return GateReport::defer(Gate::FrequencyCap, Reason::CapReached, until)
+            .because(moment.facts(|| cap.to_string()));
     }
     match binding {
         None => GateReport::pass(Gate::FrequencyCap),

@@ -18,8 +18,9 @@ use crate::decide::verdict::{Answer, Gate, GateReport, Reason};
 use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::VoiceClass;
 use crate::domain::lead::LeadStatus;
+use crate::domain::revocation;
 use crate::id::{CampaignId, LeadId};
-use crate::rules::{Jurisdiction, Rule, Rules};
+use crate::rules::{ConsentForm, Jurisdiction, Rule, Rules};
 use crate::time::window::Position;
 
 /// Rounds from opening to opening before a search gives up, as in a decision.
@@ -122,7 +123,7 @@ fn left_out(facts: &NumberFacts) -> Vec<Gate> {
 fn snapshot(facts: &NumberFacts) -> Snapshot {
     let nobody = CampaignId(uuid::Uuid::nil());
     let mut intents: Vec<Intent> =
-        facts.attempts.iter().map(|at| Intent { at: *at, campaign_id: nobody }).collect();
+        facts.attempts.iter().map(|at| Intent { at: *at, campaign_id: nobody, to_lead: false, to_number: true }).collect();
     intents.sort_unstable_by_key(|intent| Reverse(intent.at));
     Snapshot {
         lead: LeadFacts {
@@ -141,6 +142,8 @@ fn snapshot(facts: &NumberFacts) -> Snapshot {
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),
+        cadence_caps: Arc::default(),
+        account: None,
         promised: false,
     }
 }
@@ -168,7 +171,7 @@ fn first_open(looks: &[Look<'_>], now: Instant) -> Option<Instant> {
 }
 
 /// What a report holds against the call; hours and legal caps rule by rule.
-fn causes(moment: &Moment<'_>, report: GateReport) -> Vec<Cause> {
+pub(super) fn causes(moment: &Moment<'_>, report: GateReport) -> Vec<Cause> {
     let until = match report.answer {
         Answer::Pass { .. } => return Vec::new(),
         Answer::Defer { until } => Some(until),
@@ -177,13 +180,31 @@ fn causes(moment: &Moment<'_>, report: GateReport) -> Vec<Cause> {
     let by_rule = match report.reason {
         Reason::OutsideLegalHours | Reason::NoCommonWindow => of_hours(moment),
         Reason::LegalCap => of_caps(moment),
+        Reason::ConsentMissing | Reason::AiVoiceConsentMissing => of_consent(moment, &report),
         _ => Vec::new(),
     };
     if by_rule.is_empty() {
         let (gate, code) = (report.gate, report.reason);
-        return vec![Cause { gate, code, rule: None, citation: None, until, detail: report.facts }];
+        let citation = by_right(moment, code);
+        return vec![Cause { gate, code, rule: None, citation, until, detail: report.facts }];
     }
     by_rule
+}
+
+/// The rules that ask for the strongest consent of all that bind.
+fn of_consent(moment: &Moment<'_>, report: &GateReport) -> Vec<Cause> {
+    let asking: Vec<(&Rule, ConsentForm)> =
+        in_force(moment).into_iter().filter_map(|(_, rule)| Some((rule, rule.consent?.form))).collect();
+    let strongest = asking.iter().map(|(_, form)| *form).max().filter(|form| *form > ConsentForm::None);
+    let binding = asking.iter().filter(|(_, form)| Some(*form) == strongest);
+    binding.map(|(rule, _)| cited(report.gate, report.reason, rule, None, report.facts.clone())).collect()
+}
+
+/// Where the law says that a person's own word holds, whatever the rule files say of hours and caps.
+fn by_right(moment: &Moment<'_>, code: Reason) -> Option<String> {
+    let PhoneFacts::Callable { jurisdictions, .. } = &moment.snapshot.phone else { return None };
+    let is_us = jurisdictions.iter().any(|place| place.country_code() == "US");
+    (is_us && matches!(code, Reason::ConsentRevoked | Reason::OptedOut)).then(|| revocation::CITATION.to_owned())
 }
 
 fn of_hours(moment: &Moment<'_>) -> Vec<Cause> {

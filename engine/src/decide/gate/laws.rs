@@ -10,6 +10,7 @@ use super::*;
 use crate::decide::snapshot::{CampaignFacts, ConsentFact, Intent, SuppressionFact};
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::{CampaignStatus, VoiceClass};
+use crate::domain::cap::{CalendarSpan, Cap, CapScope, CapSpan};
 use crate::domain::consent::Form;
 use crate::domain::lead::LeadStatus;
 use crate::domain::suppression::Source;
@@ -58,7 +59,7 @@ prop_compose! {
         revoked_after in prop::option::weighted(0.2, 0i64..90),
     ) -> ConsentFact {
         let revoked_at = revoked_after.map(|days| granted_at + TimeDelta::days(days));
-        ConsentFact { purpose: Purpose::ALL[purpose], form: Form::ALL[form], granted_at, revoked_at }
+        ConsentFact { id: None, purpose: Purpose::ALL[purpose], form: Form::ALL[form], granted_at, revoked_at }
     }
 }
 
@@ -70,6 +71,19 @@ prop_compose! {
         gap in prop::option::of(1i64..30),
     ) -> Limits {
         Limits { per_day, per_week, total, gap: gap.map(TimeDelta::hours) }
+    }
+}
+
+prop_compose! {
+    fn caps()(
+        calls in 1u32..4,
+        span in prop_oneof![
+            (1i64..200).prop_map(|hours| CapSpan::Rolling(TimeDelta::hours(hours))),
+            prop::sample::select(CalendarSpan::ALL.to_vec()).prop_map(CapSpan::Calendar),
+        ],
+        per in prop::sample::select(CapScope::ALL.to_vec()),
+    ) -> Cap {
+        Cap { calls, span, per }
     }
 }
 
@@ -110,14 +124,15 @@ prop_compose! {
         (opted_out, do_not_call) in (prop::bool::weighted(0.05), prop::bool::weighted(0.05)),
         suppression in prop::option::weighted(0.2, suppressions()),
         consents in prop::collection::vec(consents(), 0..4),
-        (mut intents, placed, limits) in (prop::collection::vec(instants(), 0..6), 0u32..9, limits()),
+        (intents, placed, limits) in (prop::collection::vec(instants(), 0..6), 0u32..9, limits()),
+        caps in prop::collection::vec(caps(), 0..3),
+        (account, with_account) in (prop::collection::vec(instants(), 0..6), prop::bool::weighted(0.3)),
         (busy, promised) in (prop::bool::weighted(0.1), prop::bool::weighted(0.2)),
         wish in prop::option::of(prop::sample::select(WISHES.to_vec())),
         window in prop::option::of((8u16..12, 14u16..22, any::<bool>())),
     ) -> Snapshot {
         let (zones, places) = PLACES[place];
         let mut snapshot = callable(zones, places, "+12125550143");
-        intents.sort_unstable_by_key(|at| std::cmp::Reverse(*at));
         snapshot.lead.do_not_call = do_not_call;
         if opted_out {
             snapshot.lead.status = LeadStatus::OptedOut;
@@ -132,7 +147,9 @@ prop_compose! {
             campaign: Some(Arc::new(campaign)),
             suppressions: suppression.into_iter().collect(),
             consents,
-            intents: intents.into_iter().map(|at| Intent { at, campaign_id }).collect(),
+            account: with_account.then(|| newest_first(intents.iter().chain(&account), campaign_id)),
+            intents: newest_first(&intents, campaign_id),
+            cadence_caps: caps.into(),
             placed,
             cadence_limits: limits,
             number_busy: busy,
@@ -141,6 +158,13 @@ prop_compose! {
             ..snapshot
         }
     }
+}
+
+fn newest_first<'a>(at: impl IntoIterator<Item = &'a Instant>, campaign_id: CampaignId) -> Vec<Intent> {
+    let mut all: Vec<Intent> =
+        at.into_iter().map(|at| Intent { at: *at, campaign_id, to_lead: true, to_number: true }).collect();
+    all.sort_unstable_by_key(|intent| std::cmp::Reverse(intent.at));
+    all
 }
 
 fn is_no_pass(answer: &Answer) -> bool {
@@ -219,7 +243,7 @@ proptest! {
         let before = decide(&snapshot, Rules::embedded(), now);
         let mut more = snapshot;
         let place = more.intents.partition_point(|intent| intent.at > at);
-        more.intents.insert(place, Intent { at, campaign_id: CampaignId(uuid::Uuid::nil()) });
+        more.intents.insert(place, Intent { at, campaign_id: CampaignId(uuid::Uuid::nil()), to_lead: true, to_number: true });
         let proceeds = |decision: &Decision| matches!(decision.verdict, Verdict::Proceed(_));
         prop_assert!(proceeds(&before) || !proceeds(&decide(&more, Rules::embedded(), now)));
     }

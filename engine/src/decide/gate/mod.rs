@@ -6,7 +6,9 @@
 mod cadence_hours;
 mod campaign;
 mod consent;
+pub mod explain;
 mod frequency_cap;
+mod further_caps;
 pub mod inquiry;
 mod lead_status;
 mod legal_hours;
@@ -152,11 +154,7 @@ fn latest_deferral(reports: &[GateReport]) -> Option<(Instant, Gate, Reason)> {
 fn permit(look: &Look<'_>, reports: &[GateReport]) -> Option<Permit> {
     let PhoneFacts::Callable { number, .. } = &look.snapshot.phone else { return None };
     let now = look.decided_at;
-    let ends = reports.iter().filter_map(|report| match report.answer {
-        Answer::Pass { until } => until,
-        _ => None,
-    });
-    let content_until = ends.map(|end| end - GUARD).min();
+    let content_until = reports.iter().filter_map(content_until).min();
     let life_ends = now + Permit::LIFETIME;
     Some(Permit {
         lead_id: look.snapshot.lead.id,
@@ -166,7 +164,16 @@ fn permit(look: &Look<'_>, reports: &[GateReport]) -> Option<Permit> {
         expires_at: content_until.map_or(life_ends, |until| until.min(life_ends)),
         content_until,
         record: consent::is_granted(look.snapshot, Purpose::Recording, now),
+        relied_on: consent::relied_on(look.snapshot, look.voice, now),
     })
+}
+
+/// Until when a call may begin as far as a gate that passes goes; `None`: it does not know an end.
+fn content_until(report: &GateReport) -> Option<Instant> {
+    match report.answer {
+        Answer::Pass { until } => until.map(|end| end - GUARD),
+        Answer::Defer { .. } | Answer::Stop => None,
+    }
 }
 
 #[cfg(test)]

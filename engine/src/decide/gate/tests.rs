@@ -53,6 +53,7 @@ pub(super) fn campaign() -> CampaignFacts {
         priority: Priority::Medium,
         caller_ids: Vec::new(),
         caller_pacing: Pacing::default(),
+        caps: Vec::new(),
         agent_name: "Rachel".to_owned(),
         company: "Acme".to_owned(),
         agent_number: None,
@@ -85,6 +86,8 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),
+        cadence_caps: Arc::default(),
+        account: None,
         promised: false,
     }
 }
@@ -97,7 +100,7 @@ fn with_campaign(change: impl FnOnce(&mut CampaignFacts)) -> Snapshot {
 
 fn with_intents(limits: Limits, hours_ago: &[i64]) -> Snapshot {
     let called = hours_ago.iter().map(|ago| noon() - TimeDelta::hours(*ago));
-    let intents = called.map(|at| Intent { at, campaign_id: CampaignId(id(9)) }).collect();
+    let intents = called.map(|at| Intent { at, campaign_id: CampaignId(id(9)), to_lead: true, to_number: true }).collect();
     Snapshot { intents, cadence_limits: limits, ..lead() }
 }
 
@@ -184,7 +187,7 @@ fn suppressions_stop_until_they_expire(
 }
 
 fn consent(purpose: Purpose, form: Form, granted: &str, revoked: Option<&str>) -> ConsentFact {
-    ConsentFact { purpose, form, granted_at: at(granted), revoked_at: revoked.map(at) }
+    ConsentFact { id: None, purpose, form, granted_at: at(granted), revoked_at: revoked.map(at) }
 }
 
 const GRANTED: &str = "2026-06-01T00:00:00Z";

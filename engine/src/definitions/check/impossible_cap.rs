@@ -5,6 +5,7 @@ use chrono::{TimeDelta, Weekday};
 use super::super::diagnostic::{Findings, Place};
 use super::super::model::cadence::StepAction;
 use super::{CadenceFile, Scope};
+use crate::domain::cap::{CalendarSpan, Cap, CapScope, CapSpan};
 use crate::time::DaySet;
 
 pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
@@ -45,6 +46,7 @@ pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
             .help("lower `per_day`, or shorten `gap`");
     }
     against_hours(file, findings);
+    further_caps(file, findings);
     let Some(total) = limits.total else { return };
     let retries =
         file.model.steps.iter().zip(&file.pointers).filter_map(|(step, pointer)| match &step.action {
@@ -63,6 +65,44 @@ pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
                 .help("lower `retry`, or raise `total`");
         }
     }
+}
+
+/// Further caps that another one of the cadence, or its `per_day` and `per_week`, always comes before.
+fn further_caps(file: &CadenceFile, findings: &mut Findings<'_>) {
+    let limits = file.model.limits;
+    let for_lead = |calls, span| Cap { calls, span, per: CapScope::Lead };
+    let own = [
+        limits.per_day.map(|calls| for_lead(calls, CapSpan::Rolling(TimeDelta::days(1)))),
+        limits.per_week.map(|calls| for_lead(calls, CapSpan::Rolling(TimeDelta::days(7)))),
+    ];
+    let caps = &file.model.caps;
+    for (index, cap) in caps.iter().enumerate() {
+        let others = caps.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| *other);
+        let Some(first) = own.into_iter().flatten().chain(others).find(|other| comes_before(other, cap)) else {
+            continue;
+        };
+        findings
+            .warning(
+                "impossible-cap",
+                Place::value(format!("/limits/caps/{index}")),
+                format!("`{cap}` is never reached beside `{first}`"),
+            )
+            .label("never reached");
+    }
+}
+
+/// Is `cap` never reached because of `other`: as few calls of the same people, in as long a time or a longer one?
+fn comes_before(other: &Cap, cap: &Cap) -> bool {
+    let is_longer = match (other.span, cap.span) {
+        (CapSpan::Rolling(other), CapSpan::Rolling(own)) => other >= own,
+        (CapSpan::Calendar(other), CapSpan::Calendar(own)) => other >= own,
+        // Any 25 hours hold every calendar day, also the one on which clocks are set back.
+        (CapSpan::Rolling(other), CapSpan::Calendar(CalendarSpan::Day)) => other >= TimeDelta::hours(25),
+        (CapSpan::Rolling(other), CapSpan::Calendar(CalendarSpan::Week)) => other >= TimeDelta::hours(169),
+        (CapSpan::Calendar(_), CapSpan::Rolling(_)) => false,
+    };
+    // Not every lead has an account, so a cap for accounts comes before no other.
+    other.per == cap.per && is_longer && other != cap && other.calls <= cap.calls
 }
 
 /// Limits that the cadence's own hours are too short for.

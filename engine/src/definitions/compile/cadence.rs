@@ -8,6 +8,7 @@ use super::super::raw::cadence::{RawCadence, RawHolidays, RawHours, RawLimits, R
 use super::cadence_step::Compiler;
 use super::layout::{flatten, report_duplicates};
 use super::{condition, day_set, exact, item, parse};
+use crate::domain::cap::{Cap, CapError};
 use crate::domain::priority::Priority;
 use crate::time::zone::Zone;
 use crate::time::{DaySet, HolidayRule, Hours, LocalSpan};
@@ -37,6 +38,7 @@ pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Compiled {
         exits: exits(findings, raw),
         hours: raw.hours.as_ref().and_then(|raw| hours(findings, raw)),
         limits: raw.limits.as_ref().map(|raw| limits(findings, raw)).unwrap_or_default(),
+        caps: raw.limits.as_ref().map(|raw| caps(findings, raw)).unwrap_or_default().into(),
         priority: raw.priority.unwrap_or(Priority::Medium),
         variables: raw
             .variables
@@ -118,4 +120,27 @@ fn hours(findings: &mut Findings<'_>, raw: &RawHours) -> Option<CadenceHours> {
 fn limits(findings: &mut Findings<'_>, raw: &RawLimits) -> Limits {
     let gap = raw.gap.as_deref().and_then(|text| exact(findings, "/limits/gap", text));
     Limits { per_day: raw.per_day, per_week: raw.per_week, total: raw.total, gap }
+}
+
+fn caps(findings: &mut Findings<'_>, raw: &RawLimits) -> Vec<Cap> {
+    let written = raw.caps.iter().flatten().enumerate();
+    written
+        .filter_map(|(index, written)| {
+            let CapError { field, message } = match written.read() {
+                Ok(cap) => return Some(cap),
+                Err(error) => error,
+            };
+            let at = format!("/limits/caps/{index}");
+            let is_there = match field {
+                "calls" => true,
+                "within" => written.within.is_some(),
+                _ => written.each.is_some(),
+            };
+            let place = if is_there { Place::value(format!("{at}/{field}")) } else { Place::value(at) };
+            findings
+                .error("bad-cap", place, if is_there { message } else { format!("`{field}` {message}") })
+                .help("write `{ calls: 3, within: 24 hours, per: account }` or `{ calls: 1, each: day, per: lead }`");
+            None
+        })
+        .collect()
 }

@@ -55,6 +55,9 @@ pub fn cadence(cadence: &Cadence) -> Fields {
     put(&mut fields, "limits.per_week", limits.per_week.map(|most| most.to_string()));
     put(&mut fields, "limits.total", limits.total.map(|most| most.to_string()));
     put(&mut fields, "limits.gap", limits.gap.map(exact));
+    for (index, cap) in cadence.caps.iter().enumerate() {
+        put(&mut fields, &format!("limits.caps.{}", index + 1), Some(cap.to_string()));
+    }
     put(&mut fields, "priority", Some(cadence.priority.to_string()));
     for (name, required) in &cadence.variables {
         let need = if *required { "required" } else { "optional" };

@@ -7,6 +7,7 @@ use super::{Graph, Node, Note, REST, Role, Subject};
 use crate::definitions::model::cadence::{
     Cadence, CadenceStep, CallStep, ExitRule, Limits, OutcomeRule, Reentry, StepAction, StepIndex, Then, Wait,
 };
+use crate::domain::cap::Cap;
 use crate::time::duration::Delay;
 
 /// What an enrollment that runs out of steps is filed under.
@@ -234,7 +235,7 @@ fn notes(cadence: &Cadence) -> Vec<Note> {
         }
         None => "whenever the law and the campaign allow".to_owned(),
     }];
-    when.extend(limits(&cadence.limits));
+    when.extend(limits(&cadence.limits, &cadence.caps));
     when.push(format!("priority {}", cadence.priority.as_str()));
     vec![
         Note { title: "Ends early".to_owned(), lines: ends },
@@ -258,7 +259,7 @@ fn exit(rule: &ExitRule) -> String {
     text
 }
 
-fn limits(limits: &Limits) -> Vec<String> {
+fn limits(limits: &Limits, caps: &[Cap]) -> Vec<String> {
     let count = |number: u32, per: &str| {
         format!("at most {number} {} {per}", if number == 1 { "call" } else { "calls" })
     };
@@ -267,5 +268,6 @@ fn limits(limits: &Limits) -> Vec<String> {
     lines.extend(limits.per_week.map(|number| count(number, "in 7 days")));
     lines.extend(limits.total.map(|number| count(number, "altogether")));
     lines.extend(limits.gap.map(|gap| format!("{} between two calls", Delay::Exact(gap))));
+    lines.extend(caps.iter().map(ToString::to_string));
     lines
 }

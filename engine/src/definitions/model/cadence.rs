@@ -2,10 +2,12 @@
 //! Splits are flattened: every step has one place in [`Cadence::steps`] and an id that stays stable between versions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::definitions::expression::Expression;
+use crate::domain::cap::Cap;
 use crate::domain::consent::Purpose;
 use crate::domain::priority::Priority;
 use crate::time::duration::Delay;
@@ -27,6 +29,8 @@ pub struct Cadence {
     /// Hours in which this cadence contacts people; the law and the campaign narrow them further.
     pub hours: Option<CadenceHours>,
     pub limits: Limits,
+    /// Further caps: per number, account or campaign, rolling or by the calendar.
+    pub caps: Arc<[Cap]>,
     pub priority: Priority,
     /// Variables an enrollment must bring (`offer`, `product`, …): name → required.
     pub variables: BTreeMap<String, bool>,

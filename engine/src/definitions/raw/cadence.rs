@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{RawScore, RawValue};
+use crate::domain::cap::WrittenCap;
 use crate::domain::priority::Priority;
 
 /// When, how often and with which flow a lead is contacted over days.
@@ -107,6 +108,9 @@ pub struct RawLimits {
     pub total: Option<u32>,
     /// Least time between two calls, such as `4 hours`.
     pub gap: Option<String>,
+    /// Further caps, such as `{ calls: 3, within: 24 hours, per: account }` or `{ calls: 1, each: day, per: lead }`.
+    #[schemars(extend("minItems" = 1))]
+    pub caps: Option<Vec<WrittenCap>>,
 }
 
 /// One step: exactly one of `call`, `wait`, `branch`, `split`, `message`, `task`, `update`, `score`, `webhook`, `enroll`,

@@ -15,7 +15,7 @@ macro_rules! campaign_row {
         concat!(
             "SELECT c.id, c.key, c.name, c.status, c.zone, c.starts_on, c.ends_on, c.schedule, c.pacing, c.voice, c.consent_basis,
                     c.priority, c.caller_ids, c.agent_name, c.company, c.agent_number, c.continue_unrecorded, c.created_at,
-                    c.updated_at, c.caller_pacing ",
+                    c.updated_at, c.caller_pacing, c.caps ",
             $rest
         )
     };
@@ -44,6 +44,7 @@ pub(super) struct CampaignRow {
     created_at: i64,
     updated_at: i64,
     caller_pacing: String,
+    caps: String,
 }
 
 impl CampaignRow {
@@ -75,6 +76,7 @@ bulk_row! {
         created_at: i64,
         updated_at: i64,
         caller_pacing: String,
+        caps: String,
     }
 }
 
@@ -105,6 +107,7 @@ impl CampaignWrite {
             updated_at: micros(campaign.updated_at),
             caller_pacing: serde_json::to_string(&campaign.caller_pacing)
                 .map_err(|e| bad("caller_pacing", e))?,
+            caps: serde_json::to_string(&campaign.caps).map_err(|e| bad("caps", e))?,
         })
     }
 }
@@ -132,6 +135,7 @@ impl TryFrom<CampaignRow> for Campaign {
             priority: Priority::from_rank(row.priority),
             caller_ids: serde_json::from_str(&row.caller_ids).map_err(|e| bad("caller_ids", &e))?,
             caller_pacing: serde_json::from_str(&row.caller_pacing).map_err(|e| bad("caller_pacing", &e))?,
+            caps: serde_json::from_str(&row.caps).map_err(|e| bad("caps", &e))?,
             continue_unrecorded: row.continue_unrecorded != 0,
             created_at: instant_from_micros(row.created_at),
             updated_at: instant_from_micros(row.updated_at),

@@ -3,6 +3,7 @@
 use super::rows::{LeadRow, lead_row};
 use super::{assemble, phones_of};
 use crate::domain::lead::{Lead, LeadStatus, Segment};
+use crate::id::LeadId;
 use crate::store::db::{Tx, on_db};
 use crate::store::error::StoreError;
 use crate::store::page::{Cursor, Page, before};
@@ -38,6 +39,10 @@ const PAGE: &str = page_text!(
     lead_row!("FROM leads l WHERE (l.updated_at, l.id) < ($9, $10) AND "),
     " ORDER BY l.updated_at DESC, l.id DESC LIMIT $11"
 );
+const IDS: &str = page_text!(
+    "SELECT l.id FROM leads l WHERE l.id > $9 AND ",
+    " ORDER BY l.id LIMIT $10"
+);
 const COUNT: &str = page_text!("SELECT count(*) FROM leads l WHERE ", "");
 
 /// Up to `limit` leads after `cursor`, last changed first.
@@ -65,6 +70,31 @@ pub async fn page(
         .await)?;
     let mut phones = phones_of(tx, &rows).await?;
     Ok(Page::readable(rows, limit, |row| (row.updated_at, row.id.as_str()), |row| assemble(row, &mut phones)))
+}
+
+/// Up to `limit` ids after `after`, in their order: for going through all of them.
+pub async fn ids(
+    tx: &mut Tx,
+    filter: &LeadFilter,
+    after: Option<LeadId>,
+    limit: u32,
+) -> Result<Vec<LeadId>, StoreError> {
+    let binds = Binds::of(filter);
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(IDS)
+        .bind(binds.status)
+        .bind(binds.segment)
+        .bind(binds.tag)
+        .bind(binds.search)
+        .bind(binds.exact)
+        .bind(binds.digits)
+        .bind(binds.do_not_call)
+        .bind(binds.synthetic)
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?;
+    ids.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("leads", "id", id, e))).collect()
 }
 
 /// How many leads the filter matches.

@@ -15,7 +15,7 @@ macro_rules! lead_row {
         concat!(
             "SELECT l.id, l.external_id, l.email, l.first_name, l.last_name, l.company, l.segment, l.status, l.language, l.zone,
                     l.country, l.region, l.preferred_text, l.preferred, l.do_not_call, l.do_not_email, l.score, l.tags, l.custom,
-                    l.synthetic, l.created_at, l.updated_at, l.last_contacted_at ",
+                    l.synthetic, l.created_at, l.updated_at, l.last_contacted_at, l.account_id ",
             $rest
         )
     };
@@ -47,6 +47,7 @@ pub(super) struct LeadRow {
     created_at: i64,
     pub updated_at: i64,
     last_contacted_at: Option<i64>,
+    account_id: Option<String>,
 }
 
 #[derive(Debug, FromRow)]
@@ -88,6 +89,7 @@ bulk_row! {
         created_at: i64,
         updated_at: i64,
         last_contacted_at: Option<i64>,
+        account_id: Option<String>,
     }
 }
 
@@ -137,6 +139,7 @@ impl LeadWrite {
             created_at: micros(lead.created_at),
             updated_at: micros(lead.updated_at),
             last_contacted_at: lead.last_contacted_at.map(micros),
+            account_id: lead.account_id.clone(),
         })
     }
 }
@@ -176,6 +179,7 @@ impl TryFrom<LeadRow> for Lead {
             updated_at: instant_from_micros(row.updated_at),
             last_contacted_at: row.last_contacted_at.map(instant_from_micros),
             external_id: row.external_id,
+            account_id: row.account_id,
             email: row.email,
             first_name: row.first_name,
             last_name: row.last_name,

@@ -174,6 +174,15 @@ pub(super) async fn taken_by_another(tx: &mut Tx, lead: &Lead) -> Result<Option<
     Ok(other.map(|found| taken(if found.by == By::Email { "email" } else { "externalId" })))
 }
 
+/// The leads on file that these would be taken for, in their order; `None` for new ones, and for those whose identities belong
+/// to different people.
+pub async fn known(tx: &mut Tx, leads: &[Lead]) -> Result<Vec<Option<LeadId>>, StoreError> {
+    let rows: Vec<Row> = leads.iter().cloned().enumerate().map(|(at, lead)| Row { at, lead }).collect();
+    let mut found = matches(tx, &rows).await?;
+    let target = |row: &Row| target(&row.lead, &found.remove(&row.at).unwrap_or_default()).ok().flatten();
+    Ok(rows.iter().map(target).collect())
+}
+
 async fn matches(tx: &mut Tx, rows: &[Row]) -> Result<HashMap<usize, Vec<Match>>, StoreError> {
     if rows.is_empty() {
         return Ok(HashMap::new());

@@ -13,12 +13,12 @@ use crate::store::error::StoreError;
 static INSERT: Sql = Sql::new(
     "INSERT INTO leads (id, external_id, email, first_name, last_name, company, segment, status, language, zone, country, region,
                         preferred_text, preferred, do_not_call, do_not_email, score, tags, custom, synthetic, phone,
-                        phone_invalid, phone_zones, phone_jurisdictions, created_at, updated_at, last_contacted_at)
+                        phone_invalid, phone_zones, phone_jurisdictions, created_at, updated_at, last_contacted_at, account_id)
      SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, e.value->>5, e.value->>6, e.value->>7, e.value->>8,
             e.value->>9, e.value->>10, e.value->>11, e.value->>12, e.value->>13, CAST(e.value->>14 AS BIGINT),
             CAST(e.value->>15 AS BIGINT), CAST(e.value->>16 AS BIGINT), e.value->>17, e.value->>18, CAST(e.value->>19 AS BIGINT),
             e.value->>20, e.value->>21, e.value->>22, e.value->>23, CAST(e.value->>24 AS BIGINT), CAST(e.value->>25 AS BIGINT),
-            CAST(e.value->>26 AS BIGINT)
+            CAST(e.value->>26 AS BIGINT), e.value->>27
      FROM {each} WHERE true",
 );
 
@@ -33,7 +33,8 @@ static REPLACE: Sql = Sql::new(
         synthetic = CAST(e.value->>19 AS BIGINT), phone = e.value->>20,
         phone_invalid = CASE WHEN leads.phone = e.value->>20 THEN coalesce(e.value->>21, leads.phone_invalid)
                              ELSE e.value->>21 END,
-        phone_zones = e.value->>22, phone_jurisdictions = e.value->>23, updated_at = CAST(e.value->>25 AS BIGINT)
+        phone_zones = e.value->>22, phone_jurisdictions = e.value->>23, updated_at = CAST(e.value->>25 AS BIGINT),
+        account_id = e.value->>27
      FROM {each} WHERE leads.id = e.value->>0",
 );
 

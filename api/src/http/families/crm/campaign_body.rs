@@ -2,6 +2,7 @@
 
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing, VoiceClass};
+use callwright_engine::domain::cap::{Cap, WrittenCap};
 use callwright_engine::domain::consent::Form;
 use callwright_engine::domain::priority::Priority;
 use callwright_engine::id::CampaignId;
@@ -43,6 +44,9 @@ pub struct CampaignBody {
     pub caller_ids: Vec<String>,
     #[schema(value_type = Object)]
     pub caller_limits: Pacing,
+    /// Caps per lead, number, account or campaign, beside those of the cadence.
+    #[schema(value_type = Vec<Object>)]
+    pub caps: Vec<Cap>,
     pub agent_name: String,
     pub company: String,
     /// Where a transfer to `agent` connects.
@@ -69,6 +73,7 @@ impl From<Campaign> for CampaignBody {
             priority: campaign.priority.as_str(),
             caller_ids: campaign.caller_ids,
             caller_limits: campaign.caller_pacing,
+            caps: campaign.caps,
             agent_name: campaign.agent_name,
             company: campaign.company,
             agent_number: campaign.agent_number,
@@ -108,6 +113,10 @@ pub struct CampaignInput {
     /// Like `limits`, for each of `callerIds` by itself; calls that other campaigns make with the number count too.
     #[schema(value_type = Option<Object>)]
     pub caller_limits: Option<Pacing>,
+    /// `{"calls": 3, "within": "24 hours", "per": "account"}` or `{"calls": 1, "each": "day", "per": "lead"}`; `per` is `lead`,
+    /// `number`, `account` or `campaign`. They hold whatever cadence calls; the law's caps hold anyway.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub caps: Option<Vec<WrittenCap>>,
     pub agent_name: Option<String>,
     pub company: Option<String>,
     #[serde(deserialize_with = "given")]
@@ -167,6 +176,7 @@ pub fn blank(id: CampaignId, key: &str, now: Instant) -> Result<Campaign, FieldP
         priority: Priority::Medium,
         caller_ids: Vec::new(),
         caller_pacing: Pacing::default(),
+        caps: Vec::new(),
         agent_name: "Rachel".to_owned(),
         company: key.to_owned(),
         agent_number: None,
@@ -215,6 +225,14 @@ impl CampaignInput {
         if let Some(limits) = self.caller_limits {
             wrong.extend(wrong_limits("/callerLimits", &limits));
             campaign.caller_pacing = limits;
+        }
+        for (index, cap) in self.caps.iter().flatten().enumerate() {
+            if let Err(error) = cap.read() {
+                wrong.push(FieldProblem::new(format!("/caps/{index}/{}", error.field), error.message));
+            }
+        }
+        if let Some(caps) = self.caps {
+            campaign.caps = caps.iter().filter_map(|cap| cap.read().ok()).collect();
         }
         for (index, number) in self.caller_ids.iter().flatten().enumerate() {
             wrong.extend(not_e164(&format!("/callerIds/{index}"), number));

@@ -1,8 +1,9 @@
 //! A lead as JSON: how it is shown, and what may be said about it. The rules of each field live in the engine's `new_lead`.
 
-use callwright_engine::domain::consent::Consent;
+use callwright_engine::domain::consent::{Channel, Consent};
 use callwright_engine::domain::lead::{Lead, Phone, Segment};
 use callwright_engine::domain::new_lead::{FieldError, NewLead};
+use callwright_engine::phone::number::PhoneNumber;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -20,6 +21,8 @@ pub struct LeadBody {
     pub lead_id: String,
     /// The CRM's own id; accepted wherever a lead id is.
     pub external_id: Option<String>,
+    /// The household or company it belongs to: caps may count its calls together.
+    pub account_id: Option<String>,
     pub email: Option<String>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -81,6 +84,16 @@ pub struct ConsentBody {
     pub wording: Option<String>,
     pub evidence: Option<String>,
     pub source: String,
+    /// How it was given: `web`, `call`, `paper`, …
+    pub channel: Option<&'static str>,
+    /// For this number only, E.164.
+    pub number: Option<String>,
+    pub seller: Option<String>,
+    pub language: Option<String>,
+    pub evidence_url: Option<String>,
+    pub evidence_sha256: Option<String>,
+    pub recorded_at: Option<DateTime<Utc>>,
+    pub recorded_by: Option<String>,
 }
 
 impl From<Lead> for LeadBody {
@@ -94,6 +107,7 @@ impl From<Lead> for LeadBody {
             phone: main.map(number),
             phones: lead.phones.iter().map(PhoneBody::from).collect(),
             external_id: lead.external_id,
+            account_id: lead.account_id,
             email: lead.email,
             first_name: lead.first_name,
             last_name: lead.last_name,
@@ -140,6 +154,14 @@ impl From<Consent> for ConsentBody {
             wording: consent.wording,
             evidence: consent.evidence,
             source: consent.source,
+            channel: consent.details.channel.map(Channel::as_str),
+            number: consent.details.number.map(PhoneNumber::e164),
+            seller: consent.details.seller,
+            language: consent.details.language,
+            evidence_url: consent.details.evidence_url,
+            evidence_sha256: consent.details.evidence_sha256,
+            recorded_at: consent.details.recorded_at,
+            recorded_by: consent.details.recorded_by,
         }
     }
 }
@@ -151,6 +173,8 @@ impl From<Consent> for ConsentBody {
 #[expect(dead_code, reason = "its schema is what it is for")]
 pub struct LeadInputSchema {
     external_id: Option<String>,
+    /// The household or company it belongs to: caps may count its calls together.
+    account_id: Option<String>,
     /// Required for a new lead.
     email: Option<String>,
     first_name: Option<String>,
