@@ -121,7 +121,7 @@ pub async fn run(args: ConsentArgs, global: &Global) -> anyhow::Result<ExitCode>
         ConsentCommand::Revoke(args) => revoke(&engine, args).await?,
         ConsentCommand::List { lead, format } => {
             let id = found(&engine, &lead).await?;
-            let ledger = ledger(&engine, id).await.map_err(|error| anyhow::anyhow!("{error}"))?;
+            let ledger = ledger(&engine, id).await?;
             match format {
                 Format::Human => output::print(&table(&ledger)),
                 Format::Json => output::print_json(&ledger)?,

@@ -66,7 +66,7 @@ pub(super) async fn leads(
     let answers = upsert_many(tx, &engine.ids, &inputs, now).await?;
     let mut entries = Vec::new();
     for (((line, is_marked), answer), inputs) in lines.into_iter().zip(marked).zip(answers).zip(agreed) {
-        let mut keep = |lead: LeadId| match consents::entries(line, inputs, lead, &engine.ids, now) {
+        let keep = |lead: LeadId| match consents::entries(line, inputs, lead, &engine.ids, now) {
             Ok(read) => {
                 entries.extend(read);
                 None

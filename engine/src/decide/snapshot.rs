@@ -49,7 +49,7 @@ impl Snapshot {
     #[must_use]
     pub fn as_of(mut self, at: Instant) -> Self {
         self.intents.retain(|intent| intent.at <= at);
-        for intents in &mut self.account {
+        if let Some(intents) = &mut self.account {
             intents.retain(|intent| intent.at <= at);
         }
         self.suppressions.retain(|entry| entry.created_at <= at);

@@ -358,6 +358,6 @@ fn permitted(decision: &Decision) -> Option<Instant> {
 }
 
 fn redacted(number: &str) -> String {
-    crate::phone::number::PhoneNumber::e164_only(number)
+    PhoneNumber::e164_only(number)
         .map_or_else(|_| "unreadable".to_owned(), |n| n.to_string())
 }

@@ -207,7 +207,12 @@ impl<'a> Walker<'a> {
     pub fn placed(&mut self) {
         self.calls += 1;
         self.walk.placed += 1;
-        let intent = Intent { at: self.now, campaign_id: CampaignId(uuid::Uuid::from_u128(1)) };
+        let intent = Intent {
+            at: self.now,
+            campaign_id: CampaignId(uuid::Uuid::from_u128(1)),
+            to_lead: true,
+            to_number: true,
+        };
         self.snapshot.intents.insert(0, intent);
         self.coverage.step(&self.cadence.key, &self.walk.position.step);
     }

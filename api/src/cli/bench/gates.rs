@@ -122,13 +122,20 @@ impl Ground {
                 consents: Vec::new(),
                 campaign: Some(Arc::clone(&facts)),
                 intents: [30, 52]
-                    .map(|hours| Intent { at: now - TimeDelta::hours(hours), campaign_id: campaign.id })
+                    .map(|hours| Intent {
+                        at: now - TimeDelta::hours(hours),
+                        campaign_id: campaign.id,
+                        to_lead: true,
+                        to_number: true,
+                    })
                     .to_vec(),
                 placed: 2,
                 number_busy: false,
                 enrollment_id: Some(walk.enrollment.id),
                 cadence_hours: hours.clone(),
                 cadence_limits: bundle.cadence.limits,
+                cadence_caps: Arc::default(),
+                account: None,
                 promised: false,
             })
         };

@@ -42,6 +42,7 @@ fn cadence(steps: Vec<CadenceStep>) -> Cadence {
         exits: Vec::new(),
         hours: None,
         limits: Limits::default(),
+        caps: std::sync::Arc::default(),
         priority: Priority::Medium,
         variables: BTreeMap::new(),
         steps,

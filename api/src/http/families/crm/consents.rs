@@ -9,7 +9,7 @@ use callwright_engine::domain::revocation::{self, Revocation};
 use callwright_engine::engine::{Engine, Said, TakenBack};
 use callwright_engine::id::{ConsentId, LeadId};
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::store::consent as store;
+use callwright_engine::store::{StoreError, consent as store};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -253,7 +253,7 @@ pub async fn list(State(app): State<App>, Path(id): Path<String>) -> Answer<Json
 }
 
 /// The ledger of a lead that exists.
-pub async fn ledger(engine: &Engine, id: LeadId) -> Answer<Ledger> {
+pub async fn ledger(engine: &Engine, id: LeadId) -> Result<Ledger, StoreError> {
     let mut tx = engine.db.begin_read().await?;
     let items = store::of_leads(&mut tx, &[id]).await?.into_iter().map(Into::into).collect();
     let revocations = store::revocations_of_leads(&mut tx, &[id]).await?.into_iter().map(Into::into).collect();

@@ -67,8 +67,8 @@ pub async fn page(
 }
 
 /// Which leads to look at, for which cadence.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PreflightInput {
     /// The cadence's name in its file.
     pub cadence_id: String,
@@ -78,11 +78,14 @@ pub struct PreflightInput {
     #[schema(value_type = Option<String>)]
     pub at: Option<Moment>,
     /// What a trigger would hand in.
+    #[serde(default)]
     #[schema(value_type = Object)]
     pub variables: Map<String, Value>,
     /// Leads on file by our ids or yours, 10,000 at most.
+    #[serde(default)]
     pub lead_ids: Vec<String>,
     /// Leads as objects, on file or not, 10,000 at most.
+    #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub leads: Vec<Value>,
     /// Without `leadIds` and `leads`: all leads on file with this status, segment and tag.
