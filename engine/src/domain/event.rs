@@ -37,5 +37,7 @@ pub mod kinds {
     pub const WRONG_NUMBER: &str = "WRONG_NUMBER";
     pub const CALLBACK_REQUESTED: &str = "CALLBACK_REQUESTED";
     /// The person wrote to us: an answer by SMS, e-mail or chat.
+    pub const REPLY_RECEIVED: &str = "REPLY_RECEIVED";
+    /// The same by another system's name, with whatever fields that system adds.
     pub const MESSAGE_RECEIVED: &str = "MESSAGE_RECEIVED";
 }

@@ -50,7 +50,7 @@ pub const VOCABULARY: &[(&str, Fields)] = &[
     (kinds::WRONG_NUMBER, &[]),
     (kinds::CALLBACK_REQUESTED, &[("requestedTime", FieldKind::Text)]),
     (
-        kinds::MESSAGE_RECEIVED,
+        kinds::REPLY_RECEIVED,
         &[("text", FieldKind::Text), ("channel", FieldKind::Text), ("language", FieldKind::Text)],
     ),
 ];

@@ -96,7 +96,7 @@ impl Engine {
                     event: Some((event_id, new.dedupe.clone())),
                     said: Said::through(channel(&new.data)),
                 }),
-                kinds::MESSAGE_RECEIVED => match taken_back(&new) {
+                kinds::REPLY_RECEIVED | kinds::MESSAGE_RECEIVED => match taken_back(&new) {
                     Some(Revoked { purpose: None, .. }) => opt_outs.push(self.stopped_by(&new, at)),
                     Some(Revoked { purpose: Some(purpose), .. }) => {
                         revocations.push(self.purpose_stopped_by(&new, purpose, at, now));
@@ -316,7 +316,8 @@ fn change_lead(changes: &mut Changes, event: &Happened) {
 
 /// What a message takes back, by the words in it.
 fn taken_back(event: &NewEvent) -> Option<Revoked> {
-    let words = text(&event.data, "text").filter(|_| event.kind == kinds::MESSAGE_RECEIVED)?;
+    let is_written = [kinds::REPLY_RECEIVED, kinds::MESSAGE_RECEIVED].contains(&event.kind.as_str());
+    let words = text(&event.data, "text").filter(|_| is_written)?;
     revocation::of(words, text(&event.data, "language"))
 }
 

@@ -165,6 +165,7 @@ fn campaign(ground: &Ground, rng: &mut Rng, index: usize, schedule: usize, now: 
         priority: Priority::Medium,
         caller_ids: CALLERS[..callers].iter().map(|number| (*number).to_owned()).collect(),
         caller_pacing: if rng.chance(300) { pacing(rng) } else { Pacing::default() },
+        caps: Vec::new(),
         agent_name: String::new(),
         company: String::new(),
         agent_number: None,

@@ -1,6 +1,7 @@
 //! The engine's verbs on both databases, with a clock moved by hand, small definitions and a provider that does what the
 //! test says. After every verb the world checks that each enrollment is waiting, open, held or ended, and nothing between (I4).
 
+mod capping;
 mod claiming;
 mod conversations;
 mod crashing;
@@ -13,6 +14,7 @@ mod fake;
 mod given;
 mod housekeeping;
 mod journaling;
+mod ledger;
 mod messages;
 mod opting_out;
 mod orders;
