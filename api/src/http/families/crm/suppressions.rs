@@ -8,16 +8,18 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use callwright_engine::clock::Instant;
+use callwright_engine::domain::event::Event;
 use callwright_engine::domain::registry::RegistryList;
 use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::domain::user::Role;
-use callwright_engine::id::SuppressionId;
+use callwright_engine::id::{EventId, SuppressionId};
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::store::registry;
+use callwright_engine::store::{event, registry};
 use callwright_engine::store::suppression::{self as store, SuppressionFilter};
 use chrono::{DateTime, Utc};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Listed, campaign_id, cursor, limit};
@@ -320,10 +322,33 @@ pub async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<Strin
     caller.must_be(Role::Manager)?;
     let parsed: SuppressionId = id.parse().map_err(|_| ApiError::not_found("suppression", &id))?;
     let mut tx = app.engine.db.begin().await?;
+    let now = app.engine.time.now(&mut tx).await?;
+    let entry = store::find(&mut tx, parsed).await?;
+    let Some(entry) = entry else { return Err(ApiError::not_found("suppression", &id)) };
     if !store::remove(&mut tx, parsed).await? {
         return Err(ApiError::not_found("suppression", &id));
     }
+    event::append(&mut tx, &[lifted(&app, &entry, &caller, now)], now).await?;
     tx.commit().await?;
     tracing::info!(suppression = id, by = caller.name, "suppression lifted");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The entry is gone from the list: what it was, and who lifted it, stays as an event.
+fn lifted(app: &App, entry: &Suppression, caller: &Caller, now: Instant) -> Event {
+    Event {
+        id: app.engine.ids.next::<EventId>(now),
+        kind: "suppression.lifted".to_owned(),
+        lead_id: None,
+        enrollment_id: None,
+        attempt_id: None,
+        campaign_id: entry.campaign_id,
+        at: now,
+        version: None,
+        data: json!({
+            "suppressionId": entry.id, "phone": entry.number.to_string(), "source": entry.source, "reason": entry.reason,
+            "addedBy": entry.added_by, "addedAt": entry.created_at, "by": caller.name,
+        }),
+        dedupe: None,
+    }
 }
