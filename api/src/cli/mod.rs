@@ -22,10 +22,12 @@ mod lsp;
 mod migrate;
 mod new;
 mod operations;
+mod opt_in;
 pub mod output;
 mod preflight;
 mod publish;
 mod reconcile;
+mod registry;
 mod render;
 mod restore;
 mod running;
@@ -35,6 +37,7 @@ mod session;
 mod simulate;
 mod starters;
 mod status;
+mod stop;
 mod test;
 mod user;
 mod why;
@@ -132,9 +135,13 @@ enum Command {
     Key(key::KeyArgs),
     User(user::UserArgs),
     Campaign(campaign::CampaignArgs),
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
     Consent(consent::ConsentArgs),
     Preflight(Box<preflight::PreflightArgs>),
+    Registry(registry::RegistryArgs),
+    Stop(stop::StopArgs),
+    Resume(stop::ResumeArgs),
+    OptIn(opt_in::OptInArgs),
     Enroll(enroll::EnrollArgs),
     Export(export::ExportArgs),
     Why(why::WhyArgs),
@@ -222,9 +229,13 @@ impl Command {
             Self::Key(args) => key::run(args, global).await,
             Self::User(args) => user::run(args, global).await,
             Self::Campaign(args) => campaign::run(args, global).await,
-            Self::Import(args) => import::run(args, global).await,
+            Self::Import(args) => import::run(*args, global).await,
             Self::Consent(args) => consent::run(args, global).await,
             Self::Preflight(args) => preflight::run(*args, global).await,
+            Self::Registry(args) => registry::run(args, global).await,
+            Self::Stop(args) => stop::stop(args, global).await,
+            Self::Resume(args) => stop::resume(args, global).await,
+            Self::OptIn(args) => opt_in::run(args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
             Self::Export(args) => export::run(args, global).await,
             Self::Why(args) => why::run(args, global).await,

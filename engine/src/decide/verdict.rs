@@ -22,6 +22,8 @@ text_enum! {
         PreferredTime = "preferred-time",
         FrequencyCap = "frequency-cap",
         NumberBusy = "number-busy",
+        EmergencyStop = "emergency-stop",
+        RegistryAge = "registry-age",
     }
 }
 
@@ -64,6 +66,10 @@ text_enum! {
         CapReached = "cap-reached",
         // concurrency
         NumberBusy = "number-busy",
+        // emergency
+        EmergencyStopped = "emergency-stop",
+        // registries
+        RegistryStale = "registry-stale",
     }
 }
 

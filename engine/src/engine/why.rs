@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::batch::Batch;
 use super::control::EnrollmentView;
+use super::registry_ages::{self, RegistryAge};
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::gate::explain::explain;
@@ -60,6 +61,8 @@ pub struct Why {
     pub revocations: Vec<WhyRevocation>,
     /// The database was restored from a backup and has not been reconciled: nobody is called, whatever the gates say.
     pub recovering: bool,
+    /// Lists of the registries in use.
+    pub registries: Vec<RegistryAge>,
     pub enrollments: Vec<WhyEnrollment>,
     pub attempts: Vec<WhyAttempt>,
     /// Steps that were left out, newest first: their time had passed, or their condition did not hold.
@@ -254,6 +257,7 @@ impl Engine {
             consents: consent::of_leads(&mut tx, &[lead]).await?.into_iter().map(WhyConsent::from).collect(),
             revocations: taken_back.into_iter().map(WhyRevocation::from).collect(),
             recovering: recovery::is_marked(&mut tx).await?,
+            registries: registry_ages::all(&mut tx, at).await?,
             enrollments,
             attempts: attempts.collect(),
             skipped: skipped.collect(),

@@ -50,7 +50,7 @@ const PHRASES: [(&str, &[&str]); 9] = [
              "calling band karo", "call karna band karo", "phone karna band karo", "mera number hatao",
              "mera number hata do", "mera number hata dijiye", "number hata do", "number delete karo",
              "list se hata do", "list se hatao", "list se nikaal do", "list se nikalo", "pareshan mat karo",
-             "tang mat karo", "band karo", "message mat karo", "message mat bhejo", "sms mat bhejo",
+             "tang mat karo", "band karo", "mat karo call", "mat call karo", "mat karo phone", "call na karo", "message mat karo", "message mat bhejo", "sms mat bhejo",
              "message band karo", "call band karo",
         ],
     ),

@@ -329,6 +329,7 @@ mod tests {
     #[case::opt_out_outweighs("yes yes, just don't call me again", Heard::OptOut)]
     #[case::hindi_opt_out("मुझे कॉल मत करो", Heard::OptOut)]
     #[case::hinglish_opt_out("arre bhai call mat karo", Heard::OptOut)]
+    #[case::hinglish_opt_out_turned_round("mat karo call yaar", Heard::OptOut)]
     #[case::stop_the_recording("stop recording", Heard::Nothing)]
     #[case::stop_the_recording_in_hinglish("recording band karo", Heard::Nothing)]
     #[case::stop_calling_and_recording("stop recording and don't call me again", Heard::OptOut)]

@@ -7,10 +7,14 @@ use serde::Deserialize;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;
+use super::emergency_stop::{self, stops_in_force};
 use super::intent::{CountedIntent, counts, intents};
 use super::packed::{self, packed};
+use super::registry::{self, every_list, listed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::consent::{Form, Purpose};
+use crate::domain::emergency::EmergencyStop;
+use crate::domain::registry::RegistryList;
 use crate::domain::suppression::Source;
 use crate::id::{CampaignId, ConsentId, LeadId};
 
@@ -25,6 +29,12 @@ pub struct GateFacts {
     pub intents: Vec<CountedIntent>,
     /// `(account, intent)` of everybody in these accounts.
     pub of_accounts: Vec<(String, Instant, CampaignId)>,
+    /// Every list of a registry, whoever is on it: their age matters to all.
+    pub lists: Vec<RegistryList>,
+    /// `(E.164, list's id)` of numbers that are on a list.
+    pub listed: Vec<(String, i64)>,
+    /// Emergency stops in force.
+    pub emergency_stops: Vec<EmergencyStop>,
 }
 
 /// An entry that may forbid calling a number.
@@ -97,6 +107,12 @@ static FACTS: Sql = Sql::new(concat!(
     // Of the leads at numbers they had before.
     "), (",
     intents!("FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 AND a.number <> e.value->>1"),
+    "), (",
+    listed!("{each3}", "e3.value->>0"),
+    "), (",
+    every_list!(),
+    "), (",
+    stops_in_force!(),
     // Of whole accounts, where there are any.
     "), (",
     packed!(
@@ -120,20 +136,24 @@ pub async fn of(
     numbers.dedup();
     let (sql, pairs, numbers) = (FACTS.on(tx.dialect()), super::bulk(leads)?, super::bulk(&numbers)?);
     let accounts = super::bulk(&accounts.iter().map(|account| [account]).collect::<Vec<_>>())?;
-    let texts: (String, String, String, String, String) = on_db!(tx, |conn| sqlx::query_as(sql)
+    type Texts = (String, String, String, String, String, String, String, String);
+    let texts: Texts = on_db!(tx, |conn| sqlx::query_as(sql)
         .bind(pairs)
         .bind(micros(since))
         .bind(numbers)
         .bind(accounts)
         .fetch_one(conn)
         .await)?;
-    let (suppressions, consents, by_number, by_lead, by_account) = texts;
+    let (suppressions, consents, by_number, by_lead, listed, lists, stops, by_account) = texts;
     let suppressions = packed::rows::<SuppressionRow<'_>>("suppressions", &suppressions)?;
     let consents = packed::rows::<ConsentRow<'_>>("consents", &consents)?;
     Ok(GateFacts {
         suppressions: suppressions.into_iter().map(Suppressed::try_from).collect::<Result<_, _>>()?,
         consents: consents.into_iter().map(Consented::try_from).collect::<Result<_, _>>()?,
         intents: super::intent::each_once(&by_number, &by_lead)?,
+        listed: packed::rows("registry_numbers", &listed)?,
+        lists: registry::unpacked(&lists)?,
+        emergency_stops: emergency_stop::unpacked(&stops)?,
         of_accounts: packed::rows::<(String, i64, CampaignId)>("attempts", &by_account)?
             .into_iter()
             .map(|(account, at, campaign)| (account, instant_from_micros(at), campaign))

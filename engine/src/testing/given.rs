@@ -107,6 +107,8 @@ pub(super) fn snapshot(
         cadence_caps: Arc::clone(&cadence.caps),
         account: None,
         promised: false,
+        emergency_stops: Arc::default(),
+        registries: Arc::default(),
     })
 }
 

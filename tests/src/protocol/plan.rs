@@ -166,6 +166,8 @@ impl World {
             cadence_caps: Arc::clone(&walked.cadence.caps),
             account: None,
             promised: row.position.promised,
+            emergency_stops: Arc::default(),
+            registries: Arc::default(),
         }
     }
 

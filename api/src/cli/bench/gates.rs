@@ -137,6 +137,8 @@ impl Ground {
                 cadence_caps: Arc::default(),
                 account: None,
                 promised: false,
+                emergency_stops: Arc::default(),
+                registries: Arc::default(),
             })
         };
         let snapshots = walks.iter().map(snapshot).collect::<anyhow::Result<Vec<_>>>()?;

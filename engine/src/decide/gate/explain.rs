@@ -5,15 +5,15 @@ use std::cmp::Reverse;
 
 use super::inquiry::{Cause, Inquiry, causes};
 use super::look::Look;
-use super::{Check, GATES, consent, first_common, frequency_cap, judge, latest_deferral, lead_status, legal_hours};
-use super::{number_busy, phone, preferred_time, suppression};
+use super::{Check, GATES, consent, emergency_stop, first_common, frequency_cap, judge, latest_deferral, lead_status, legal_hours};
+use super::{number_busy, phone, preferred_time, registry_age, suppression};
 use crate::clock::Instant;
 use crate::decide::snapshot::Snapshot;
 use crate::decide::verdict::{Decision, Gate, Reason, Verdict};
 use crate::rules::Rules;
 
 /// What can be asked about a lead that no campaign calls: consent may rest on a campaign's basis, so only a revocation tells.
-const WITHOUT_CAMPAIGN: [Check; 7] = [
+const WITHOUT_CAMPAIGN: [Check; 9] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -21,6 +21,8 @@ const WITHOUT_CAMPAIGN: [Check; 7] = [
     preferred_time::check,
     frequency_cap::check,
     number_busy::check,
+    emergency_stop::check,
+    registry_age::check,
 ];
 
 /// May the lead be called at `now`, and if not, why? The verdict is [`super::decide`]'s. Without a campaign its gates, the

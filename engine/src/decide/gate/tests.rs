@@ -89,6 +89,8 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         cadence_caps: Arc::default(),
         account: None,
         promised: false,
+        emergency_stops: Arc::default(),
+        registries: Arc::default(),
     }
 }
 

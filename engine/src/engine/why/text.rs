@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::super::registry_ages::RegistryAge;
 use super::{Why, WhyEnrollment, WhySkipped};
 use crate::clock::Instant;
 use crate::decide::gate::inquiry::Cause;
@@ -27,6 +28,10 @@ impl Why {
         }
         for each in &self.enrollments {
             each.describe(&mut out);
+        }
+        if !self.registries.is_empty() {
+            let ages: Vec<String> = self.registries.iter().map(RegistryAge::text).collect();
+            let _ = writeln!(out, "Registries in use: {}.", ages.join("; "));
         }
         if self.enrollments.is_empty() {
             out.push_str("Not enrolled in any cadence, so nothing is going to call this lead.\n");

@@ -12,6 +12,7 @@ pub mod events;
 pub mod imports;
 pub mod lead_body;
 pub mod leads;
+pub mod opt_in;
 pub mod records;
 pub mod suppressions;
 

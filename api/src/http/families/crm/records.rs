@@ -42,7 +42,7 @@ pub struct RecordParams {
 /// Records of calls, consents and revocations, for keeping five years and showing to a regulator. Needs a manager's key: called
 /// numbers are shown in full.
 #[utoipa::path(get, path = "/records", tag = "records", params(RecordParams), responses(
-    (status = 200, description = "Calls by campaign and time, then consents, then revocations; docs/records.md tells every field", body = Object),
+    (status = 200, description = "Calls by campaign and time, then consents, then revocations; api/docs/records.md tells every field", body = Object),
     (status = 403, description = "Not a manager's key", body = ErrorBody),
 ))]
 pub async fn page(
