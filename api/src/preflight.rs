@@ -39,7 +39,8 @@ pub async fn filtered(
 
 /// Leads as JSON objects; what describes no lead is counted.
 pub async fn objects(look: &mut Preflighting<'_>, rows: &[Value]) -> Result<(), EngineError> {
-    let described: Vec<Described> = rows.iter().filter_map(|row| import::described(row.clone()).ok()).collect();
+    let described: Vec<Described> =
+        rows.iter().filter_map(|row| import::described(row.clone()).ok()).collect();
     look.unreadable((rows.len() - described.len()) as u64);
     look.described(&described).await?;
     Ok(())

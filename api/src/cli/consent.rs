@@ -200,7 +200,8 @@ async fn revoke(engine: &Engine, args: RevokeArgs) -> anyhow::Result<()> {
         number: None,
         source: Some(args.source),
     };
-    let asked = input.taken_back(lead, "command line").map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+    let asked =
+        input.taken_back(lead, "command line").map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
     let body = RevocationBody::from(engine.take_back(asked).await?);
     match args.format {
         Format::Json => output::print_json(&body)?,
@@ -243,5 +244,9 @@ fn table(ledger: &Ledger) -> String {
 
 fn short(text: Option<&str>) -> String {
     let text = text.unwrap_or("-").replace('\n', " ");
-    if text.chars().count() <= 40 { text } else { format!("{}…", text.chars().take(39).collect::<String>()) }
+    if text.chars().count() <= 40 {
+        text
+    } else {
+        format!("{}…", text.chars().take(39).collect::<String>())
+    }
 }

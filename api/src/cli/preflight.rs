@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use callwright_engine::engine::preflight::{Counted, Preflight, PreflightQuery};
-use callwright_engine::store::lead::{self, LeadFilter};
 use callwright_engine::store::campaign;
+use callwright_engine::store::lead::{self, LeadFilter};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
@@ -88,9 +88,11 @@ pub async fn run(args: PreflightArgs, global: &Global) -> anyhow::Result<ExitCod
             let counted = bar.wrap_read(file);
             let format = RowFormat::of_name(&path.to_string_lossy());
             let told = bar.clone();
-            mistakes = preflight::file(&mut look, format, counted, move |seen| told.set_message(format!("{seen} leads")))
-                .await
-                .with_context(|| format!("{} was not read to its end", path.display()))?;
+            mistakes = preflight::file(&mut look, format, counted, move |seen| {
+                told.set_message(format!("{seen} leads"))
+            })
+            .await
+            .with_context(|| format!("{} was not read to its end", path.display()))?;
             bar
         }
         None => {
@@ -130,7 +132,8 @@ fn text(found: &Preflight) -> String {
         found.campaign,
         found.at.format("%Y-%m-%d %H:%M UTC")
     )];
-    let unknown = if found.unknown > 0 { format!("; {} are not on file yet", found.unknown) } else { String::new() };
+    let unknown =
+        if found.unknown > 0 { format!("; {} are not on file yet", found.unknown) } else { String::new() };
     lines.push(format!(
         "  {} may be called now, {} later, {} not at all, {} would not be enrolled, {} rows unreadable{unknown}",
         found.proceed, found.defer, found.stop, found.refused, found.unreadable

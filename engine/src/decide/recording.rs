@@ -96,7 +96,10 @@ impl Recording {
                 (None, ..) => format!("{whose}: where it is is not known"),
             }
         });
-        format!("Recording: everybody has to agree before it starts; {}.", each.collect::<Vec<_>>().join("; "))
+        format!(
+            "Recording: everybody has to agree before it starts; {}.",
+            each.collect::<Vec<_>>().join("; ")
+        )
     }
 }
 
@@ -107,7 +110,8 @@ mod tests {
     use super::*;
 
     fn asked(called: &[&str], caller: &[&str]) -> Recording {
-        let places = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Jurisdiction>>();
+        let places =
+            |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Jurisdiction>>();
         let on = "2026-07-15".parse().unwrap();
         recording(&places(called), &places(caller), VoiceClass::Artificial, on, Rules::embedded())
     }
@@ -120,7 +124,11 @@ mod tests {
     #[case::called_place_unknown(&[], &["US-NY"], RecordingNeed::AllParties)]
     #[case::caller_place_unknown(&["US-TX"], &[], RecordingNeed::AllParties)]
     #[case::state_not_known(&["US"], &["US-NY"], RecordingNeed::AllParties)]
-    fn the_stricter_side_decides(#[case] called: &[&str], #[case] caller: &[&str], #[case] need: RecordingNeed) {
+    fn the_stricter_side_decides(
+        #[case] called: &[&str],
+        #[case] caller: &[&str],
+        #[case] need: RecordingNeed,
+    ) {
         assert_eq!(asked(called, caller).parties, need);
     }
 

@@ -94,14 +94,21 @@ impl WrittenCap {
                 Ok(Delay::Exact(length)) if length > TimeDelta::zero() && length <= LONGEST => {
                     CapSpan::Rolling(length)
                 }
-                Ok(Delay::Exact(_)) => return wrong("within", format!("`{text}` is not between 1 second and 30 days")),
+                Ok(Delay::Exact(_)) => {
+                    return wrong("within", format!("`{text}` is not between 1 second and 30 days"));
+                }
                 Ok(Delay::BusinessDays(_)) => {
-                    return wrong("within", "business days differ in length; write `24 hours`, `7 days`".to_owned());
+                    return wrong(
+                        "within",
+                        "business days differ in length; write `24 hours`, `7 days`".to_owned(),
+                    );
                 }
                 Err(error) => return wrong("within", error.to_string()),
             },
             (None, Some(each)) => CapSpan::Calendar(each),
-            (Some(_), Some(_)) => return wrong("each", "is given beside `within`; a cap has one of them".to_owned()),
+            (Some(_), Some(_)) => {
+                return wrong("each", "is given beside `within`; a cap has one of them".to_owned());
+            }
             (None, None) => {
                 return wrong("within", "is missing; write `within: 24 hours`, or `each: day`".to_owned());
             }

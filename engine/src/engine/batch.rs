@@ -92,12 +92,8 @@ impl Batch {
             batch.consents.entry(entry.lead_id).or_default().push((entry.number, fact));
         }
         for counted in on_file.intents {
-            let intent = Intent {
-                at: counted.at,
-                campaign_id: counted.campaign_id,
-                to_lead: true,
-                to_number: false,
-            };
+            let intent =
+                Intent { at: counted.at, campaign_id: counted.campaign_id, to_lead: true, to_number: false };
             batch.intents_by_lead.entry(counted.lead_id).or_default().push((counted.number.clone(), intent));
             if counted.live && engine.safeguards.number_lock {
                 batch.live.insert(counted.number.clone());
@@ -169,15 +165,14 @@ impl Batch {
     /// Intents of the lead, whatever number, and of the number, whatever lead; newest first, each once.
     fn intents(&self, lead: LeadId, number: Option<&str>) -> Vec<Intent> {
         let own = self.intents_by_lead.get(&lead).into_iter().flatten();
-        let mut intents: Vec<Intent> = own
-            .map(|(to, intent)| Intent { to_number: number == Some(to.as_str()), ..*intent })
-            .collect();
+        let mut intents: Vec<Intent> =
+            own.map(|(to, intent)| Intent { to_number: number == Some(to.as_str()), ..*intent }).collect();
         let others = number.and_then(|number| self.intents_by_number.get(number)).into_iter().flatten();
-        intents.extend(
-            others
-                .filter(|(other, _)| *other != lead)
-                .map(|(_, intent)| Intent { to_lead: false, to_number: true, ..*intent }),
-        );
+        intents.extend(others.filter(|(other, _)| *other != lead).map(|(_, intent)| Intent {
+            to_lead: false,
+            to_number: true,
+            ..*intent
+        }));
         intents.sort_unstable_by_key(|intent| std::cmp::Reverse(intent.at));
         intents
     }

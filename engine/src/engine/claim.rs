@@ -226,7 +226,9 @@ impl<'a> Claiming<'a> {
         }
         let account = walk.lead.account_id.as_deref().map(account_key);
         let campaign = batch.campaign(attempt.campaign_id);
-        if account.as_ref().is_some_and(|key| self.taken.contains(key)) && counts_accounts(&version.bundle, campaign) {
+        if account.as_ref().is_some_and(|key| self.taken.contains(key))
+            && counts_accounts(&version.bundle, campaign)
+        {
             // The snapshot does not know of the other call of this batch yet.
             return Ok(());
         }

@@ -197,7 +197,10 @@ impl Preflighting<'_> {
 
     /// Looks at leads as a list describes them. Those that match one on file are judged by what is on file; answers the
     /// mistakes of rows that describe no lead, by their place.
-    pub async fn described(&mut self, rows: &[Described]) -> Result<Vec<(usize, Vec<FieldError>)>, EngineError> {
+    pub async fn described(
+        &mut self,
+        rows: &[Described],
+    ) -> Result<Vec<(usize, Vec<FieldError>)>, EngineError> {
         let mut tx = self.engine.db.begin_read().await?;
         let (mut mistakes, mut prepared) = (Vec::new(), Vec::new());
         for (place, row) in rows.iter().enumerate() {
@@ -322,7 +325,8 @@ impl Preflighting<'_> {
         };
         self.count(verdict, Some(gate), reason.as_str().to_owned(), || {
             let causes = explain(snapshot, engine.rules, at).reasons;
-            let cause: Option<&Cause> = causes.iter().find(|cause| (cause.gate, cause.code) == (gate, reason));
+            let cause: Option<&Cause> =
+                causes.iter().find(|cause| (cause.gate, cause.code) == (gate, reason));
             let mut sample = shown(cause.map(|cause| cause.detail.clone()).unwrap_or_default());
             if let Some(cause) = cause {
                 (sample.until, sample.rule, sample.citation) =

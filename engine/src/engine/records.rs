@@ -197,7 +197,11 @@ impl Engine {
                 break Some(at);
             }
             let is_wanted = query.kinds.is_empty() || query.kinds.contains(&at.kind);
-            let more = if is_wanted { self.read_on(&mut tx, between, &mut at, left, &mut items).await? } else { false };
+            let more = if is_wanted {
+                self.read_on(&mut tx, between, &mut at, left, &mut items).await?
+            } else {
+                false
+            };
             if more {
                 continue;
             }
@@ -322,7 +326,8 @@ fn call_record(
     });
     let (transferred_to, transfer_result) = transfer.unzip();
     let transfer_result = transfer_result.flatten();
-    let is_left = transferred_to.is_some() && transfer_result.as_deref().is_some_and(|result| result != "bridged");
+    let is_left =
+        transferred_to.is_some() && transfer_result.as_deref().is_some_and(|result| result != "bridged");
     CallRecord {
         name: full_name(row.first_name.as_deref(), row.last_name.as_deref()),
         seller: terms.seller,

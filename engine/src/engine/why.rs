@@ -174,7 +174,8 @@ impl Engine {
                         && call.intent_at.is_some_and(|intent| intent <= at)
                         && !matches!(call.state, AttemptState::Planned | AttemptState::NotSent)
                 };
-                walk.enrollment.placed = walk.enrollment.placed.min(found.iter().filter(is_placed).count() as u32);
+                walk.enrollment.placed =
+                    walk.enrollment.placed.min(found.iter().filter(is_placed).count() as u32);
             }
         }
         let batch = Batch::load(self, &mut tx, &walks, at).await?;
@@ -210,7 +211,8 @@ impl Engine {
             });
             answers.push((next_permitted_at, answer));
         }
-        let first = answers.into_iter().min_by_key(|(next, _)| (next.is_none(), *next)).map(|(_, answer)| answer);
+        let first =
+            answers.into_iter().min_by_key(|(next, _)| (next.is_none(), *next)).map(|(_, answer)| answer);
         let answer = match first {
             Some(answer) => answer,
             None => self.without_campaign(&mut tx, on_file.clone(), at, now).await?,
@@ -296,7 +298,8 @@ impl Engine {
             None => None,
         };
         let called = self.interned.jurisdictions(lead)?;
-        let on = self.interned.zones(lead)?.first().map_or_else(|| at.date_naive(), |zone| zone.local(at).date);
+        let on =
+            self.interned.zones(lead)?.first().map_or_else(|| at.date_naive(), |zone| zone.local(at).date);
         let voice = campaign.as_ref().map_or(VoiceClass::Artificial, |campaign| campaign.voice);
         Ok(recording(&called, &places_of_callers(campaign.as_ref()), voice, on, self.rules))
     }
@@ -362,6 +365,5 @@ fn permitted(decision: &Decision) -> Option<Instant> {
 }
 
 fn redacted(number: &str) -> String {
-    PhoneNumber::e164_only(number)
-        .map_or_else(|_| "unreadable".to_owned(), |n| n.to_string())
+    PhoneNumber::e164_only(number).map_or_else(|_| "unreadable".to_owned(), |n| n.to_string())
 }

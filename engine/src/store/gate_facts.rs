@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::db::{Sql, Tx, on_db};
-use super::error::StoreError;
 use super::emergency_stop::{self, stops_in_force};
+use super::error::StoreError;
 use super::intent::{CountedIntent, counts, intents};
 use super::packed::{self, packed};
 use super::registry::{self, every_list, listed};

@@ -77,10 +77,8 @@ static REVOCATIONS: Sql = Sql::new(packed!(
     "FROM revocations r WHERE r.received_at >= $1 AND r.received_at < $2 AND (r.received_at, r.id) > ($3, $4)
      ORDER BY r.received_at, r.id LIMIT $5"
 ));
-static CONSENTS_BY_IDS: Sql = Sql::new(packed!(
-    consent_columns!(),
-    "FROM {each} JOIN consents c ON c.id = e.value->>0"
-));
+static CONSENTS_BY_IDS: Sql =
+    Sql::new(packed!(consent_columns!(), "FROM {each} JOIN consents c ON c.id = e.value->>0"));
 const CAMPAIGNS: &str = "SELECT id FROM campaigns WHERE id >= $1 ORDER BY id";
 static COUNTS: &str = "SELECT (SELECT count(*) FROM campaigns c JOIN attempts a ON a.campaign_id = c.id
                                  AND a.intent_at IS NOT NULL AND a.intent_at >= $1 AND a.intent_at < $2

@@ -1,8 +1,8 @@
 //! Forgetting what nobody needs any more, a bounded number of rows per transaction. What may go at all is decided here, how old
 //! it must be by the caller.
 //!
-//! Never touched, whatever the ages: attempts, calls and their callbacks, consents, suppressions, and the events and decisions
-//! that prove how a call came about. The American Telemarketing Sales Rule asks for these records for five years after the call
+//! Never touched, whatever the ages: attempts, calls and their callbacks, consents, revocations, suppressions, and the events
+//! and decisions that prove how a call came about. The American Telemarketing Sales Rule asks for these records for five years after the call
 //! (16 CFR § 310.5(a) and (b), as amended in 2024), and frequency caps and consent gates read them.
 //!
 //! Two of these at once do no harm: the second finds the mark of the kind taken and leaves it at that.

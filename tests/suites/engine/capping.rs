@@ -28,7 +28,10 @@ impl World {
     async fn why_not(&self, lead: LeadId) -> anyhow::Result<Option<(Reason, String)>> {
         let told = self.engine.why(lead, None).await?;
         let gates = told.enrollments.into_iter().flat_map(|each| each.gates);
-        Ok(gates.into_iter().find(|report| report.gate == Gate::FrequencyCap && !report.facts.is_empty()).map(|report| (report.reason, report.facts)))
+        Ok(gates
+            .into_iter()
+            .find(|report| report.gate == Gate::FrequencyCap && !report.facts.is_empty())
+            .map(|report| (report.reason, report.facts)))
     }
 }
 

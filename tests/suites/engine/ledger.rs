@@ -11,8 +11,8 @@ use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::domain::revocation::Revocation;
 use callwright_engine::engine::records::{Record, RecordKind, RecordQuery};
 use callwright_engine::engine::{Said, TakenBack};
-use callwright_engine::id::LeadId;
 use callwright_engine::flow::session::Effect;
+use callwright_engine::id::LeadId;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::{campaign, consent};
 use chrono::TimeDelta;
@@ -24,7 +24,13 @@ use crate::given::{ALICE, BOB, World, at, noon};
 use crate::on_both;
 
 impl World {
-    async fn agreed_to(&self, lead: LeadId, purpose: Purpose, number: Option<&str>, granted_at: Instant) -> anyhow::Result<Consent> {
+    async fn agreed_to(
+        &self,
+        lead: LeadId,
+        purpose: Purpose,
+        number: Option<&str>,
+        granted_at: Instant,
+    ) -> anyhow::Result<Consent> {
         let entry = Consent {
             id: self.engine.ids.next(self.now()),
             lead_id: lead,

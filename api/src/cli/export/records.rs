@@ -43,12 +43,58 @@ enum Form {
 
 /// The columns of the table: every field of every kind.
 const COLUMNS: [&str; 52] = [
-    "record", "id", "leadId", "externalId", "name", "seller", "callerName", "campaign", "purpose", "direction", "voice",
-    "callerNumber", "calledNumber", "placedAt", "answeredAt", "endedAt", "seconds", "answeredBy", "state", "outcome",
-    "disposition", "flow", "scriptVersion", "recorded", "transferredTo", "transferResult", "abandoned", "consentSource",
-    "consentId", "consentForm", "consentAt", "consentWording", "provider", "providerCallId", "numbers", "form", "channel",
-    "language", "wording", "evidence", "evidenceUrl", "evidenceSha256", "grantedAt", "revokedAt", "source", "recordedAt",
-    "recordedBy", "words", "receivedAt", "dueOn", "honoredAt", "attemptId",
+    "record",
+    "id",
+    "leadId",
+    "externalId",
+    "name",
+    "seller",
+    "callerName",
+    "campaign",
+    "purpose",
+    "direction",
+    "voice",
+    "callerNumber",
+    "calledNumber",
+    "placedAt",
+    "answeredAt",
+    "endedAt",
+    "seconds",
+    "answeredBy",
+    "state",
+    "outcome",
+    "disposition",
+    "flow",
+    "scriptVersion",
+    "recorded",
+    "transferredTo",
+    "transferResult",
+    "abandoned",
+    "consentSource",
+    "consentId",
+    "consentForm",
+    "consentAt",
+    "consentWording",
+    "provider",
+    "providerCallId",
+    "numbers",
+    "form",
+    "channel",
+    "language",
+    "wording",
+    "evidence",
+    "evidenceUrl",
+    "evidenceSha256",
+    "grantedAt",
+    "revokedAt",
+    "source",
+    "recordedAt",
+    "recordedBy",
+    "words",
+    "receivedAt",
+    "dueOn",
+    "honoredAt",
+    "attemptId",
 ];
 
 /// Records per page: what is in memory at a time.
@@ -68,7 +114,8 @@ pub(super) async fn run(args: RecordsArgs, global: &Global) -> anyhow::Result<Ex
     let query = RecordQuery { from: args.from.0, until, kinds: args.kinds };
     let counts = engine.count_records(&query).await?;
     let wanted = |kind: &RecordKind| query.kinds.is_empty() || query.kinds.contains(kind);
-    let total = RecordKind::ALL.iter().zip(counts).filter(|(kind, _)| wanted(kind)).map(|(_, count)| count).sum();
+    let total =
+        RecordKind::ALL.iter().zip(counts).filter(|(kind, _)| wanted(kind)).map(|(_, count)| count).sum();
     let bar = bar(total)?;
     let mut sink = Sink::open(args.format, args.out.as_ref())?;
     let mut cursor = None;
@@ -174,7 +221,9 @@ fn cell(fields: &Map<String, Value>, column: &str) -> String {
 
 /// What people typed must not become a formula in whoever's spreadsheet. Numbers in E.164 are ours and stay as they are.
 fn guarded(text: &str) -> String {
-    let is_number = text.strip_prefix('+').is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '+'));
+    let is_number = text
+        .strip_prefix('+')
+        .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '+'));
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if is_formula && !is_number { format!("'{text}") } else { text.to_owned() }
 }

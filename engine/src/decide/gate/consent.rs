@@ -47,7 +47,8 @@ pub(super) fn relied_on(snapshot: &Snapshot, voice: VoiceClass, now: Instant) ->
     };
     let held = purposes.iter().flat_map(|purpose| holding(snapshot, *purpose, now));
     let best = held.max_by_key(|entry| (entry.form, entry.granted_at));
-    let from_ledger = best.map(|entry| ReliedOn { consent_id: entry.id, form: entry.form, at: entry.granted_at });
+    let from_ledger =
+        best.map(|entry| ReliedOn { consent_id: entry.id, form: entry.form, at: entry.granted_at });
     let basis = || {
         let basis = snapshot.campaign.as_ref()?.campaign.consent_basis.as_ref()?;
         let covers = basis.attested_at <= now && (voice == VoiceClass::Live || basis.covers_ai_voice);
@@ -122,8 +123,9 @@ fn standing(snapshot: &Snapshot, purpose: Purpose, now: Instant) -> Standing {
 
 /// Entries in force: a revocation outweighs everything granted before it.
 fn holding(snapshot: &Snapshot, purpose: Purpose, now: Instant) -> impl Iterator<Item = &ConsentFact> {
-    let entries =
-        move || snapshot.consents.iter().filter(move |entry| entry.purpose == purpose && entry.granted_at <= now);
+    let entries = move || {
+        snapshot.consents.iter().filter(move |entry| entry.purpose == purpose && entry.granted_at <= now)
+    };
     let revoked_at = entries().filter_map(|entry| entry.revoked_at).filter(|at| *at <= now).max();
     entries().filter(move |entry| {
         entry.revoked_at.is_none_or(|at| at > now)

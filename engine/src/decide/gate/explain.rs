@@ -5,7 +5,10 @@ use std::cmp::Reverse;
 
 use super::inquiry::{Cause, Inquiry, causes};
 use super::look::Look;
-use super::{Check, GATES, consent, emergency_stop, first_common, frequency_cap, judge, latest_deferral, lead_status, legal_hours};
+use super::{
+    Check, GATES, consent, emergency_stop, first_common, frequency_cap, judge, latest_deferral, lead_status,
+    legal_hours,
+};
 use super::{number_busy, phone, preferred_time, registry_age, suppression};
 use crate::clock::Instant;
 use crate::decide::snapshot::Snapshot;

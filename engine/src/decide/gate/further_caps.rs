@@ -45,14 +45,16 @@ fn free_at(moment: &Moment<'_>, cap: &Cap) -> Option<Instant> {
 fn intents<'m>(moment: &'m Moment<'_>, per: CapScope) -> Box<dyn Iterator<Item = Instant> + 'm> {
     let campaign = moment.snapshot.campaign.as_deref().map(|facts| facts.campaign.id);
     let own = &moment.snapshot.intents;
-    let those = move |counts: fn(&Intent) -> bool| own.iter().filter(move |intent| counts(intent)).map(|intent| intent.at);
+    let those = move |counts: fn(&Intent) -> bool| {
+        own.iter().filter(move |intent| counts(intent)).map(|intent| intent.at)
+    };
     match per {
         CapScope::Lead => Box::new(those(|intent| intent.to_lead)),
         CapScope::Number => Box::new(those(|intent| intent.to_number)),
         CapScope::Account => Box::new(moment.snapshot.account.iter().flatten().map(|intent| intent.at)),
-        CapScope::Campaign => {
-            Box::new(own.iter().filter(move |intent| Some(intent.campaign_id) == campaign).map(|intent| intent.at))
-        }
+        CapScope::Campaign => Box::new(
+            own.iter().filter(move |intent| Some(intent.campaign_id) == campaign).map(|intent| intent.at),
+        ),
     }
 }
 
@@ -135,12 +137,20 @@ mod tests {
 
     #[test]
     fn calls_to_others_of_the_account_count_together() {
-        let called = ["2026-07-15T15:00:00Z", "2026-07-15T13:00:00Z"].map(|text| intent(at(text), (false, false), false));
+        let called = ["2026-07-15T15:00:00Z", "2026-07-15T13:00:00Z"]
+            .map(|text| intent(at(text), (false, false), false));
         let snapshot = Snapshot { account: Some(called.to_vec()), ..lead() };
-        assert_eq!(until(&capped(snapshot.clone(), &[cap(2, DAY, CapScope::Account)])), Some(at("2026-07-16T13:00:00Z")));
+        assert_eq!(
+            until(&capped(snapshot.clone(), &[cap(2, DAY, CapScope::Account)])),
+            Some(at("2026-07-16T13:00:00Z"))
+        );
         assert_eq!(until(&capped(snapshot.clone(), &[cap(3, DAY, CapScope::Account)])), None);
         let without = Snapshot { account: None, ..snapshot };
-        assert_eq!(until(&capped(without, &[cap(1, DAY, CapScope::Account)])), None, "no account, no cap of one");
+        assert_eq!(
+            until(&capped(without, &[cap(1, DAY, CapScope::Account)])),
+            None,
+            "no account, no cap of one"
+        );
     }
 
     #[rstest]

@@ -139,8 +139,11 @@ fn left_out(facts: &NumberFacts) -> Vec<Gate> {
 /// A lead of nobody: the gates that are asked do not look at it.
 fn snapshot(facts: &NumberFacts) -> Snapshot {
     let nobody = CampaignId(uuid::Uuid::nil());
-    let mut intents: Vec<Intent> =
-        facts.attempts.iter().map(|at| Intent { at: *at, campaign_id: nobody, to_lead: false, to_number: true }).collect();
+    let mut intents: Vec<Intent> = facts
+        .attempts
+        .iter()
+        .map(|at| Intent { at: *at, campaign_id: nobody, to_lead: false, to_number: true })
+        .collect();
     intents.sort_unstable_by_key(|intent| Reverse(intent.at));
     Snapshot {
         lead: LeadFacts {
@@ -223,7 +226,8 @@ fn of_consent(moment: &Moment<'_>, report: &GateReport) -> Vec<Cause> {
 fn by_right(moment: &Moment<'_>, code: Reason) -> Option<String> {
     let PhoneFacts::Callable { jurisdictions, .. } = &moment.snapshot.phone else { return None };
     let is_us = jurisdictions.iter().any(|place| place.country_code() == "US");
-    (is_us && matches!(code, Reason::ConsentRevoked | Reason::OptedOut)).then(|| revocation::CITATION.to_owned())
+    (is_us && matches!(code, Reason::ConsentRevoked | Reason::OptedOut))
+        .then(|| revocation::CITATION.to_owned())
 }
 
 fn of_hours(moment: &Moment<'_>) -> Vec<Cause> {

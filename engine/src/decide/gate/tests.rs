@@ -102,7 +102,9 @@ fn with_campaign(change: impl FnOnce(&mut CampaignFacts)) -> Snapshot {
 
 fn with_intents(limits: Limits, hours_ago: &[i64]) -> Snapshot {
     let called = hours_ago.iter().map(|ago| noon() - TimeDelta::hours(*ago));
-    let intents = called.map(|at| Intent { at, campaign_id: CampaignId(id(9)), to_lead: true, to_number: true }).collect();
+    let intents = called
+        .map(|at| Intent { at, campaign_id: CampaignId(id(9)), to_lead: true, to_number: true })
+        .collect();
     Snapshot { intents, cadence_limits: limits, ..lead() }
 }
 

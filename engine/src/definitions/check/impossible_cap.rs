@@ -78,7 +78,8 @@ fn further_caps(file: &CadenceFile, findings: &mut Findings<'_>) {
     let caps = &file.model.caps;
     for (index, cap) in caps.iter().enumerate() {
         let others = caps.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| *other);
-        let Some(first) = own.into_iter().flatten().chain(others).find(|other| comes_before(other, cap)) else {
+        let Some(first) = own.into_iter().flatten().chain(others).find(|other| comes_before(other, cap))
+        else {
             continue;
         };
         findings

@@ -216,7 +216,13 @@ impl Engine {
         Ok(revoked)
     }
 
-    fn from_journal(&self, lead_id: LeadId, purpose: Purpose, received_at: Instant, now: Instant) -> Revocation {
+    fn from_journal(
+        &self,
+        lead_id: LeadId,
+        purpose: Purpose,
+        received_at: Instant,
+        now: Instant,
+    ) -> Revocation {
         Revocation {
             id: self.ids.next::<RevocationId>(now),
             lead_id,

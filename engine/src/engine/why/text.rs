@@ -84,8 +84,15 @@ impl Why {
         }
         for entry in &self.consents {
             let revoked = entry.revoked_at.map(|at| format!(", revoked {}", minute(at))).unwrap_or_default();
-            let number = entry.number.as_deref().map(|number| format!(" for {number} only")).unwrap_or_default();
-            let _ = writeln!(out, "  {}  {} ({}){number}{revoked}", minute(entry.granted_at), entry.purpose, entry.form);
+            let number =
+                entry.number.as_deref().map(|number| format!(" for {number} only")).unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "  {}  {} ({}){number}{revoked}",
+                minute(entry.granted_at),
+                entry.purpose,
+                entry.form
+            );
         }
         if !self.revocations.is_empty() {
             out.push_str("Taken back:\n");
@@ -153,7 +160,10 @@ impl WhyEnrollment {
                 Answer::Stop => writeln!(out, "  refuse {}: {} {}", report.gate, report.reason, report.facts),
             };
         }
-        describe(out, &self.reasons.iter().filter(|cause| cause.citation.is_some()).cloned().collect::<Vec<_>>());
+        describe(
+            out,
+            &self.reasons.iter().filter(|cause| cause.citation.is_some()).cloned().collect::<Vec<_>>(),
+        );
         if let Some(next) = self.next_permitted_at {
             let _ = writeln!(out, "  next attempt: not before {}", minute(next));
         }

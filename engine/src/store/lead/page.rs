@@ -39,10 +39,7 @@ const PAGE: &str = page_text!(
     lead_row!("FROM leads l WHERE (l.updated_at, l.id) < ($9, $10) AND "),
     " ORDER BY l.updated_at DESC, l.id DESC LIMIT $11"
 );
-const IDS: &str = page_text!(
-    "SELECT l.id FROM leads l WHERE l.id > $9 AND ",
-    " ORDER BY l.id LIMIT $10"
-);
+const IDS: &str = page_text!("SELECT l.id FROM leads l WHERE l.id > $9 AND ", " ORDER BY l.id LIMIT $10");
 const COUNT: &str = page_text!("SELECT count(*) FROM leads l WHERE ", "");
 
 /// Up to `limit` leads after `cursor`, last changed first.

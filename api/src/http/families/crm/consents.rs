@@ -150,7 +150,11 @@ impl ConsentInput {
             wrong.push(problem);
             None
         });
-        if self.evidence_url.as_deref().is_some_and(|url| !url.contains("://") || url.chars().any(char::is_whitespace)) {
+        if self
+            .evidence_url
+            .as_deref()
+            .is_some_and(|url| !url.contains("://") || url.chars().any(char::is_whitespace))
+        {
             wrong.push(FieldProblem::new("/evidenceUrl", "is not an address such as `https://…`"));
         }
         let is_hash = |text: &str| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
@@ -159,7 +163,10 @@ impl ConsentInput {
         }
         for (pointer, text) in [("/wording", &self.wording), ("/evidence", &self.evidence)] {
             if text.as_deref().is_some_and(|text| text.chars().count() > LONGEST || text.contains('\0')) {
-                wrong.push(FieldProblem::new(pointer, format!("is longer than {LONGEST} characters, or holds a zero")));
+                wrong.push(FieldProblem::new(
+                    pointer,
+                    format!("is longer than {LONGEST} characters, or holds a zero"),
+                ));
             }
         }
         if !wrong.is_empty() {
@@ -256,7 +263,8 @@ pub async fn list(State(app): State<App>, Path(id): Path<String>) -> Answer<Json
 pub async fn ledger(engine: &Engine, id: LeadId) -> Result<Ledger, StoreError> {
     let mut tx = engine.db.begin_read().await?;
     let items = store::of_leads(&mut tx, &[id]).await?.into_iter().map(Into::into).collect();
-    let revocations = store::revocations_of_leads(&mut tx, &[id]).await?.into_iter().map(Into::into).collect();
+    let revocations =
+        store::revocations_of_leads(&mut tx, &[id]).await?.into_iter().map(Into::into).collect();
     tx.rollback().await?;
     Ok(Ledger { items, revocations })
 }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use callwright_engine::domain::user::Role;
-use callwright_engine::engine::records::{Record, RecordCursor, RecordKind, RecordQuery};
 use callwright_engine::engine::preflight::{Preflight, PreflightQuery};
+use callwright_engine::engine::records::{Record, RecordCursor, RecordKind, RecordQuery};
 use callwright_engine::store::lead::{self as store, LeadFilter};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -105,7 +105,9 @@ const MOST_NAMED: usize = 10_000;
 ))]
 pub async fn preflight(State(app): State<App>, Body(input): Body<PreflightInput>) -> Answer<Json<Preflight>> {
     if input.lead_ids.len() > MOST_NAMED || input.leads.len() > MOST_NAMED {
-        let message = format!("names more than {MOST_NAMED} leads; `callwright preflight --leads FILE` takes any number");
+        let message = format!(
+            "names more than {MOST_NAMED} leads; `callwright preflight --leads FILE` takes any number"
+        );
         return Err(ApiError::field("/leads", message));
     }
     let mut tx = app.engine.db.begin_read().await?;
@@ -142,7 +144,8 @@ pub async fn preflight(State(app): State<App>, Body(input): Body<PreflightInput>
 }
 
 fn filter(input: &PreflightInput) -> Answer<LeadFilter> {
-    let field = |name: &str, error: callwright_engine::domain::UnknownText| ApiError::field(name, error.to_string());
+    let field =
+        |name: &str, error: callwright_engine::domain::UnknownText| ApiError::field(name, error.to_string());
     Ok(store::LeadFilter {
         status: input.status.as_deref().map(str::parse).transpose().map_err(|e| field("/status", e))?,
         segment: input.segment.as_deref().map(str::parse).transpose().map_err(|e| field("/segment", e))?,
