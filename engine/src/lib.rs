@@ -13,6 +13,7 @@ pub mod flow;
 pub mod id;
 pub mod journal;
 pub mod metrics;
+pub mod money;
 pub mod package;
 pub mod phone;
 pub mod provider;

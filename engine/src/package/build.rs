@@ -5,9 +5,7 @@ use serde_json::Value;
 
 use super::hours;
 use super::script;
-use super::{
-    Amount, Availability, CallPackage, CallbackUrls, ConsentOnFile, ConsentSource, PastPurchase,
-};
+use super::{Availability, CallPackage, CallbackUrls, ConsentOnFile, ConsentSource, PastPurchase};
 use crate::clock::Instant;
 use crate::decide::score::{self, Trigger, ValueClass, Weights, Worth};
 use crate::decide::snapshot::ConsentFact;
@@ -18,7 +16,7 @@ use crate::domain::campaign::Campaign;
 use crate::domain::consent::Purpose;
 use crate::domain::priority::Priority;
 use crate::id::{AttemptId, EnrollmentId, LeadId};
-use crate::money::Currency;
+use crate::money::{Currency, Money, Number};
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
 
@@ -79,8 +77,9 @@ pub fn complete(facts: Facts<'_>) -> Result<CallPackage, PackageError> {
         .ok_or_else(|| PackageError::Wordless(facts.flow.to_owned()))?;
     let score = priority(&facts, &words);
     let currency = words.currency();
-    let places = currency.map_or(2, |currency| u32::from(currency.digits()));
-    let amount = |path: &str| Amount::of_variable(facts.variables.pointer(path)?, places);
+    let amount = |path: &str| -> Option<Number> {
+        Money::parse(&words.plain(path)?, currency?).ok().map(Money::number)
+    };
     let clock = facts.customer.preferred.and_then(|wish| wish.zone.clone()).or_else(|| facts.customer.zone.clone());
     Ok(CallPackage {
         call_id: facts.call_id,
@@ -107,6 +106,7 @@ pub fn complete(facts: Facts<'_>) -> Result<CallPackage, PackageError> {
         savings_amount: amount("/offer/savings"),
         currency: currency.map(|currency| currency.code().to_owned()),
         refund_eligible: words.is_true("/trigger/refund"),
+        refund_amount: amount("/trigger/refundAmount"),
         offer_valid_until: words.text("/offer/expiresAt").and_then(|text| text.parse().ok()),
         call_script: spoken.text,
         priority: score.0,

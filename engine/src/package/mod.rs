@@ -3,7 +3,6 @@
 //! Pure: [`build::complete`] puts it together from what the shell has loaded, [`CallPackage::freeze`] makes the bytes that are
 //! kept, hashed and sent. Which calls get one and where it is kept is decided in `engine`.
 
-pub mod amount;
 pub mod build;
 mod hours;
 mod script;
@@ -17,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-pub use self::amount::Amount;
 use crate::domain::consent::Form;
 use crate::domain::priority::Priority;
 use crate::id::{AttemptId, CampaignId, EnrollmentId, LeadId};
+use crate::money::Number;
 
 /// Everything about one call. Prices are JSON numbers printed from decimals, never from floats.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -58,13 +57,20 @@ pub struct CallPackage {
     /// Who speaks, and for whom.
     pub agent_name: String,
     pub company_name: String,
-    pub original_price: Option<Amount>,
-    pub new_price: Option<Amount>,
-    pub savings_amount: Option<Amount>,
+    #[schemars(with = "Option<f64>")]
+    pub original_price: Option<Number>,
+    #[schemars(with = "Option<f64>")]
+    pub new_price: Option<Number>,
+    /// For one piece.
+    #[schemars(with = "Option<f64>")]
+    pub savings_amount: Option<Number>,
     /// ISO 4217 code of the amounts.
     pub currency: Option<String>,
     /// May the refund be stated? Nobody promises more than this.
     pub refund_eligible: bool,
+    /// For the whole of what was bought.
+    #[schemars(with = "Option<f64>")]
+    pub refund_amount: Option<Number>,
     /// The offer holds until then.
     pub offer_valid_until: Option<DateTime<Utc>>,
     /// What to say, complete, in the customer's language.
@@ -93,7 +99,8 @@ pub struct PastPurchase {
     /// On the customer's calendar.
     pub purchase_date: NaiveDate,
     /// For the whole line.
-    pub amount_paid: Amount,
+    #[schemars(with = "f64")]
+    pub amount_paid: Number,
     pub currency: String,
 }
 
