@@ -19,6 +19,7 @@ pub mod publication;
 pub mod purchase;
 pub mod reach;
 pub mod suppression;
+pub mod trigger;
 pub mod user;
 pub mod vocabulary;
 

@@ -14,6 +14,7 @@ mod context;
 mod control;
 mod converse;
 mod enroll;
+mod dossier;
 mod error;
 mod events;
 mod jobs;
@@ -30,15 +31,17 @@ pub mod recover;
 mod state;
 mod status;
 pub mod time_source;
+pub mod triggers;
 mod versions;
 mod weed;
 mod why;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use claim::Claimed;
 pub use control::EnrollmentView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
+pub use dossier::CallPackageView;
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
 pub use jobs::{FailedJobs, JobsChanged};
@@ -52,6 +55,7 @@ pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;
 
 use crate::clock::Instant;
+use crate::decide::score::Weights;
 use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
 use crate::metrics::Metrics;
@@ -71,6 +75,16 @@ pub struct Engine {
     interned: batch::Interned,
     safeguards: Safeguards,
     outlets: outlets::Configured,
+    calling: OnceLock<Calling>,
+}
+
+/// What a deployment says about its calls.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Calling {
+    /// Where platforms find this API; empty: packages name paths only.
+    pub public_url: String,
+    /// Of the formula that says who is called first.
+    pub weights: Weights,
 }
 
 /// Safety measures that tests switch off one at a time, to show that a test would notice. All on, always, in the product.
@@ -110,7 +124,23 @@ impl Engine {
             interned: batch::Interned::default(),
             safeguards,
             outlets: outlets::Configured::default(),
+            calling: OnceLock::new(),
         })
+    }
+
+    /// Says how this deployment calls. The first word counts.
+    pub fn set_calling(&self, calling: Calling) {
+        if self.calling.set(calling).is_err() {
+            tracing::warn!("how calls are made was said already; the first word stays");
+        }
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.calling.get_or_init(Calling::default).weights
+    }
+
+    fn public_url(&self) -> &str {
+        self.calling.get_or_init(Calling::default).public_url.trim_end_matches('/')
     }
 
     /// The engine's present: the database's clock, or the virtual one it shares.

@@ -1,5 +1,7 @@
 //! Puts a package together from what is known when the call is about to be made. Reads nothing but its argument.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use serde_json::Value;
 
@@ -34,7 +36,7 @@ pub struct Facts<'a> {
     pub campaign: &'a Campaign,
     pub bundle: &'a Bundle,
     /// With every name of `definitions::context`; `trigger` where one raised the call.
-    pub variables: &'a Value,
+    pub variables: Value,
     /// Newest first.
     pub history: Vec<PastPurchase>,
     pub availability: Availability,
@@ -54,7 +56,7 @@ pub struct Customer<'a> {
     pub name: String,
     pub email: Option<&'a str>,
     pub language: &'a str,
-    pub preferred: Option<&'a PreferredTime>,
+    pub preferred: Option<Arc<PreferredTime>>,
     /// Theirs, or their number's.
     pub zone: Option<Zone>,
     pub score: i64,
@@ -71,8 +73,8 @@ pub enum PackageError {
 
 /// The complete package.
 pub fn complete(facts: Facts<'_>) -> Result<CallPackage, PackageError> {
-    let words = Words { variables: facts.variables };
-    let values = context::value(facts.variables);
+    let words = Words { variables: &facts.variables };
+    let values = context::value(&facts.variables);
     let spoken = script::render(facts.bundle, facts.flow, facts.customer.language, &values)?
         .ok_or_else(|| PackageError::Wordless(facts.flow.to_owned()))?;
     let score = priority(&facts, &words);
@@ -80,7 +82,8 @@ pub fn complete(facts: Facts<'_>) -> Result<CallPackage, PackageError> {
     let amount = |path: &str| -> Option<Number> {
         Money::parse(&words.plain(path)?, currency?).ok().map(Money::number)
     };
-    let clock = facts.customer.preferred.and_then(|wish| wish.zone.clone()).or_else(|| facts.customer.zone.clone());
+    let wish = facts.customer.preferred.as_ref();
+    let clock = wish.and_then(|wish| wish.zone.clone()).or_else(|| facts.customer.zone.clone());
     Ok(CallPackage {
         call_id: facts.call_id,
         attempt: facts.attempt,
@@ -177,7 +180,7 @@ fn reason(facts: &Facts<'_>, words: &Words<'_>) -> String {
 
 /// The customer's wish, else the hours in which the cadence calls.
 fn best_time(facts: &Facts<'_>, zone: &Zone) -> Option<String> {
-    let wish = facts.customer.preferred.map(|wish| &wish.hours);
+    let wish = facts.customer.preferred.as_ref().map(|wish| &wish.hours);
     let cadence = facts.bundle.cadence.hours.as_ref().map(|hours| &hours.hours);
     hours::words(wish.or(cadence)?, zone, facts.now)
 }

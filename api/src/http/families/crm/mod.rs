@@ -55,7 +55,7 @@ pub(in crate::http) fn limit(asked: Option<u32>) -> Answer<u32> {
     }
 }
 
-pub(super) fn cursor(text: Option<&str>) -> Answer<Option<callwright_engine::store::page::Cursor>> {
+pub(in crate::http) fn cursor(text: Option<&str>) -> Answer<Option<callwright_engine::store::page::Cursor>> {
     text.map(|text| text.parse().map_err(|error| ApiError::field("cursor", format!("`{text}` {error}"))))
         .transpose()
 }
@@ -69,7 +69,7 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    pub(super) fn of<R>(page: callwright_engine::store::page::Page<R>, shape: impl FnMut(R) -> T) -> Self {
+    pub(in crate::http) fn of<R>(page: callwright_engine::store::page::Page<R>, shape: impl FnMut(R) -> T) -> Self {
         let next = page.next.map(|next| next.to_string());
         Self { items: page.items.into_iter().map(shape).collect(), next }
     }
