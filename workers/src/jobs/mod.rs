@@ -3,6 +3,8 @@
 mod call_endpoint;
 pub mod check_promises;
 mod deliver_message;
+pub mod expire_coupons;
+pub mod fan_out;
 pub mod keep_house;
 pub mod retention;
 
@@ -22,6 +24,8 @@ use crate::trace;
 pub use call_endpoint::CallEndpoint;
 pub use check_promises::CheckPromises;
 pub use deliver_message::DeliverMessage;
+pub use expire_coupons::ExpireCoupons;
+pub use fan_out::{FanOut, WatchCatalogue};
 pub use keep_house::KeepHouse;
 pub use retention::{Keep, Retention};
 
@@ -106,6 +110,10 @@ pub async fn handle(
         CallEndpoint::KIND => {
             Some(call_endpoint::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
         }
+        FanOut::KIND => {
+            let engine = Arc::clone(&outgoing.engine);
+            Some(fan_out::run(serde_json::from_str(payload).ok()?, engine, run).await)
+        }
         KeepHouse::KIND => {
             let engine = Arc::clone(&outgoing.engine);
             Some(keep_house::run(serde_json::from_str(payload).ok()?, engine, run).await)
@@ -122,4 +130,7 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
         .register::<CallEndpoint, _, _, _>(Arc::clone(outgoing), call_endpoint::run)
         .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
         .register::<CheckPromises, _, _, _>(Arc::clone(&outgoing.engine), check_promises::run)
+        .register::<ExpireCoupons, _, _, _>(Arc::clone(&outgoing.engine), expire_coupons::run)
+        .register::<FanOut, _, _, _>(Arc::clone(&outgoing.engine), fan_out::run)
+        .register::<WatchCatalogue, _, _, _>(Arc::clone(&outgoing.engine), fan_out::watch)
 }

@@ -3,4 +3,5 @@
 pub mod crm;
 pub mod definitions;
 pub mod jobs;
+pub mod shop;
 pub mod triggers;

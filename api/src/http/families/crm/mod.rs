@@ -22,12 +22,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::error::{Answer, ApiError};
 
 /// A lead by our id or the CRM's.
-pub(super) async fn lead_id(tx: &mut Tx, id: &str) -> Answer<LeadId> {
+pub(in crate::http) async fn lead_id(tx: &mut Tx, id: &str) -> Answer<LeadId> {
     lead::resolve(tx, id).await?.ok_or_else(|| ApiError::not_found("lead", id))
 }
 
 /// A campaign by our id or its key.
-pub(super) async fn campaign_id(tx: &mut Tx, id: &str) -> Answer<CampaignId> {
+pub(in crate::http) async fn campaign_id(tx: &mut Tx, id: &str) -> Answer<CampaignId> {
     campaign::resolve(tx, id).await?.ok_or_else(|| {
         let error = ApiError::not_found("campaign", id);
         error.with_details(serde_json::json!({ "help": "`callwright campaign create KEY` or POST /api/v1/crm/campaigns makes one" }))
