@@ -187,7 +187,6 @@ impl Engine {
                 product_id: Some(product.id),
                 campaign_id: Some(trigger.campaign_id),
                 trigger_id: Some(trigger.id.to_string()),
-                currency: product.price.currency(),
                 most,
             });
         }

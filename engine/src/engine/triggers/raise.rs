@@ -218,7 +218,7 @@ impl Engine {
         };
         let id = self.ids.next::<TriggerId>(now);
         let offer_id = match offer_of(id, new, checked, self.ids.next(now), now) {
-            Some(made) => Some(offer::ensure(tx, &made).await?),
+            Some(made) => Some(offer::ensure(tx, &made).await?.0.id),
             None => None,
         };
         let waiting = audience::counts_waiting(new.kind);
