@@ -20,7 +20,7 @@ use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::heartbeat::Heartbeat;
 use callwright_workers::herald;
-use callwright_workers::jobs::{self, CheckPromises, KeepHouse, Outgoing, Retention};
+use callwright_workers::jobs::{self, CheckPromises, ExpireCoupons, KeepHouse, Outgoing, Retention};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
 use callwright_workers::provider::measured::Measured;
@@ -226,7 +226,11 @@ fn recurring(engine: &Arc<Engine>, hints: Hints, retention: Retention) -> anyhow
         hints,
         ids: Arc::clone(&engine.ids),
         time: engine.time.clone(),
-        entries: vec![KeepHouse::nightly(zone.clone(), retention)?, CheckPromises::nightly(zone)?],
+        entries: vec![
+            KeepHouse::nightly(zone.clone(), retention)?,
+            CheckPromises::nightly(zone.clone())?,
+            ExpireCoupons::every_ten_minutes(zone)?,
+        ],
     })
 }
 

@@ -50,6 +50,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
+/// What is wrong with a JSON text that was read as one already.
+pub fn parse_text<T: DeserializeOwned>(text: &str) -> Result<T, FieldProblem> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| problem(error.path(), &error.inner().to_string()))
+}
+
 /// What is wrong with a value that was read as JSON already.
 pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, FieldProblem> {
     serde_path_to_error::deserialize(value).map_err(|error| problem(error.path(), &error.inner().to_string()))

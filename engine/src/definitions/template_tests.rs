@@ -51,6 +51,7 @@ fn renders(#[case] source: &str, #[case] expected: &str) {
 #[case(json!("1234567.8"), "EUR", "€1,234,567.80")]
 #[case(json!(1500), "JPY", "¥1,500")]
 #[case(json!(20), "CHF", "CHF 20.00")]
+#[case(json!("1.25"), "KWD", "KWD 1.250")]
 fn money_is_written_as_people_of_the_country_do(
     #[case] amount: Value,
     #[case] currency: &str,

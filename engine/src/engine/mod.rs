@@ -1,7 +1,7 @@
 //! The shell: load, decide, apply, in batches. The only part of the engine that awaits anything.
 //!
 //! One file per verb of a call's way: `enroll` → `plan` → `claim` → `place` → `record` (→ `reconcile` when an answer was
-//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands), `recover` (after a
+//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `redeem` (coupons), `control` (people's hands), `recover` (after a
 //! restore) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
@@ -27,6 +27,7 @@ pub mod publish;
 mod reconcile;
 mod record;
 pub mod recover;
+mod redeem;
 mod state;
 mod status;
 pub mod time_source;
@@ -47,6 +48,7 @@ pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
 pub use record::{RecordReport, ReportedFact};
+pub use redeem::{RedeemRequest, Redeemed};
 pub use status::{Failure, LastMinute, QueueStatus, Status};
 pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;

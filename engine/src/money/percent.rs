@@ -20,6 +20,7 @@ pub struct PercentError(pub String);
 impl Percent {
     /// Basis points of the whole.
     pub const WHOLE: u16 = 10_000;
+    pub const NONE: Self = Self(0);
 
     pub const fn of_basis_points(points: u16) -> Option<Self> {
         if points <= Self::WHOLE { Some(Self(points)) } else { None }

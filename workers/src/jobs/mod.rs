@@ -3,6 +3,7 @@
 mod call_endpoint;
 pub mod check_promises;
 mod deliver_message;
+pub mod expire_coupons;
 pub mod keep_house;
 pub mod retention;
 
@@ -22,6 +23,7 @@ use crate::trace;
 pub use call_endpoint::CallEndpoint;
 pub use check_promises::CheckPromises;
 pub use deliver_message::DeliverMessage;
+pub use expire_coupons::ExpireCoupons;
 pub use keep_house::KeepHouse;
 pub use retention::{Keep, Retention};
 
@@ -122,4 +124,5 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
         .register::<CallEndpoint, _, _, _>(Arc::clone(outgoing), call_endpoint::run)
         .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
         .register::<CheckPromises, _, _, _>(Arc::clone(&outgoing.engine), check_promises::run)
+        .register::<ExpireCoupons, _, _, _>(Arc::clone(&outgoing.engine), expire_coupons::run)
 }

@@ -3,3 +3,4 @@
 pub mod crm;
 pub mod definitions;
 pub mod jobs;
+pub mod shop;

@@ -7,7 +7,7 @@
 //! * Ten symbols carry 50 random bits, one of 2⁵⁰ ≈ 1.13 · 10¹⁵ codes. The random bytes are the caller's: the operating system's
 //!   in production, a seed in tests.
 //! * Guessing: with 1,000,000 coupons open one guess hits one of them with a chance of 10⁶ / 2⁵⁰ ≈ 8.9 · 10⁻¹⁰, so that a hit
-//!   takes 1.1 · 10⁹ guesses on average. A key may fail [`KEY_FAILURES`](crate::store::redemption_limit::KEY_FAILURES) times a
+//!   takes 1.1 · 10⁹ guesses on average. A key may fail [`KEY_FAILURES`](super::allowance::KEY_FAILURES) times a
 //!   minute, which makes that 21 years of trying without a pause, through one key, for one coupon of somebody.
 //! * Collisions: among 1,000,000 codes n² / 2⁵¹ ≈ 0.0004 are expected. A collision is refused by the database and drawn anew.
 //! * The check symbol keeps typing mistakes from the database; it is no secret and adds nothing against guessing. It is the sum of

@@ -1,8 +1,11 @@
 //! Coupons: an offer made to one lead, with a code that can be told, typed and not guessed. Redeemed at most once.
 
+pub mod allowance;
 mod code;
+mod redemption;
 
 pub use code::{Code, CodeError, Given, RANDOM_BYTES};
+pub use redemption::{Redemption, Refused, Taken, redeem};
 
 use super::offer::Discount;
 use super::text_enum::text_enum;
