@@ -1,4 +1,4 @@
-//! `callwright import`: leads or suppressed numbers from a file.
+//! `callwright import`: leads, suppressed numbers, products, purchases or interests from a file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -6,25 +6,30 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use callwright_engine::money::Currency;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use super::output::{self, Format};
 use super::{Global, session};
-use crate::import::{self, Format as RowFormat, ImportKind, Job, Report};
+use crate::import::{self, Format as RowFormat, ImportKind, Job, Mapping, Report};
 
-/// Imports leads (or numbers that must not be called) from a CSV file or JSON lines.
+/// Imports leads, numbers that must not be called, products, purchases or interests from a CSV file or JSON lines.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  callwright import leads.csv\n  callwright import registry.csv --kind suppressions\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again."
-)]
+#[command(after_help = EXAMPLES)]
 pub struct ImportArgs {
     /// `.csv` with a header line, or `.json`/`.jsonl` with one object a line.
     file: PathBuf,
     /// What the rows are.
     #[arg(long, value_enum, default_value_t = Kind::Leads)]
     kind: Kind,
+    /// What a column means that is headed otherwise; `-` leaves it out. May be given several times.
+    #[arg(long, value_name = "COLUMN=FIELD")]
+    map: Vec<Mapping>,
+    /// Of amounts in rows that do not say, such as GBP.
+    #[arg(long, value_name = "CODE")]
+    currency: Option<Currency>,
     /// Import the file even if it was imported before.
     #[arg(long)]
     again: bool,
@@ -33,10 +38,43 @@ pub struct ImportArgs {
     format: Format,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  callwright import leads.csv
+  callwright import registry.csv --kind suppressions
+  callwright import catalogue.csv --kind products --currency GBP
+  callwright import orders.csv --kind purchases --currency GBP --map stock_code=productId --map country=-
+
+Columns of leads: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,
+region, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.
+Of products: externalId, name, category, currency, price, stock, active, tags; other columns become attributes.
+Of purchases: externalId, orderId, leadId, productId, quantity, unitPrice, currency, refunded, verified, purchasedAt,
+deliveredAt. A customer who is not on file becomes a lead (email, firstName, lastName, phone, company, country, … are read if
+there); a product that is not on file is made when there is a productName. Lines without an externalId are told apart by
+order, product and place, so that importing a file again changes nothing.
+Of interests: leadId, productId, kind (wish_list or back_in_stock), source.
+Rows match leads on file by externalId, else email, else phone; products and purchases by externalId. An import that was cut
+off goes on where it stopped when it is started again.";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Leads,
     Suppressions,
+    Products,
+    Purchases,
+    Interests,
+}
+
+impl From<Kind> for ImportKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Leads => Self::Leads,
+            Kind::Suppressions => Self::Suppressions,
+            Kind::Products => Self::Products,
+            Kind::Purchases => Self::Purchases,
+            Kind::Interests => Self::Interests,
+        }
+    }
 }
 
 pub async fn run(args: ImportArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -44,13 +82,11 @@ pub async fn run(args: ImportArgs, global: &Global) -> anyhow::Result<ExitCode> 
     let mut file =
         File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
     let length = file.metadata()?.len();
-    let source = format!("file:{}", digest(&mut file)?);
-    let kind = match args.kind {
-        Kind::Leads => ImportKind::Leads,
-        Kind::Suppressions => ImportKind::Suppressions,
-    };
-    let job =
-        Job { kind, format: RowFormat::of_name(&args.file.to_string_lossy()), source, again: args.again };
+    let kind = ImportKind::from(args.kind);
+    let mapping = args.map.into_iter().fold(Mapping::default(), Mapping::with);
+    let source = Job::name_source(&format!("file:{}", digest(&mut file)?), kind, &mapping);
+    let format = RowFormat::of_name(&args.file.to_string_lossy());
+    let job = Job { kind, format, source, again: args.again, mapping, currency: args.currency };
     let bar = bar(length)?;
     let counted = bar.wrap_read(file);
     let report = import::run(&engine, job, counted, |so_far| {

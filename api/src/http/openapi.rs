@@ -16,6 +16,7 @@ use utoipa::{Modify, OpenApi};
         (name = "events", description = "What happened, from outside and from calls"),
         (name = "cadences", description = "Enrolling leads, and steering enrollments"),
         (name = "campaigns", description = "Schedules, limits, consent basis, caller ids"),
+        (name = "shop", description = "Products, who bought or waits for them, offers, budgets and coupons"),
         (name = "suppressions", description = "Numbers that must not be called"),
         (name = "definitions", description = "Schemas of the YAML files, and their published versions"),
         (name = "triggers", description = "Price drops, restocks and promotions become calls; packages; what they came to"),
