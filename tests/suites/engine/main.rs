@@ -28,6 +28,8 @@ mod recording;
 mod recovering;
 mod sound;
 mod spoiled;
+mod triggered_packages;
+mod triggering;
 mod versions;
 
 use callwright_tests::on_both;
