@@ -33,6 +33,7 @@ mod simulate;
 mod starters;
 mod status;
 mod test;
+mod trigger;
 mod user;
 mod why;
 mod worker;
@@ -131,6 +132,7 @@ enum Command {
     Campaign(campaign::CampaignArgs),
     Import(import::ImportArgs),
     Enroll(enroll::EnrollArgs),
+    Trigger(Box<trigger::TriggerArgs>),
     Why(why::WhyArgs),
     Status(status::StatusArgs),
     Jobs(jobs::JobsArgs),
@@ -218,6 +220,7 @@ impl Command {
             Self::Campaign(args) => campaign::run(args, global).await,
             Self::Import(args) => import::run(args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
+            Self::Trigger(args) => trigger::run(*args, global).await,
             Self::Why(args) => why::run(args, global).await,
             Self::Status(args) => status::run(args, global).await,
             Self::Jobs(args) => jobs::run(args, global).await,

@@ -90,6 +90,14 @@ impl Shop {
         }
     }
 
+    /// The shop's own change of the price.
+    async fn set_price(&self, minor: i64) -> anyhow::Result<()> {
+        let (engine, now) = (&self.world.engine, self.world.now());
+        let mut tx = engine.db.begin().await?;
+        product::set_price(&mut tx, &engine.ids, self.product, usd(minor), ChangeSource::Api, now).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Raises a trigger and goes through its people.
     pub async fn spread(&self, new: &NewTrigger) -> anyhow::Result<Trigger> {
         let raised = self.world.engine.raise(new).await?;
@@ -342,12 +350,7 @@ on_both! {
         let shop = Shop::open(db).await?;
         shop.buyer(1, |_| ()).await?;
         let engine = &shop.world.engine;
-        let set = |minor| async move {
-            let mut tx = engine.db.begin().await?;
-            product::set_price(&mut tx, &engine.ids, shop.product, usd(minor), ChangeSource::Api, shop.world.now()).await?;
-            tx.commit().await
-        };
-        set(94_999).await?;
+        shop.set_price(94_999).await?;
         assert!(engine.raise_from_catalogue(10).await?.is_empty(), "nobody asked for it");
         let rule = TriggerRule {
             id: engine.ids.next(shop.world.now()),
@@ -362,9 +365,9 @@ on_both! {
         let mut tx = engine.db.begin().await?;
         trigger_rule::set(&mut tx, &rule).await?;
         tx.commit().await?;
-        set(92_999).await?;
+        shop.set_price(92_999).await?;
         assert!(engine.raise_from_catalogue(10).await?.is_empty(), "two percent are not enough");
-        set(74_399).await?;
+        shop.set_price(74_399).await?;
         let raised = engine.raise_from_catalogue(10).await?;
         assert!(engine.raise_from_catalogue(10).await?.is_empty(), "a change is looked at once");
         let [id] = raised.as_slice() else { anyhow::bail!("{raised:?}") };
