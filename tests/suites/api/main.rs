@@ -16,4 +16,5 @@ mod operators;
 mod publishing;
 mod routes;
 mod source_client;
+mod triggers;
 mod walkthrough;
