@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::offer_body::{OfferBody, OfferInput, SHOWN_ONLY};
+use super::offer_body::{OfferBody, OfferInput, OfferInputSchema, SHOWN_ONLY};
 use super::product_id;
 use crate::http::amount::{Amount, RawObject};
 use crate::http::auth::Caller;
@@ -26,7 +26,7 @@ use crate::http::families::crm::{Listed, campaign_id, cursor, lead_id, limit};
 use crate::http::state::App;
 
 /// Makes an offer.
-#[utoipa::path(post, path = "/offers", tag = "shop", request_body = OfferInput, responses(
+#[utoipa::path(post, path = "/offers", tag = "shop", request_body = OfferInputSchema, responses(
     (status = 201, description = "Made", body = OfferBody),
     (status = 403, description = "Not a manager's key", body = ErrorBody),
     (status = 409, description = "The key is taken", body = ErrorBody),
@@ -95,7 +95,7 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer<Json
 }
 
 /// Changes an offer: absent fields stay, `null` empties one. Coupons that were issued keep what they promised.
-#[utoipa::path(put, path = "/offers/{offerId}", tag = "shop", params(("offerId" = String, Path, description = "Our id or its key")), request_body = OfferInput, responses(
+#[utoipa::path(put, path = "/offers/{offerId}", tag = "shop", params(("offerId" = String, Path, description = "Our id or its key")), request_body = OfferInputSchema, responses(
     (status = 200, description = "The offer as it is now", body = OfferBody),
     (status = 403, description = "Not a manager's key", body = ErrorBody),
     (status = 404, description = "No such offer", body = ErrorBody),

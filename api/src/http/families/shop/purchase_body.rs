@@ -67,35 +67,51 @@ impl From<Purchase> for PurchaseBody {
 }
 
 /// What is said about a purchase: for a new one, or a change, in which absent fields stay.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct PurchaseInput {
-    /// The shop's own id of this line: the same one again is the same purchase.
     pub external_id: Option<String>,
-    #[schema(value_type = Option<String>)]
     pub order_id: Field<String>,
-    /// Our id of the lead or yours; required for a new purchase. Also as `customerId`.
     #[serde(alias = "customerId")]
     pub lead_id: Option<String>,
-    /// Our id of the product or yours; required for a new purchase.
     pub product_id: Option<String>,
-    /// 1, when left out.
     pub quantity: Option<i64>,
-    /// ISO 4217; the product's, when left out.
     pub currency: Option<String>,
+    pub unit_price: Option<Number>,
+    pub refunded: Option<Number>,
+    pub verified: Option<bool>,
+    pub purchased_at: Option<Moment>,
+    pub delivered_at: Field<Moment>,
+}
+
+/// What is said about a purchase: for a new one, or a change, in which absent fields stay.
+/// Documentation of [`PurchaseInput`]; a test holds the two together.
+#[derive(Debug, ToSchema)]
+#[schema(as = PurchaseInput, rename_all = "camelCase")]
+#[expect(dead_code, reason = "its schema is what it is for")]
+pub struct PurchaseInputSchema {
+    /// The shop's own id of this line: the same one again is the same purchase.
+    external_id: Option<String>,
+    order_id: Option<String>,
+    /// Our id of the lead or yours; required for a new purchase. Also as `customerId`.
+    lead_id: Option<String>,
+    /// Our id of the product or yours; required for a new purchase.
+    product_id: Option<String>,
+    /// 1, when left out.
+    quantity: Option<i64>,
+    /// ISO 4217; the product's, when left out.
+    currency: Option<String>,
     /// The product's price of today, when left out.
     #[schema(value_type = Option<Amount>)]
-    pub unit_price: Option<Number>,
+    unit_price: Option<Number>,
     /// Given back so far for the whole line.
     #[schema(value_type = Option<Amount>)]
-    pub refunded: Option<Number>,
+    refunded: Option<Number>,
     /// Yes, when left out.
-    pub verified: Option<bool>,
+    verified: Option<bool>,
     /// Now, when left out.
-    #[schema(value_type = Option<String>)]
-    pub purchased_at: Option<Moment>,
-    #[schema(value_type = Option<String>)]
-    pub delivered_at: Field<Moment>,
+    purchased_at: Option<String>,
+    delivered_at: Option<String>,
 }
 
 impl From<PurchaseInput> for NewPurchase {
@@ -122,5 +138,24 @@ pub fn instant(field: Field<Moment>) -> Field<DateTime<Utc>> {
         Field::Keep => Field::Keep,
         Field::Clear => Field::Clear,
         Field::Set(at) => Field::Set(at.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_documented_fields_are_the_accepted_ones() {
+        let schema = serde_json::to_value(PurchaseInputSchema::schema()).unwrap();
+        let mut documented: Vec<String> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+        let error = serde_json::from_str::<PurchaseInput>(r#"{"nonsense": 1}"#).unwrap_err().to_string();
+        let mut accepted: Vec<String> = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        accepted.retain(|field| field != "customerId");
+        documented.sort();
+        accepted.sort();
+        assert_eq!(documented, accepted);
     }
 }

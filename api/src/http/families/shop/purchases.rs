@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::product_id;
-use super::purchase_body::{PurchaseBody, PurchaseInput, SHOWN_ONLY};
+use super::purchase_body::{PurchaseBody, PurchaseInput, PurchaseInputSchema, SHOWN_ONLY};
 use crate::http::amount::RawObject;
 use crate::http::auth::Caller;
 use crate::http::error::{Answer, ApiError, ErrorBody};
@@ -22,7 +22,7 @@ use crate::http::families::crm::{Listed, cursor, lead_id, limit};
 use crate::http::state::App;
 
 /// Records a purchase, or updates the one with this externalId.
-#[utoipa::path(post, path = "/purchases", tag = "shop", request_body = PurchaseInput, responses(
+#[utoipa::path(post, path = "/purchases", tag = "shop", request_body = PurchaseInputSchema, responses(
     (status = 201, description = "Recorded", body = PurchaseBody),
     (status = 200, description = "Updated: the purchase was known", body = PurchaseBody),
     (status = 422, description = "Fields are wrong, or lead or product do not exist; `details.fields` names them", body = ErrorBody),
@@ -102,7 +102,7 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer<Json
 }
 
 /// Changes a purchase, for example by what was given back: absent fields stay. Whose it is and of what stays anyway.
-#[utoipa::path(put, path = "/purchases/{purchaseId}", tag = "shop", params(("purchaseId" = String, Path, description = "Our id or yours")), request_body = PurchaseInput, responses(
+#[utoipa::path(put, path = "/purchases/{purchaseId}", tag = "shop", params(("purchaseId" = String, Path, description = "Our id or yours")), request_body = PurchaseInputSchema, responses(
     (status = 200, description = "The purchase as it is now", body = PurchaseBody),
     (status = 404, description = "No such purchase", body = ErrorBody),
     (status = 422, description = "Fields are wrong", body = ErrorBody),
