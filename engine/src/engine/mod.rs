@@ -8,6 +8,7 @@
 mod again;
 mod apply;
 mod batch;
+mod calling;
 mod changes;
 mod claim;
 mod context;
@@ -37,8 +38,9 @@ mod versions;
 mod weed;
 mod why;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
+pub use calling::Calling;
 pub use claim::Claimed;
 pub use control::EnrollmentView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
@@ -50,14 +52,16 @@ pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlet
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
-pub use record::{RecordReport, ReportedFact};
 pub use redeem::{RedeemRequest, Redeemed};
+pub use record::{RecordReport, ReportedFact};
 pub use status::{Failure, LastMinute, QueueStatus, Status};
 pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;
 
+use chrono::TimeDelta;
+
 use crate::clock::Instant;
-use crate::decide::score::Weights;
+use crate::decide::pacing::Pace;
 use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
 use crate::metrics::Metrics;
@@ -77,16 +81,9 @@ pub struct Engine {
     interned: batch::Interned,
     safeguards: Safeguards,
     outlets: outlets::Configured,
-    calling: OnceLock<Calling>,
-}
-
-/// What a deployment says about its calls.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Calling {
-    /// Where platforms find this API; empty: packages name paths only.
-    pub public_url: String,
-    /// Of the formula that says who is called first.
-    pub weights: Weights,
+    calling: calling::Said,
+    /// What this process lately could do in time.
+    pace: Mutex<Pace>,
 }
 
 /// Safety measures that tests switch off one at a time, to show that a test would notice. All on, always, in the product.
@@ -126,23 +123,19 @@ impl Engine {
             interned: batch::Interned::default(),
             safeguards,
             outlets: outlets::Configured::default(),
-            calling: OnceLock::new(),
+            calling: calling::Said::default(),
+            pace: Mutex::default(),
         })
     }
 
-    /// Says how this deployment calls. The first word counts.
-    pub fn set_calling(&self, calling: Calling) {
-        if self.calling.set(calling).is_err() {
-            tracing::warn!("how calls are made was said already; the first word stays");
-        }
+    fn pace(&self) -> Pace {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn weights(&self) -> &Weights {
-        &self.calling.get_or_init(Calling::default).weights
-    }
-
-    fn public_url(&self) -> &str {
-        self.calling.get_or_init(Calling::default).public_url.trim_end_matches('/')
+    /// Learns from a batch about to be sent; see [`Pace::after`].
+    fn keep_pace(&self, asked: usize, left: TimeDelta) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        *pace = pace.after(u32::try_from(asked).unwrap_or(u32::MAX), left);
     }
 
     /// The engine's present: the database's clock, or the virtual one it shares.
