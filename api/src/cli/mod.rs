@@ -39,6 +39,7 @@ mod starters;
 mod status;
 mod stop;
 mod test;
+mod trigger;
 mod user;
 mod why;
 mod worker;
@@ -144,6 +145,7 @@ enum Command {
     OptIn(opt_in::OptInArgs),
     Enroll(enroll::EnrollArgs),
     Export(export::ExportArgs),
+    Trigger(Box<trigger::TriggerArgs>),
     Why(why::WhyArgs),
     Status(status::StatusArgs),
     Jobs(jobs::JobsArgs),
@@ -238,6 +240,7 @@ impl Command {
             Self::OptIn(args) => opt_in::run(args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
             Self::Export(args) => export::run(args, global).await,
+            Self::Trigger(args) => trigger::run(*args, global).await,
             Self::Why(args) => why::run(args, global).await,
             Self::Status(args) => status::run(args, global).await,
             Self::Jobs(args) => jobs::run(args, global).await,

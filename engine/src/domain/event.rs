@@ -40,4 +40,6 @@ pub mod kinds {
     pub const REPLY_RECEIVED: &str = "REPLY_RECEIVED";
     /// The same by another system's name, with whatever fields that system adds.
     pub const MESSAGE_RECEIVED: &str = "MESSAGE_RECEIVED";
+    /// A coupon was used in an order: couponId, code, offerId, productId, orderId, amount, value.
+    pub const COUPON_REDEEMED: &str = "COUPON_REDEEMED";
 }

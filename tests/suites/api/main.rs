@@ -19,4 +19,5 @@ mod registry_files;
 mod routes;
 mod source_client;
 mod stops;
+mod triggers;
 mod walkthrough;
