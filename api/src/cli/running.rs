@@ -21,7 +21,9 @@ use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::heartbeat::Heartbeat;
 use callwright_workers::herald;
-use callwright_workers::jobs::{self, CheckPromises, ExpireCoupons, KeepHouse, Outgoing, Retention, WatchCatalogue};
+use callwright_workers::jobs::{
+    self, CheckPromises, ExpireCoupons, KeepHouse, Outgoing, Retention, WatchCatalogue,
+};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
 use callwright_workers::provider::measured::Measured;

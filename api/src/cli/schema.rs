@@ -29,7 +29,9 @@ fn kind(text: &str) -> Result<Kind, String> {
     if text == "package" {
         return Ok(Kind::Package);
     }
-    text.parse().map(Kind::Definition).map_err(|error: callwright_engine::domain::UnknownText| format!("{error}, or package"))
+    text.parse()
+        .map(Kind::Definition)
+        .map_err(|error: callwright_engine::domain::UnknownText| format!("{error}, or package"))
 }
 
 pub fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {

@@ -290,7 +290,8 @@ fn told(trigger: &Trigger) -> String {
 }
 
 fn foretold(run: &DryRun) -> String {
-    let skipped: Vec<String> = run.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    let skipped: Vec<String> =
+        run.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     let left_out = if skipped.is_empty() { "nobody".to_owned() } else { skipped.join(", ") };
     let mut text = format!(
         "nothing is written\n{} people may be concerned, {} would be called, left out: {left_out}\nabout {} calls",

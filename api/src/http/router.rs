@@ -108,7 +108,12 @@ fn family(app: &App) -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require));
-    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions).merge(queue(app)).merge(redeeming(app)).merge(triggers(app))
+    OpenApiRouter::new()
+        .nest("/crm", crm(app))
+        .merge(definitions)
+        .merge(queue(app))
+        .merge(redeeming(app))
+        .merge(triggers(app))
 }
 
 /// Events of the shop, the calls they raise and what these came to.

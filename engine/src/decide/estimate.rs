@@ -28,7 +28,8 @@ pub struct Estimate {
 pub fn of(people: u64, pacing: &Pacing) -> Estimate {
     let calls = (people as f64 * TRIES).ceil();
     let by_rate = pacing.calls_per_second.filter(|rate| *rate > 0.0).map(|rate| calls / rate);
-    let by_lines = pacing.max_concurrent.filter(|lines| *lines > 0).map(|lines| calls * CALL_S / f64::from(lines));
+    let by_lines =
+        pacing.max_concurrent.filter(|lines| *lines > 0).map(|lines| calls * CALL_S / f64::from(lines));
     let by_gap = pacing.min_interval().map(|gap| calls * seconds(gap));
     let longest = [by_rate, by_lines, by_gap].into_iter().flatten().reduce(f64::max);
     let by_hours = longest.map(|seconds| (seconds / 3_600.0 / HOURS_A_DAY).ceil());

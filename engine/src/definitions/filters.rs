@@ -119,7 +119,9 @@ pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String,
         "long" if american => format!("{month} {number}, {}", day.year()),
         "long" => format!("{number} {month} {}", day.year()),
         other => {
-            return Err(wrong(format!("date style `{other}` is unknown; use long, short, numeric, weekday or time")));
+            return Err(wrong(format!(
+                "date style `{other}` is unknown; use long, short, numeric, weekday or time"
+            )));
         }
     })
 }

@@ -26,8 +26,8 @@ use crate::package::Frozen;
 use crate::phone::number::PhoneNumber;
 use crate::provider::{Deadline, PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
-use crate::store::package as kept;
 use crate::store::pacing_counter::{self, Scope};
+use crate::store::package as kept;
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, attempt, campaign, number_lock, recovery};
 
@@ -252,8 +252,7 @@ impl<'a> Claiming<'a> {
     ) {
         let permit = permit.at_speed(self.speed);
         let to = permit.number().e164();
-        let asked =
-            dossier::Call { id: attempt.id, attempt: attempt.attempt, flow: &attempt.flow, to: &to };
+        let asked = dossier::Call { id: attempt.id, attempt: attempt.attempt, flow: &attempt.flow, to: &to };
         let setting = dossier::Setting { engine: self.engine, batch, now: self.now };
         let complete = match self.dossiers.of(setting, asked, walk, bundle) {
             Ok(complete) => complete,

@@ -238,7 +238,13 @@ impl Engine {
 }
 
 /// The id that this attempt was promised to have, if it is the first call of its enrollment.
-pub(super) fn promised_id(walk: &Walk, bundle: &Bundle, step: &str, visit: u32, attempt: u32) -> Option<AttemptId> {
+pub(super) fn promised_id(
+    walk: &Walk,
+    bundle: &Bundle,
+    step: &str,
+    visit: u32,
+    attempt: u32,
+) -> Option<AttemptId> {
     let first = bundle.cadence.steps.iter().find(|step| matches!(step.action, StepAction::Call(_)))?;
     let is_first = visit == 1 && attempt == 1 && first.id == step;
     if is_first { call_id_of(&walk.enrollment.variables) } else { None }

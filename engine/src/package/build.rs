@@ -168,7 +168,10 @@ fn reason(facts: &Facts<'_>, words: &Words<'_>) -> String {
             format!("Price drop alert for {} - Lower price for a customer", about().unwrap_or_default())
         }
         Some(Trigger::Restock) => {
-            format!("Stock alert for {} - Available again for a waiting customer", about().unwrap_or_default())
+            format!(
+                "Stock alert for {} - Available again for a waiting customer",
+                about().unwrap_or_default()
+            )
         }
         Some(Trigger::Promo) => {
             let what = about().unwrap_or_else(|| facts.campaign.name.clone());

@@ -36,8 +36,7 @@ static PROMISED: Sql = Sql::new(
      WHERE c.state = 'issued' AND c.expires_at > $2 AND t.kind = $3 AND t.state NOT IN ('withdrawing', 'cancelled')
        AND (t.product_id = $4 OR (t.product_id IS NULL AND t.campaign_id = $5 AND CAST($4 AS TEXT) IS NULL))",
 );
-const VALUES: &str =
-    "SELECT currency, customers, mid_minor, high_minor, vip_minor, computed_at FROM customer_values ORDER BY currency";
+const VALUES: &str = "SELECT currency, customers, mid_minor, high_minor, vip_minor, computed_at FROM customer_values ORDER BY currency";
 const FORGET_VALUES: &str = "DELETE FROM customer_values";
 // Every customer once: ranked by what they paid and did not get back.
 const COMPUTE: &str =
@@ -107,9 +106,8 @@ pub async fn promised(
         .fetch_all(conn)
         .await)?;
     let read = |(lead, terms): (String, String)| {
-        let bad = |column, problem: &dyn std::fmt::Display| {
-            StoreError::bad_row("triggers", column, &lead, problem)
-        };
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("triggers", column, &lead, problem);
         let terms: crate::domain::trigger::Terms =
             serde_json::from_str(&terms).map_err(|e| bad("terms", &e))?;
         Ok((lead.parse().map_err(|e| bad("lead_id", &e))?, terms.new))

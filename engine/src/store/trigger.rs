@@ -79,10 +79,12 @@ static RESULTS: Sql = Sql::new(
      ON CONFLICT (trigger_id, lead_id) DO NOTHING",
 );
 const ENROLLMENT_OF: &str = "SELECT enrollment_id FROM trigger_leads WHERE trigger_id = $1 AND lead_id = $2";
-const WAITING: &str = "SELECT d.enrollment_id FROM trigger_leads d JOIN enrollments n ON n.id = d.enrollment_id
+const WAITING: &str =
+    "SELECT d.enrollment_id FROM trigger_leads d JOIN enrollments n ON n.id = d.enrollment_id
      WHERE d.trigger_id = $1 AND d.lead_id > $2 AND n.state <> 'ended' AND n.placed = 0
      ORDER BY d.lead_id LIMIT $3";
-const LAST_OF: &str = "SELECT max(d.lead_id) FROM (SELECT lead_id FROM trigger_leads WHERE trigger_id = $1 AND lead_id > $2
+const LAST_OF: &str =
+    "SELECT max(d.lead_id) FROM (SELECT lead_id FROM trigger_leads WHERE trigger_id = $1 AND lead_id > $2
      ORDER BY lead_id LIMIT $3) AS d";
 
 /// Writes a trigger; `false`: the event is known already.
@@ -206,9 +208,8 @@ pub async fn enrollment_of(
         .bind(lead.to_string())
         .fetch_optional(conn)
         .await)?;
-    let parse = |id: String| {
-        id.parse().map_err(|e| StoreError::bad_row("trigger_leads", "enrollment_id", &id, e))
-    };
+    let parse =
+        |id: String| id.parse().map_err(|e| StoreError::bad_row("trigger_leads", "enrollment_id", &id, e));
     found.flatten().map(parse).transpose()
 }
 
@@ -227,8 +228,7 @@ pub async fn not_called(
         .fetch_one(conn)
         .await)?;
     let Some(last) = last else { return Ok(None) };
-    let last: LeadId =
-        last.parse().map_err(|e| StoreError::bad_row("trigger_leads", "lead_id", &last, e))?;
+    let last: LeadId = last.parse().map_err(|e| StoreError::bad_row("trigger_leads", "lead_id", &last, e))?;
     let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(WAITING)
         .bind(trigger.to_string())
         .bind(after.as_str())
@@ -258,7 +258,12 @@ impl TryFrom<Row> for Trigger {
             kind: row.kind.parse().map_err(|e| bad("kind", &e))?,
             source: row.source.parse().map_err(|e| bad("source", &e))?,
             campaign_id: row.campaign_id.parse().map_err(|e| bad("campaign_id", &e))?,
-            product_id: row.product_id.as_deref().map(str::parse).transpose().map_err(|e| bad("product_id", &e))?,
+            product_id: row
+                .product_id
+                .as_deref()
+                .map(str::parse)
+                .transpose()
+                .map_err(|e| bad("product_id", &e))?,
             offer_id: row.offer_id.as_deref().map(str::parse).transpose().map_err(|e| bad("offer_id", &e))?,
             lead_id: lead("lead_id", row.lead_id.as_deref().unwrap_or_default())?,
             terms: serde_json::from_str(&row.terms).map_err(|e| bad("terms", &e))?,

@@ -161,7 +161,11 @@ impl Zone {
     pub fn abbreviation(&self, instant: Instant) -> String {
         let shown = self.0.clock.to_offset_info(timestamp_at(instant.timestamp()));
         let word = shown.abbreviation();
-        if word.starts_with(|c: char| c.is_ascii_alphabetic()) { word.to_owned() } else { self.name().to_owned() }
+        if word.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            word.to_owned()
+        } else {
+            self.name().to_owned()
+        }
     }
 
     /// Whether both names stand for the same clock, as `Asia/Calcutta` and `Asia/Kolkata` do.

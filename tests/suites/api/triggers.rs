@@ -116,7 +116,8 @@ async fn a_price_drop_is_raised_once_shown_listed_and_cancelled() {
 #[tokio::test]
 async fn restocks_and_promotions_take_the_sources_bodies() {
     let desk = shop().await;
-    let restock = desk.post("/api/campaigns/restock", json!({"productId": "shoe", "campaignId": "holiday-sale"})).await;
+    let restock =
+        desk.post("/api/campaigns/restock", json!({"productId": "shoe", "campaignId": "holiday-sale"})).await;
     assert_eq!((restock.status, &restock.body["eligible"]), (StatusCode::ACCEPTED, &json!(1)));
     let promo = json!({"campaignId": "holiday-sale", "discountPercent": 20, "validUntil": "2026-07-31"});
     let nothing = desk.post("/api/campaigns/promo", promo.clone()).await;
@@ -124,7 +125,12 @@ async fn restocks_and_promotions_take_the_sources_bodies() {
     let products = json!({"productIds": ["shoe"]});
     desk.put("/api/v1/crm/campaigns/holiday-sale/products", products).await.ok();
     let raised = desk.post("/api/campaigns/promo", promo).await;
-    assert_eq!((raised.status, &raised.body["eligible"]), (StatusCode::ACCEPTED, &json!(1)), "{}", raised.body);
+    assert_eq!(
+        (raised.status, &raised.body["eligible"]),
+        (StatusCode::ACCEPTED, &json!(1)),
+        "{}",
+        raised.body
+    );
 }
 
 #[tokio::test]
@@ -155,7 +161,10 @@ async fn what_it_came_to_is_told_as_json_and_csv() {
     let calls = numbers["calls"]["answered"].as_str().unwrap();
     assert_eq!(desk.get(calls).await.ok()["items"], json!([]));
     let campaign = desk.get("/api/v1/analytics/campaigns/holiday-sale").await.ok();
-    assert_eq!((&campaign["total"]["eligible"], &campaign["triggers"][0]["triggerId"]), (&json!(1), &json!(id)));
+    assert_eq!(
+        (&campaign["total"]["eligible"], &campaign["triggers"][0]["triggerId"]),
+        (&json!(1), &json!(id))
+    );
     let csv = desk.get("/api/v1/analytics/campaigns/holiday-sale?format=csv").await;
     assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8");
     let odd = desk.get(&format!("/api/v1/analytics/triggers/{id}?format=xml")).await;

@@ -42,7 +42,9 @@ async fn shop(db: TestDb) -> anyhow::Result<(Shop, LeadId)> {
         ..NewLead::default()
     };
     let alice = world.lead_like(alice).await?;
-    for (product, price, quantity, day) in [("shoe", "129.99", 2, "2024-01-05"), ("iphone", "999.99", 1, "2024-01-10")] {
+    for (product, price, quantity, day) in
+        [("shoe", "129.99", 2, "2024-01-05"), ("iphone", "999.99", 1, "2024-01-10")]
+    {
         let new = NewPurchase {
             lead_id: Some("alice".to_owned()),
             product_id: Some(product.to_owned()),
@@ -184,7 +186,8 @@ on_both! {
 fn violations(package: &Value) -> Vec<String> {
     let schema = package::schema();
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let missing = required.filter(|name| package.get(name).is_none()).map(|name| format!("{name} is missing"));
+    let missing =
+        required.filter(|name| package.get(name).is_none()).map(|name| format!("{name} is missing"));
     let properties = schema["properties"].as_object();
     let unknown = package.as_object().into_iter().flatten();
     let unknown = unknown

@@ -475,7 +475,8 @@ async fn a_price_drop_calls_exactly_the_distinct_buyers_of_a_file_of_purchases()
     let done = world.engine.trigger(raised.trigger().id).await?;
     assert_eq!((done.eligible, done.skipped.len()), (expected.len() as u64, 0), "{:?}", done.skipped);
     assert_eq!(counted(&world.db.db, ENROLLED, done.id).await?, expected.len() as i64);
-    const CALLED: &str = "SELECT count(DISTINCT l.external_id) FROM enrollments n JOIN leads l ON l.id = n.lead_id
+    const CALLED: &str =
+        "SELECT count(DISTINCT l.external_id) FROM enrollments n JOIN leads l ON l.id = n.lead_id
          WHERE n.entry_key = $1";
     assert_eq!(counted(&world.db.db, CALLED, done.id).await?, expected.len() as i64);
     Ok(())
@@ -507,7 +508,8 @@ fn gbp(text: &str) -> anyhow::Result<Money> {
 fn rows_of(text: &str) -> anyhow::Result<Vec<Line>> {
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().context("a heading")?.split(',').collect();
-    let place = |name: &str| names.iter().position(|each| *each == name).with_context(|| format!("no column {name}"));
+    let place =
+        |name: &str| names.iter().position(|each| *each == name).with_context(|| format!("no column {name}"));
     let (code, quantity, at, price, customer) = (
         place("stock_code")?,
         place("quantity")?,
@@ -549,7 +551,8 @@ async fn load(world: &World, rows: &[Line]) -> anyhow::Result<()> {
     let customers: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.customer.as_str()).collect();
     for (nth, customer) in customers.into_iter().enumerate() {
         let phone = format!("+1202456{:04}", 1_000 + nth);
-        let new = NewLead { external_id: customer.into(), phone: phone.as_str().into(), ..NewLead::default() };
+        let new =
+            NewLead { external_id: customer.into(), phone: phone.as_str().into(), ..NewLead::default() };
         world.lead_like(new).await?;
     }
     let mut products: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();

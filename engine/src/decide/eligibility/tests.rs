@@ -87,7 +87,11 @@ fn candidate<'s>(purchases: &'s [&'s Purchase], interests: &'s [&'s Interest]) -
     }
 }
 
-fn answer(kind: TriggerKind, terms: &Terms, candidate: Candidate<'_, '_>) -> Result<Option<Money>, &'static str> {
+fn answer(
+    kind: TriggerKind,
+    terms: &Terms,
+    candidate: Candidate<'_, '_>,
+) -> Result<Option<Money>, &'static str> {
     let products = [product()];
     let policy = RefundPolicy::default();
     let question = Question { kind, terms, policy: &policy, products: &products, now: now() };

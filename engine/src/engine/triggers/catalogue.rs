@@ -56,7 +56,8 @@ impl Engine {
     ) -> Result<Option<TriggerId>, EngineError> {
         let Some(old) = change.old.filter(|_| change.is_drop()) else { return Ok(None) };
         let drop = old.checked_sub(change.new).ok().and_then(|drop| share_of(drop, old));
-        let deep_enough = |rule: &&TriggerRule| drop.is_some_and(|drop| drop.basis_points() >= rule.min_drop_bp);
+        let deep_enough =
+            |rule: &&TriggerRule| drop.is_some_and(|drop| drop.basis_points() >= rule.min_drop_bp);
         let rules = trigger_rule::for_product(tx, TriggerKind::PriceDrop, change.product_id).await?;
         let Some(rule) = rules.iter().find(deep_enough) else { return Ok(None) };
         let new = NewTrigger {

@@ -47,11 +47,7 @@ impl Desk {
     }
 
     /// Of one that nobody has raised.
-    pub async fn of(
-        tx: &mut Tx,
-        products: Vec<Product>,
-        offer: Option<Offer>,
-    ) -> Result<Self, EngineError> {
+    pub async fn of(tx: &mut Tx, products: Vec<Product>, offer: Option<Offer>) -> Result<Self, EngineError> {
         let policy = offer.as_ref().map(|offer| offer.policy.clone()).unwrap_or_default();
         Ok(Self { products, offer, policy, values: audience::values(tx).await? })
     }
@@ -76,7 +72,10 @@ impl Desk {
 
     /// What a customer is worth: the best class of what they paid in each currency.
     pub fn worth(&self, paid: &[Money]) -> ValueClass {
-        paid.iter().map(|total| self.class_of(*total)).min_by_key(|class| *class as u8).unwrap_or(ValueClass::Low)
+        paid.iter()
+            .map(|total| self.class_of(*total))
+            .min_by_key(|class| *class as u8)
+            .unwrap_or(ValueClass::Low)
     }
 
     fn class_of(&self, total: Money) -> ValueClass {

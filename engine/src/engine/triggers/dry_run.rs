@@ -92,7 +92,9 @@ impl Engine {
                 };
                 run.eligible += 1;
                 let person = Eligible { lead: judged.lead, grounds, worth: judged.worth };
-                if let (Some(offer), Some(product)) = (&desk.offer, product_of(&trigger, &desk, &person.grounds)) {
+                if let (Some(offer), Some(product)) =
+                    (&desk.offer, product_of(&trigger, &desk, &person.grounds))
+                {
                     let cost = person.grounds.refund.map(|refund| refund.amount);
                     let cost = cost.or_else(|| offer.discount.on(product.price).ok());
                     run.offers_at_most = sum(run.offers_at_most, cost);
@@ -154,8 +156,7 @@ fn imagined(new: &NewTrigger, checked: &super::raise::Checked, now: Instant) -> 
 
 /// As the lead would stand at the first step.
 fn imagined_walk(lead: &LeadOnFile, trigger: &Trigger, variables: Value, now: Instant) -> Walk {
-    let position =
-        Position { step: String::new(), visit: 1, attempt: 1, due_since: now, promised: false };
+    let position = Position { step: String::new(), visit: 1, attempt: 1, due_since: now, promised: false };
     let enrollment = Enrollment {
         id: EnrollmentId::default(),
         lead_id: lead.id,

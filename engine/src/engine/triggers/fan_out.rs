@@ -67,7 +67,8 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         // Who was called after the backup is not known yet in a database that was restored.
-        let taken = if recovery::is_marked(&mut tx).await? { None } else { trigger::take(&mut tx, id).await? };
+        let taken =
+            if recovery::is_marked(&mut tx).await? { None } else { trigger::take(&mut tx, id).await? };
         let Some(mut taken) = taken else {
             tx.rollback().await?;
             return Ok(FanOut { is_over: true, ..FanOut::default() });
@@ -92,7 +93,8 @@ impl Engine {
         let waiting = audience::counts_waiting(trigger.kind);
         let leads = audience::chunk(tx, &desk.product_ids(), waiting, trigger.cursor, limit).await?;
         let is_over = leads.len() < limit as usize;
-        let enrolled = if leads.is_empty() { 0 } else { self.call_people(tx, trigger, &desk, &leads, now).await? };
+        let enrolled =
+            if leads.is_empty() { 0 } else { self.call_people(tx, trigger, &desk, &leads, now).await? };
         trigger.cursor = leads.last().copied().or(trigger.cursor);
         if is_over {
             trigger.state = TriggerState::Done;

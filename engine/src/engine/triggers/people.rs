@@ -59,7 +59,11 @@ impl People {
             }
         }
         for (lead, price) in audience::promised(tx, trigger, leads, now).await? {
-            people.promised.entry(lead).and_modify(|known| *known = lower(*known, price)).or_insert(Promised { price });
+            people
+                .promised
+                .entry(lead)
+                .and_modify(|known| *known = lower(*known, price))
+                .or_insert(Promised { price });
         }
         for (lead, paid) in purchase::worth(tx, leads).await? {
             people.worth.entry(lead).or_default().push(paid);

@@ -63,7 +63,8 @@ impl NewTrigger {
         let product = self.product_id.map(|id| id.to_string()).unwrap_or_default();
         let what = match self.kind {
             TriggerKind::PriceDrop => {
-                let price = self.new.map(|new| format!("{}{}", new.minor(), new.currency())).unwrap_or_default();
+                let price =
+                    self.new.map(|new| format!("{}{}", new.minor(), new.currency())).unwrap_or_default();
                 format!("price_drop:{product}:{price}")
             }
             TriggerKind::Restock => format!("restock:{product}"),
@@ -159,7 +160,8 @@ impl Engine {
         new: &NewTrigger,
         now: Instant,
     ) -> Result<Checked, EngineError> {
-        let invalid = |field: &str, message: String| EngineError::Invalid { field: field.to_owned(), message };
+        let invalid =
+            |field: &str, message: String| EngineError::Invalid { field: field.to_owned(), message };
         let campaign = campaign::find(tx, new.campaign_id).await?;
         let campaign = campaign.ok_or_else(|| EngineError::missing("campaign", new.campaign_id))?;
         if campaign.status == CampaignStatus::Ended {
@@ -223,7 +225,8 @@ impl Engine {
         };
         let waiting = audience::counts_waiting(new.kind);
         let products: Vec<ProductId> = checked.products.iter().map(|product| product.id).collect();
-        let candidates = if new.lead_id.is_some() { 1 } else { audience::count(tx, &products, waiting).await? };
+        let candidates =
+            if new.lead_id.is_some() { 1 } else { audience::count(tx, &products, waiting).await? };
         let raised = Trigger {
             id,
             kind: new.kind,

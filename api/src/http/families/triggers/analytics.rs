@@ -295,7 +295,10 @@ fn csv(triggers: &[TriggerNumbers]) -> Response {
         }
         for line in &numbers.money {
             let gain = line.gain.map(|gain| gain.0.to_string()).unwrap_or_default();
-            text.push_str(&format!("{head},{},{},{},{gain}\n", line.currency, line.value.0, line.offer_cost.0));
+            text.push_str(&format!(
+                "{head},{},{},{},{gain}\n",
+                line.currency, line.value.0, line.offer_cost.0
+            ));
         }
     }
     ([(CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response()

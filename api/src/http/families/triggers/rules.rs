@@ -129,7 +129,10 @@ pub struct RuleParams {
 #[utoipa::path(get, path = "/trigger-rules", tag = "triggers", params(RuleParams), responses(
     (status = 200, description = "All of them", body = Listed<RuleBody>),
 ))]
-pub async fn list(State(app): State<App>, Params(params): Params<RuleParams>) -> Answer<Json<Listed<RuleBody>>> {
+pub async fn list(
+    State(app): State<App>,
+    Params(params): Params<RuleParams>,
+) -> Answer<Json<Listed<RuleBody>>> {
     let mut tx = app.engine.db.begin_read().await?;
     let campaign = match &params.campaign_id {
         Some(named) => Some(campaign_id(&mut tx, named).await?),
