@@ -20,7 +20,9 @@ impl PartialSchema for Amount {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(SchemaType::Type(Type::Number))
-            .description(Some("Exact decimal; never rounded on the way in. A text of digits is read as well."))
+            .description(Some(
+                "Exact decimal; never rounded on the way in. A text of digits is read as well.",
+            ))
             .build()
             .into()
     }
@@ -41,7 +43,8 @@ impl RawObject {
     }
 
     pub fn into_value<T: DeserializeOwned>(self) -> Result<T, FieldProblem> {
-        let text = serde_json::to_string(&self.0).map_err(|error| FieldProblem::new("", error.to_string()))?;
+        let text =
+            serde_json::to_string(&self.0).map_err(|error| FieldProblem::new("", error.to_string()))?;
         parse_text(&text)
     }
 

@@ -46,7 +46,11 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for BodyOrNot
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| ApiError::of_status(rejection.status(), rejection.body_text()))?;
-        if bytes.iter().all(u8::is_ascii_whitespace) { Ok(Self(T::default())) } else { parse(&bytes).map(Self) }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            Ok(Self(T::default()))
+        } else {
+            parse(&bytes).map(Self)
+        }
     }
 }
 

@@ -105,7 +105,8 @@ fn read_line(row: Row, currency: Option<Currency>) -> Result<Line, RowError> {
     let category = fields.shift_remove("category").and_then(|name| name.as_str().map(str::to_owned));
     let mut purchase: PurchaseInput = parsed(line, fields)?;
     if purchase.external_id.is_none() {
-        let message = "a line needs externalId, or orderId and productId: without, importing it again would double it";
+        let message =
+            "a line needs externalId, or orderId and productId: without, importing it again would double it";
         return Err(wrong(line, "externalId", message));
     }
     if purchase.unit_price.is_some() && purchase.currency.is_none() {
@@ -122,13 +123,20 @@ const CUSTOMER: [&str; 9] =
 type Refusals = HashMap<String, Vec<FieldError>>;
 
 /// Makes leads of the customers who are not on file; a phone may be missing.
-async fn customers(engine: &Engine, tx: &mut Tx, lines: &[Line], now: Instant) -> Result<Refusals, StoreError> {
+async fn customers(
+    engine: &Engine,
+    tx: &mut Tx,
+    lines: &[Line],
+    now: Instant,
+) -> Result<Refusals, StoreError> {
     let names: Vec<&str> = lines.iter().filter_map(|line| line.purchase.lead_id.as_deref()).collect();
     let known = lead::resolve_many(tx, &names).await?;
     let mut new: HashMap<&str, NewLead> = HashMap::new();
     let mut order = Vec::new();
     for line in lines {
-        let Some(name) = line.purchase.lead_id.as_deref().filter(|name| !known.contains_key(*name)) else { continue };
+        let Some(name) = line.purchase.lead_id.as_deref().filter(|name| !known.contains_key(*name)) else {
+            continue;
+        };
         new.entry(name).or_insert_with(|| {
             order.push(name);
             NewLead {
@@ -243,7 +251,11 @@ pub(super) async fn interests(
                 applied.reject([wrong(*line, "leadId", format!("lead `{}` does not exist", row.lead_id))]);
             }
             (_, None) => {
-                applied.reject([wrong(*line, "productId", format!("product `{}` does not exist", row.product_id))]);
+                applied.reject([wrong(
+                    *line,
+                    "productId",
+                    format!("product `{}` does not exist", row.product_id),
+                )]);
             }
         }
     }

@@ -35,7 +35,9 @@ impl FromStr for Mapping {
             Some((heading, field)) if !heading.trim().is_empty() && !field.trim().is_empty() => {
                 Ok((heading.trim().to_owned(), field.trim().to_owned()))
             }
-            _ => Err(format!("`{pair}` is not COLUMN=FIELD; write for example stock_code=productId, or country=- to leave one out")),
+            _ => Err(format!(
+                "`{pair}` is not COLUMN=FIELD; write for example stock_code=productId, or country=- to leave one out"
+            )),
         };
         text.split(',').filter(|pair| !pair.trim().is_empty()).map(pair).collect::<Result<_, _>>().map(Self)
     }
@@ -78,7 +80,10 @@ impl Columns {
     ) -> Result<Self, String> {
         let (fields, header) = (fields_of(kind), header.map(cleaned).collect::<Vec<_>>());
         if let Some(heading) = mapping.0.keys().find(|heading| !header.contains(&heading.as_str())) {
-            return Err(format!("there is no column `{heading}` to map; the file has: {}", header.join(", ")));
+            return Err(format!(
+                "there is no column `{heading}` to map; the file has: {}",
+                header.join(", ")
+            ));
         }
         let columns: Result<Vec<Column>, String> = header
             .iter()
@@ -142,7 +147,9 @@ fn mapped(fields: &Fields, heading: &str, field: &str) -> Result<Column, String>
         _ => {
             let help = suggestion(field, fields.known.iter().map(|(name, ..)| *name));
             let help = help.map(|help| format!("; {help}")).unwrap_or_default();
-            Err(format!("column `{heading}` is mapped to `{field}`, which is not a field of these rows{help}"))
+            Err(format!(
+                "column `{heading}` is mapped to `{field}`, which is not a field of these rows{help}"
+            ))
         }
     }
 }
@@ -201,7 +208,8 @@ mod tests {
 
     fn row(header: &[&str], cells: &[&str]) -> Result<Map<String, Value>, String> {
         let kind = ImportKind::Leads;
-        Columns::read(kind, &Mapping::default(), header.iter().copied())?.fields(&csv::StringRecord::from(cells.to_vec()))
+        Columns::read(kind, &Mapping::default(), header.iter().copied())?
+            .fields(&csv::StringRecord::from(cells.to_vec()))
     }
 
     #[test]

@@ -107,7 +107,8 @@ struct OrderLines(HashMap<u64, u32>);
 impl OrderLines {
     fn name(&mut self, fields: &mut Map<String, Value>) {
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
-        let (None, Some(order), Some(product)) = (text("externalId"), text("orderId"), text("productId")) else {
+        let (None, Some(order), Some(product)) = (text("externalId"), text("orderId"), text("productId"))
+        else {
             return;
         };
         let name = format!("{order}/{product}");
@@ -121,10 +122,15 @@ impl OrderLines {
     }
 }
 
-fn csv_rows(reading: &Reading, source: impl Read, each: &mut dyn FnMut(Row) -> bool) -> Result<(), ImportError> {
+fn csv_rows(
+    reading: &Reading,
+    source: impl Read,
+    each: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), ImportError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(source);
     let header = reader.headers().map_err(csv_error)?;
-    let columns = Columns::read(reading.kind, &reading.mapping, header.iter()).map_err(ImportError::Header)?;
+    let columns =
+        Columns::read(reading.kind, &reading.mapping, header.iter()).map_err(ImportError::Header)?;
     let mut record = csv::StringRecord::new();
     loop {
         let row = match reader.read_record(&mut record) {
@@ -170,7 +176,11 @@ fn json_fields(kind: ImportKind, text: &[u8]) -> serde_json::Result<Map<String, 
     raw.into_iter().map(|(field, text)| Ok((field, value(text.get())?))).collect()
 }
 
-fn json_rows(reading: &Reading, source: impl Read, each: &mut dyn FnMut(Row) -> bool) -> Result<(), ImportError> {
+fn json_rows(
+    reading: &Reading,
+    source: impl Read,
+    each: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), ImportError> {
     let mut reader = BufReader::new(source);
     let (mut text, mut line) = (Vec::new(), 0);
     loop {
@@ -182,7 +192,8 @@ fn json_rows(reading: &Reading, source: impl Read, each: &mut dyn FnMut(Row) -> 
         if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let fields = json_fields(reading.kind, &text).map_err(|error| format!("is not a JSON object: {error}"));
+        let fields =
+            json_fields(reading.kind, &text).map_err(|error| format!("is not a JSON object: {error}"));
         if !each(Row { line, fields }) {
             return Ok(());
         }

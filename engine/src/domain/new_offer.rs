@@ -199,7 +199,11 @@ fn label_of(text: &str) -> Result<String, String> {
     let text = text.trim().to_ascii_uppercase();
     let fits = (1..=LONGEST_LABEL).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    if fits { Ok(text) } else { Err(format!("has 1 to {LONGEST_LABEL} letters, digits and `_`, for example PRICE_DROP")) }
+    if fits {
+        Ok(text)
+    } else {
+        Err(format!("has 1 to {LONGEST_LABEL} letters, digits and `_`, for example PRICE_DROP"))
+    }
 }
 
 #[cfg(test)]

@@ -151,14 +151,16 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named_at_once() {
-        let wrong = made(r#"{"name": " ", "price": 1.005, "currency": "USD", "stock": -1, "tags": ["a\nb"]}"#);
+        let wrong =
+            made(r#"{"name": " ", "price": 1.005, "currency": "USD", "stock": -1, "tags": ["a\nb"]}"#);
         assert_eq!(fields(wrong), ["name", "price", "stock", "tags"]);
     }
 
     #[test]
     fn a_partial_change_leaves_the_rest() {
         let before = made(r#"{"name": "Lamp", "price": 10, "currency": "USD", "stock": 3}"#).unwrap();
-        let after = described(r#"{"price": 9.5, "stock": null}"#).apply(&before, instant_from_micros(2)).unwrap();
+        let after =
+            described(r#"{"price": 9.5, "stock": null}"#).apply(&before, instant_from_micros(2)).unwrap();
         assert_eq!((after.name.as_str(), after.price.minor(), after.stock), ("Lamp", 950, None));
     }
 

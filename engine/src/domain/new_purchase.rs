@@ -77,7 +77,10 @@ impl NewPurchase {
         errors.field("orderId", &self.order_id, &mut purchase.order_id, read::line);
         match self.quantity {
             Some(quantity) if !(1..=MOST_PIECES).contains(&quantity) => {
-                errors.add("quantity", format!("is 1 to {MOST_PIECES}; what came back is written as `refunded`"));
+                errors.add(
+                    "quantity",
+                    format!("is 1 to {MOST_PIECES}; what came back is written as `refunded`"),
+                );
             }
             Some(quantity) => purchase.quantity = quantity,
             None => {}
@@ -159,7 +162,10 @@ mod tests {
     #[test]
     fn what_is_left_out_comes_from_the_product_and_the_present() {
         let purchase = made(&NewPurchase::default()).unwrap();
-        assert_eq!((purchase.quantity, purchase.unit_price, purchase.purchased_at), (1, product().price, now()));
+        assert_eq!(
+            (purchase.quantity, purchase.unit_price, purchase.purchased_at),
+            (1, product().price, now())
+        );
         assert!(purchase.counts());
     }
 
@@ -185,7 +191,11 @@ mod tests {
 
     #[test]
     fn another_currency_than_the_products_needs_its_own_price() {
-        let rupees = |unit_price| NewPurchase { currency: Some("INR".to_owned()), unit_price, ..NewPurchase::default() };
+        let rupees = |unit_price| NewPurchase {
+            currency: Some("INR".to_owned()),
+            unit_price,
+            ..NewPurchase::default()
+        };
         assert_eq!(made(&rupees(None)).unwrap_err()[0].field, "unitPrice");
         assert_eq!(made(&rupees(number("900"))).unwrap().unit_price.to_string(), "900.00 INR");
     }

@@ -186,7 +186,11 @@ fn ungrouped(text: &str) -> Result<String, MoneyError> {
         }
         [] => false,
     };
-    if fits { Ok(text.replace(',', "")) } else { Err(MoneyError::NotANumber(text.chars().take(40).collect())) }
+    if fits {
+        Ok(text.replace(',', ""))
+    } else {
+        Err(MoneyError::NotANumber(text.chars().take(40).collect()))
+    }
 }
 
 /// `849.99 USD`
@@ -200,8 +204,10 @@ impl FromStr for Money {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let (amount, currency) =
-            text.trim().split_once(' ').ok_or_else(|| MoneyError::NotANumber(text.chars().take(40).collect()))?;
+        let (amount, currency) = text
+            .trim()
+            .split_once(' ')
+            .ok_or_else(|| MoneyError::NotANumber(text.chars().take(40).collect()))?;
         Self::parse(amount, currency.trim().parse()?)
     }
 }

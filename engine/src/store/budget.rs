@@ -84,9 +84,7 @@ pub(super) async fn lock(
     }
     let (sql, keys) = (LOCK.on(tx.dialect()), super::keys(campaigns));
     let rows: Vec<BudgetRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;
-    rows.into_iter()
-        .map(|row| Budget::try_from(row).map(|budget| (budget.campaign_id, budget)))
-        .collect()
+    rows.into_iter().map(|row| Budget::try_from(row).map(|budget| (budget.campaign_id, budget))).collect()
 }
 
 /// Writes what is promised and spent now; the rows are locked.

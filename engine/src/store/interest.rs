@@ -12,10 +12,7 @@ use crate::store::bulk::bulk_row;
 
 macro_rules! interest_row {
     ($rest:literal) => {
-        concat!(
-            "SELECT i.id, i.lead_id, i.product_id, i.kind, i.source, i.created_at, i.ended_at ",
-            $rest
-        )
+        concat!("SELECT i.id, i.lead_id, i.product_id, i.kind, i.source, i.created_at, i.ended_at ", $rest)
     };
 }
 
@@ -41,8 +38,9 @@ static ADD: Sql = Sql::new(
         created_at = CASE WHEN interests.ended_at IS NULL THEN interests.created_at ELSE excluded.created_at END,
         source = CASE WHEN interests.ended_at IS NULL THEN interests.source ELSE excluded.source END, ended_at = NULL",
 );
-static END: Sql =
-    Sql::new("UPDATE interests SET ended_at = $2 WHERE ended_at IS NULL AND id IN (SELECT e.value->>0 FROM {each})");
+static END: Sql = Sql::new(
+    "UPDATE interests SET ended_at = $2 WHERE ended_at IS NULL AND id IN (SELECT e.value->>0 FROM {each})",
+);
 const PAGE: &str = interest_row!(
     "FROM interests i
      WHERE (i.created_at, i.id) < ($5, $6) AND ($1 IS NULL OR i.lead_id = $1) AND ($2 IS NULL OR i.product_id = $2)
@@ -104,9 +102,8 @@ pub async fn add_many(tx: &mut Tx, interests: &[Interest]) -> Result<Vec<(Intere
     let sql = ADD.on(tx.dialect());
     on_db!(tx, |conn| sqlx::query(sql).bind(&bulk).execute(conn).await.map(|_| ()))?;
     let after = known(tx, &bulk).await?;
-    let same = |a: &Interest, b: &Interest| {
-        (a.lead_id, a.product_id, a.kind) == (b.lead_id, b.product_id, b.kind)
-    };
+    let same =
+        |a: &Interest, b: &Interest| (a.lead_id, a.product_id, a.kind) == (b.lead_id, b.product_id, b.kind);
     interests
         .iter()
         .map(|asked| {

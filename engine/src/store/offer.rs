@@ -129,23 +129,15 @@ pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Option<OfferId>, StoreEr
 /// Makes an offer unless there is one with this key already. Answers the one on file, and whether it is this one.
 pub async fn ensure(tx: &mut Tx, offer: &Offer) -> Result<(Offer, bool), StoreError> {
     let (sql, bulk) = (INSERT.on(tx.dialect()), super::bulk(&[OfferWrite::of(offer)?])?);
-    let made = on_db!(tx, |conn| sqlx::query(sql)
-        .bind(bulk)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected()))?;
+    let made =
+        on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|done| done.rows_affected()))?;
     let kept = by_key(tx, &offer.key).await?;
     let kept = kept.ok_or_else(|| StoreError::Missing { what: "offer", id: offer.key.clone() })?;
     Ok((kept, made > 0))
 }
 
 /// Changes one offer; what `change` does not mention stays as it is. Coupons that were issued keep what they promised.
-pub async fn update(
-    tx: &mut Tx,
-    id: OfferId,
-    change: &NewOffer,
-    now: Instant,
-) -> Result<Edited, StoreError> {
+pub async fn update(tx: &mut Tx, id: OfferId, change: &NewOffer, now: Instant) -> Result<Edited, StoreError> {
     let sql = LOCK.on(tx.dialect());
     let row: Option<OfferRow> =
         on_db!(tx, |conn| sqlx::query_as(sql).bind(id.to_string()).fetch_optional(conn).await)?;
@@ -193,8 +185,7 @@ pub(super) fn read_discount(
     amount_minor: Option<i64>,
     currency: Option<&str>,
 ) -> Result<Option<Discount>, MoneyError> {
-    let percent =
-        percent_bp.and_then(|points| u16::try_from(points).ok()).and_then(Percent::of_basis_points);
+    let percent = percent_bp.and_then(|points| u16::try_from(points).ok()).and_then(Percent::of_basis_points);
     match percent {
         Some(percent) => Ok(Some(Discount::Percent(percent))),
         None => Ok(read_some(amount_minor, currency)?.map(Discount::Amount)),
@@ -233,9 +224,8 @@ impl TryFrom<OfferRow> for Offer {
     type Error = StoreError;
 
     fn try_from(row: OfferRow) -> Result<Self, StoreError> {
-        let bad = |column, problem: &dyn std::fmt::Display| {
-            StoreError::bad_row("offers", column, &row.id, problem)
-        };
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("offers", column, &row.id, problem);
         let discount = read_discount(row.percent_bp, row.amount_minor, row.currency.as_deref());
         let discount = discount.map_err(|e| bad("amount_minor", &e))?;
         Ok(Self {

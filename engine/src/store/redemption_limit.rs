@@ -35,7 +35,8 @@ pub async fn lock(tx: &mut Tx, clients: &[String], now: Instant) -> Result<Vec<I
 
 /// Writes until when allowances are used; the rows are locked.
 pub async fn save(tx: &mut Tx, used: &[(String, Instant)]) -> Result<(), StoreError> {
-    let rows: Vec<(&str, i64)> = used.iter().map(|(client, until)| (client.as_str(), micros(*until))).collect();
+    let rows: Vec<(&str, i64)> =
+        used.iter().map(|(client, until)| (client.as_str(), micros(*until))).collect();
     let (sql, bulk) = (SAVE.on(tx.dialect()), super::bulk(&rows)?);
     on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
     Ok(())

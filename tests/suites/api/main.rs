@@ -5,6 +5,7 @@
 mod access;
 mod canary;
 mod commands;
+mod coupons;
 mod desk;
 mod errors;
 mod exposition;
@@ -15,5 +16,6 @@ mod openapi;
 mod operators;
 mod publishing;
 mod routes;
+mod shop;
 mod source_client;
 mod walkthrough;

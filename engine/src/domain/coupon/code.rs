@@ -65,7 +65,11 @@ impl Code {
     }
 
     fn of_digits(digits: [u8; LENGTH]) -> Result<Self, CodeError> {
-        if check(&digits[..RANDOM_SYMBOLS]) == digits[RANDOM_SYMBOLS] { Ok(Self(digits)) } else { Err(CodeError::Check) }
+        if check(&digits[..RANDOM_SYMBOLS]) == digits[RANDOM_SYMBOLS] {
+            Ok(Self(digits))
+        } else {
+            Err(CodeError::Check)
+        }
     }
 }
 
@@ -81,7 +85,10 @@ impl Given {
         for (digit, symbol) in digits.iter_mut().zip(code) {
             *digit = value(symbol).ok_or(CodeError::Symbol(symbol))?;
         }
-        Ok(Self { code: Code::of_digits(digits)?, label: symbols.iter().map(char::to_ascii_uppercase).collect() })
+        Ok(Self {
+            code: Code::of_digits(digits)?,
+            label: symbols.iter().map(char::to_ascii_uppercase).collect(),
+        })
     }
 
     /// Does the label that was typed, if any, belong to a coupon labelled `label`?

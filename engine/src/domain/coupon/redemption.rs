@@ -140,8 +140,7 @@ mod tests {
 
     #[test]
     fn the_same_order_again_is_no_second_redemption() {
-        let redeemed =
-            Coupon { state: CouponState::Redeemed, order_id: Some("1".to_owned()), ..coupon() };
+        let redeemed = Coupon { state: CouponState::Redeemed, order_id: Some("1".to_owned()), ..coupon() };
         assert_eq!(redeem(&redeemed, &order("1", None), day(99)), Ok(Taken::Before));
         assert_eq!(redeem(&redeemed, &order("2", None), day(1)), Err(Refused::Redeemed));
         let nameless = Coupon { order_id: None, ..redeemed };
@@ -154,6 +153,9 @@ mod tests {
         let stranger = Redemption { lead_id: Some(uuid::Uuid::from_u128(9).into()), ..Redemption::default() };
         assert_eq!(redeem(&coupon(), &stranger, day(1)), Err(Refused::OtherLead));
         let rupees = Money::of_minor(100, Currency::INR).unwrap();
-        assert_eq!(redeem(&coupon(), &order("1", Some(rupees)), day(1)).unwrap_err().code(), "currency-mismatch");
+        assert_eq!(
+            redeem(&coupon(), &order("1", Some(rupees)), day(1)).unwrap_err().code(),
+            "currency-mismatch"
+        );
     }
 }

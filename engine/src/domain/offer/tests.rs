@@ -87,11 +87,8 @@ fn the_last_day_counts_and_the_next_does_not() {
 
 #[test]
 fn days_may_run_from_delivery() {
-    let policy = RefundPolicy {
-        window_days: Some(7),
-        window_from: WindowFrom::Delivery,
-        ..RefundPolicy::default()
-    };
+    let policy =
+        RefundPolicy { window_days: Some(7), window_from: WindowFrom::Delivery, ..RefundPolicy::default() };
     assert_eq!(owed(&policy, &purchase(), day(20)).unwrap().until, Some(day(21)));
     let under_way = Purchase { delivered_at: None, ..purchase() };
     assert_eq!(owed(&policy, &under_way, day(90)).unwrap().until, None);
@@ -132,7 +129,10 @@ fn each_rule_names_itself() {
     };
     assert_eq!(bought(|purchase| purchase.is_verified = false), Err("purchase-unverified"));
     assert_eq!(bought(|purchase| purchase.refunded = usd(199_998)), Err("purchase-refunded"));
-    assert_eq!(bought(|purchase| purchase.product_id = uuid::Uuid::from_u128(9).into()), Err("other-product"));
+    assert_eq!(
+        bought(|purchase| purchase.product_id = uuid::Uuid::from_u128(9).into()),
+        Err("other-product")
+    );
     assert_eq!(bought(|purchase| purchase.unit_price = usd(84_999)), Err("not-paid-more"));
 }
 

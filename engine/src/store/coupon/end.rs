@@ -13,7 +13,8 @@ use crate::store::error::StoreError;
 
 static LOCK: Sql = Sql::new(coupon_row!("FROM coupons c WHERE c.code = $1 {lock}"));
 // The state is asked again: a coupon leaves `issued` once, whatever its reader believed.
-const REDEEM: &str = "UPDATE coupons SET state = 'redeemed', ended_at = $2, order_id = $3, order_minor = $4, value_minor = $5
+const REDEEM: &str =
+    "UPDATE coupons SET state = 'redeemed', ended_at = $2, order_id = $3, order_minor = $4, value_minor = $5
      WHERE id = $1 AND state = 'issued'";
 static EXPIRE: Sql = Sql::new(
     "UPDATE coupons SET state = 'expired', ended_at = $1 WHERE id IN (
@@ -118,7 +119,11 @@ async fn release(tx: &mut Tx, ended: &[Ended], now: Instant) -> Result<(), Store
 
 /// What of `wanted` is reserved; nothing of another currency is.
 fn held(reserved: Money, wanted: Money) -> Result<Money, MoneyError> {
-    if reserved.currency() == wanted.currency() { reserved.min(wanted) } else { Ok(Money::zero(reserved.currency())) }
+    if reserved.currency() == wanted.currency() {
+        reserved.min(wanted)
+    } else {
+        Ok(Money::zero(reserved.currency()))
+    }
 }
 
 fn bad(campaign: CampaignId, problem: &MoneyError) -> StoreError {

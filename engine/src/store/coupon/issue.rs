@@ -149,11 +149,10 @@ async fn insert(
     if coupons.is_empty() { Ok(fresh) } else { Err(StoreError::Constraint { constraint }) }
 }
 
-fn give_back(
-    coupon: &Coupon,
-    budgets: &mut Budgets,
-) -> Result<(), StoreError> {
-    let Some(budget) = coupon.campaign_id.and_then(|campaign| budgets.get_mut(&campaign)) else { return Ok(()) };
+fn give_back(coupon: &Coupon, budgets: &mut Budgets) -> Result<(), StoreError> {
+    let Some(budget) = coupon.campaign_id.and_then(|campaign| budgets.get_mut(&campaign)) else {
+        return Ok(());
+    };
     budget
         .release(coupon.reserved)
         .map_err(|e| StoreError::bad_row("offer_budgets", "reserved_minor", budget.campaign_id, e))

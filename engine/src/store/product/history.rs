@@ -148,7 +148,11 @@ pub async fn new_price_changes(tx: &mut Tx, limit: u32) -> Result<Vec<PriceChang
 }
 
 /// Triggers have looked at these.
-pub async fn handle_price_changes(tx: &mut Tx, ids: &[PriceChangeId], now: Instant) -> Result<(), StoreError> {
+pub async fn handle_price_changes(
+    tx: &mut Tx,
+    ids: &[PriceChangeId],
+    now: Instant,
+) -> Result<(), StoreError> {
     handle(tx, &HANDLE_PRICES, crate::store::keys(ids), now).await
 }
 
@@ -161,7 +165,11 @@ pub async fn new_stock_changes(tx: &mut Tx, limit: u32) -> Result<Vec<StockChang
 }
 
 /// Triggers have looked at these.
-pub async fn handle_stock_changes(tx: &mut Tx, ids: &[StockChangeId], now: Instant) -> Result<(), StoreError> {
+pub async fn handle_stock_changes(
+    tx: &mut Tx,
+    ids: &[StockChangeId],
+    now: Instant,
+) -> Result<(), StoreError> {
     handle(tx, &HANDLE_STOCKS, crate::store::keys(ids), now).await
 }
 

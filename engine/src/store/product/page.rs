@@ -37,7 +37,8 @@ pub async fn page(
     let (at, id) = before(cursor);
     let search = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
     // Tags are stored as a JSON array: the quotes are the tag's ends.
-    let tag = filter.tag.as_deref().map(|tag| format!("%{}%", escaped(&serde_json::Value::from(tag).to_string())));
+    let tag =
+        filter.tag.as_deref().map(|tag| format!("%{}%", escaped(&serde_json::Value::from(tag).to_string())));
     let rows: Vec<ProductRow> = on_db!(tx, |conn| sqlx::query_as(PAGE)
         .bind(filter.category.as_deref())
         .bind(filter.is_active.map(i64::from))

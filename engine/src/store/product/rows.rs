@@ -54,9 +54,8 @@ bulk_row! {
 
 impl ProductWrite {
     pub fn of(product: &Product) -> Result<Self, StoreError> {
-        let bad = |column, problem: serde_json::Error| {
-            StoreError::bad_row("products", column, product.id, problem)
-        };
+        let bad =
+            |column, problem: serde_json::Error| StoreError::bad_row("products", column, product.id, problem);
         Ok(Self {
             id: product.id.to_string(),
             external_id: product.external_id.clone(),

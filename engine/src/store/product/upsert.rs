@@ -95,7 +95,8 @@ pub async fn update(
         Ok(product) => product,
         Err(mistakes) => return Ok(Edited::Refused(mistakes)),
     };
-    if let Some(key) = product.external_id.as_deref().filter(|key| before.external_id.as_deref() != Some(*key))
+    if let Some(key) =
+        product.external_id.as_deref().filter(|key| before.external_id.as_deref() != Some(*key))
         && resolve_many(tx, &[key]).await?.get(key).is_some_and(|other| *other != id)
     {
         let message = "belongs to another product".to_owned();
@@ -155,7 +156,8 @@ impl Shelf {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let ids: Vec<ProductId> = resolve_many(tx, &keys).await?.into_values().collect();
         let known = lock_many(tx, &ids).await?;
-        let by_key = known.iter().filter_map(|product| Some((product.external_id.clone()?, product.id))).collect();
+        let by_key =
+            known.iter().filter_map(|product| Some((product.external_id.clone()?, product.id))).collect();
         let products = known.into_iter().map(|product| (product.id, (product, OnFile::Unchanged))).collect();
         Ok(Self { by_key, products })
     }

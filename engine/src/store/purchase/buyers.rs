@@ -31,7 +31,9 @@ static OF_PRODUCTS: Sql = Sql::new(purchase_row!(
      WHERE p.product_id IN (SELECT e2.value->>0 FROM {each2}) ORDER BY p.lead_id, p.purchased_at DESC, p.id DESC"
 ));
 static HISTORY: Sql = Sql::new(concat!(
-    purchase_row!("FROM (SELECT o.*, row_number() OVER (PARTITION BY o.lead_id ORDER BY o.purchased_at DESC, o.id DESC) AS place"),
+    purchase_row!(
+        "FROM (SELECT o.*, row_number() OVER (PARTITION BY o.lead_id ORDER BY o.purchased_at DESC, o.id DESC) AS place"
+    ),
     " FROM {each} JOIN purchases o ON o.lead_id = e.value->>0) AS p
      WHERE p.place <= $2 ORDER BY p.lead_id, p.place"
 ));
@@ -110,8 +112,8 @@ pub async fn worth(tx: &mut Tx, leads: &[LeadId]) -> Result<Vec<(LeadId, Money)>
     rows.into_iter()
         .map(|(lead, currency, minor)| {
             let id = lead.parse().map_err(|e| StoreError::bad_row("purchases", "lead_id", &lead, e))?;
-            let money =
-                read_money(minor, &currency).map_err(|e| StoreError::bad_row("purchases", "unit_minor", &lead, e))?;
+            let money = read_money(minor, &currency)
+                .map_err(|e| StoreError::bad_row("purchases", "unit_minor", &lead, e))?;
             Ok((id, money))
         })
         .collect()

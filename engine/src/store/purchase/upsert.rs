@@ -161,7 +161,9 @@ impl Known {
     /// A purchase stays its lead's and its product's: another is another purchase.
     fn moved(&self, row: &NewPurchase, before: &Purchase) -> Vec<FieldError> {
         let lead = match self.lead(row) {
-            Ok(Some(lead)) if lead != before.lead_id => Some(mistake("leadId", "a purchase stays its lead's")),
+            Ok(Some(lead)) if lead != before.lead_id => {
+                Some(mistake("leadId", "a purchase stays its lead's"))
+            }
             Ok(_) => None,
             Err(unknown) => Some(unknown),
         };

@@ -69,7 +69,10 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    pub(in crate::http) fn of<R>(page: callwright_engine::store::page::Page<R>, shape: impl FnMut(R) -> T) -> Self {
+    pub(in crate::http) fn of<R>(
+        page: callwright_engine::store::page::Page<R>,
+        shape: impl FnMut(R) -> T,
+    ) -> Self {
         let next = page.next.map(|next| next.to_string());
         Self { items: page.items.into_iter().map(shape).collect(), next }
     }

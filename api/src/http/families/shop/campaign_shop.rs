@@ -55,7 +55,10 @@ pub async fn set_products(
 ) -> Answer<Json<CampaignProducts>> {
     caller.must_be(Role::Manager)?;
     if input.product_ids.len() > MOST_PRODUCTS {
-        return Err(ApiError::field("/productIds", format!("a campaign has at most {MOST_PRODUCTS} products")));
+        return Err(ApiError::field(
+            "/productIds",
+            format!("a campaign has at most {MOST_PRODUCTS} products"),
+        ));
     }
     let mut tx = app.engine.db.begin().await?;
     let id = campaign_id(&mut tx, &id).await?;
@@ -63,7 +66,9 @@ pub async fn set_products(
     let known = product::resolve_many(&mut tx, &texts).await?;
     let unknown = texts.iter().enumerate().filter(|(_, text)| !known.contains_key(**text));
     let wrong: Vec<FieldProblem> = unknown
-        .map(|(at, text)| FieldProblem::new(format!("/productIds/{at}"), format!("product `{text}` does not exist")))
+        .map(|(at, text)| {
+            FieldProblem::new(format!("/productIds/{at}"), format!("product `{text}` does not exist"))
+        })
         .collect();
     if !wrong.is_empty() {
         return Err(ApiError::invalid(wrong));
@@ -122,7 +127,8 @@ impl From<Budget> for BudgetBody {
 pub async fn show_budget(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<BudgetBody>> {
     let mut tx = app.engine.db.begin_read().await?;
     let campaign = campaign_id(&mut tx, &id).await?;
-    let found = budget::find(&mut tx, campaign).await?.ok_or_else(|| ApiError::not_found("budget of", &id))?;
+    let found =
+        budget::find(&mut tx, campaign).await?.ok_or_else(|| ApiError::not_found("budget of", &id))?;
     tx.rollback().await?;
     Ok(Json(found.into()))
 }
@@ -152,7 +158,8 @@ pub async fn set_budget(
     let now = app.engine.time.now(&mut tx).await?;
     let campaign = campaign_id(&mut tx, &id).await?;
     if !budget::set(&mut tx, campaign, total, now).await? {
-        let message = "coupons were issued under this budget in another currency; keep it, or use another campaign";
+        let message =
+            "coupons were issued under this budget in another currency; keep it, or use another campaign";
         return Err(ApiError::conflict("other-currency", message));
     }
     let set = budget::find(&mut tx, campaign).await?.ok_or_else(|| ApiError::not_found("budget of", &id))?;

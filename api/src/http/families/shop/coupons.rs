@@ -84,15 +84,20 @@ async fn sold(tx: &mut Tx, input: &CouponInput) -> Answer<Option<Product>> {
 fn most(input: &CouponInput, offer: &Offer, product: Option<&Product>) -> Answer<Money> {
     let currency = input.currency.as_deref().map(Currency::find).transpose();
     let currency = currency.map_err(|error| ApiError::field("/currency", error.to_string()))?;
-    let currency = currency.or_else(|| product.map(|product| product.price.currency())).or(match offer.discount {
-        Discount::Amount(amount) => Some(amount.currency()),
-        Discount::Percent(_) => None,
-    });
     let currency =
-        currency.ok_or_else(|| ApiError::field("/currency", "a coupon without a product needs its currency"))?;
+        currency.or_else(|| product.map(|product| product.price.currency())).or(match offer.discount {
+            Discount::Amount(amount) => Some(amount.currency()),
+            Discount::Percent(_) => None,
+        });
+    let currency = currency
+        .ok_or_else(|| ApiError::field("/currency", "a coupon without a product needs its currency"))?;
     if let Some(most) = input.most {
         let most = most.of(currency).map_err(|error| ApiError::field("/most", error.to_string()))?;
-        return if most.is_negative() { Err(ApiError::field("/most", "cannot be negative")) } else { Ok(most) };
+        return if most.is_negative() {
+            Err(ApiError::field("/most", "cannot be negative"))
+        } else {
+            Ok(most)
+        };
     }
     match (product, offer.discount) {
         (Some(product), discount) => {
@@ -262,7 +267,12 @@ pub async fn redeem(
     }
 }
 
-async fn redeem_request(app: &App, caller: &Caller, given: Given, input: RedeemInput) -> Answer<RedeemRequest> {
+async fn redeem_request(
+    app: &App,
+    caller: &Caller,
+    given: Given,
+    input: RedeemInput,
+) -> Answer<RedeemRequest> {
     let currency = input.currency.as_deref().map(Currency::find).transpose();
     let currency = currency.map_err(|error| ApiError::field("/currency", error.to_string()))?;
     if input.amount.is_some_and(|amount| amount.0.is_sign_negative()) {

@@ -25,5 +25,6 @@ async fn product_id(tx: &mut Tx, id: &str) -> Answer<ProductId> {
 
 /// A value of a query string that is one of a few.
 fn one_of<T: std::str::FromStr<Err: ToString>>(name: &str, text: Option<&String>) -> Answer<Option<T>> {
-    text.map(|text| text.parse().map_err(|error: T::Err| ApiError::field(name, error.to_string()))).transpose()
+    text.map(|text| text.parse().map_err(|error: T::Err| ApiError::field(name, error.to_string())))
+        .transpose()
 }

@@ -98,12 +98,7 @@ pub struct StockBody {
 
 impl From<StockChange> for StockBody {
     fn from(change: StockChange) -> Self {
-        Self {
-            old_stock: change.old,
-            new_stock: change.new,
-            source: change.source.as_str(),
-            at: change.at,
-        }
+        Self { old_stock: change.old, new_stock: change.new, source: change.source.as_str(), at: change.at }
     }
 }
 
