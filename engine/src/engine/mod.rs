@@ -35,7 +35,7 @@ mod versions;
 mod weed;
 mod why;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use claim::Claimed;
 pub use control::EnrollmentView;
@@ -53,7 +53,10 @@ pub use status::{Failure, LastMinute, QueueStatus, Status};
 pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;
 
+use chrono::TimeDelta;
+
 use crate::clock::Instant;
+use crate::decide::pacing::Pace;
 use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
 use crate::metrics::Metrics;
@@ -73,6 +76,8 @@ pub struct Engine {
     interned: batch::Interned,
     safeguards: Safeguards,
     outlets: outlets::Configured,
+    /// What this process lately could do in time.
+    pace: Mutex<Pace>,
 }
 
 /// Safety measures that tests switch off one at a time, to show that a test would notice. All on, always, in the product.
@@ -112,7 +117,18 @@ impl Engine {
             interned: batch::Interned::default(),
             safeguards,
             outlets: outlets::Configured::default(),
+            pace: Mutex::default(),
         })
+    }
+
+    fn pace(&self) -> Pace {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Learns from a batch about to be sent; see [`Pace::after`].
+    fn keep_pace(&self, asked: usize, left: TimeDelta) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        *pace = pace.after(u32::try_from(asked).unwrap_or(u32::MAX), left);
     }
 
     /// The engine's present: the database's clock, or the virtual one it shares.

@@ -101,9 +101,12 @@ impl Engine {
             suppressed: false,
             attempt: AttemptState::Dialing,
         };
+        let mut least = TimeDelta::MAX;
         let look = |request: &mut PlaceRequest| {
             let left = (request.send_by - now).num_microseconds().unwrap_or(i64::MAX) as f64 / speed;
-            request.deadline = began.shifted(TimeDelta::microseconds(left as i64));
+            let left = TimeDelta::microseconds(left as i64);
+            least = least.min(left);
+            request.deadline = began.shifted(left);
             if recovering {
                 return Some((request.attempt_id, HeldBack::Recovering));
             }
@@ -111,7 +114,9 @@ impl Engine {
             let late = request.deadline.has_passed().then_some(HeldBack::TooLate);
             Some((request.attempt_id, held_back(on_file, request.send_by, now).or(late)?))
         };
-        Ok(requests.iter_mut().filter_map(look).collect())
+        let held = requests.iter_mut().filter_map(look).collect();
+        self.keep_pace(requests.len(), least);
+        Ok(held)
     }
 
     async fn record_placements(

@@ -23,6 +23,10 @@ impl World {
         if self.is_down() {
             return self.rest(worker);
         }
+        if let Some(left) = requests.iter().map(|request| request.send_by - self.now).min() {
+            let pace = &mut self.workers[worker].pace;
+            *pace = pace.after(requests.len() as u32, left);
+        }
         let mut asked = Vec::new();
         let mut kept_back = Vec::new();
         for request in requests {
