@@ -49,6 +49,16 @@ pub const VOCABULARY: &[(&str, Fields)] = &[
     (kinds::OPTOUT_REQUESTED, &[("reason", FieldKind::Text), ("source", FieldKind::Text)]),
     (kinds::WRONG_NUMBER, &[]),
     (kinds::CALLBACK_REQUESTED, &[("requestedTime", FieldKind::Text)]),
+    (
+        kinds::COUPON_REDEEMED,
+        &[
+            ("code", FieldKind::Text),
+            ("orderId", FieldKind::Text),
+            ("amount", FieldKind::Amount),
+            ("value", FieldKind::Amount),
+            ("currency", FieldKind::Text),
+        ],
+    ),
 ];
 
 /// The fields of a type of the vocabulary; `None` for types that authors and outside systems made up.

@@ -5,6 +5,7 @@
 mod access;
 mod canary;
 mod commands;
+mod coupons;
 mod desk;
 mod errors;
 mod exposition;
@@ -15,6 +16,7 @@ mod openapi;
 mod operators;
 mod publishing;
 mod routes;
+mod shop;
 mod source_client;
 mod triggers;
 mod walkthrough;

@@ -26,6 +26,7 @@ mod publishing;
 mod reconciling;
 mod recording;
 mod recovering;
+mod redeeming;
 mod sound;
 mod spoiled;
 mod triggered_packages;
