@@ -21,6 +21,7 @@ text_enum! {
         PreferredTime = "preferred-time",
         FrequencyCap = "frequency-cap",
         NumberBusy = "number-busy",
+        Purchase = "purchase",
     }
 }
 
@@ -62,6 +63,8 @@ text_enum! {
         LegalCap = "legal-cap",
         // concurrency
         NumberBusy = "number-busy",
+        // purchase
+        PurchaseGone = "purchase-gone",
     }
 }
 

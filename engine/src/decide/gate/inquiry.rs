@@ -13,7 +13,7 @@ use super::frequency_cap::{Use, used_up};
 use super::look::{Look, Moment, dates};
 use super::{Check, GUARD, frequency_cap, latest_deferral, legal_hours, phone, stop_of, suppression};
 use crate::clock::Instant;
-use crate::decide::snapshot::{Intent, LeadFacts, PhoneFacts, Snapshot, SuppressionFact};
+use crate::decide::snapshot::{Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact};
 use crate::decide::verdict::{Answer, Gate, GateReport, Reason};
 use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::VoiceClass;
@@ -138,6 +138,7 @@ fn snapshot(facts: &NumberFacts) -> Snapshot {
         intents,
         placed: 0,
         number_busy: false,
+        purchase: PurchaseFact::NotNeeded,
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),

@@ -14,6 +14,7 @@ mod look;
 mod number_busy;
 mod phone;
 mod preferred_time;
+mod purchase;
 mod suppression;
 
 use chrono::TimeDelta;
@@ -35,7 +36,7 @@ const MOST_ROUNDS: usize = 64;
 type Check = fn(&Moment<'_>) -> GateReport;
 
 /// In the order in which people read the explanation. The order never changes a verdict.
-const GATES: [Check; 10] = [
+const GATES: [Check; 11] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -46,6 +47,7 @@ const GATES: [Check; 10] = [
     preferred_time::check,
     frequency_cap::check,
     number_busy::check,
+    purchase::check,
 ];
 
 /// Gates of a message to the number: what protects a line from ringing does not apply.
@@ -60,7 +62,7 @@ const MESSAGE_GATES: [Check; 8] = [
     preferred_time::check,
 ];
 
-const GATES_WITHOUT_WINDOWS: [Check; 7] = [
+const GATES_WITHOUT_WINDOWS: [Check; 8] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -68,6 +70,7 @@ const GATES_WITHOUT_WINDOWS: [Check; 7] = [
     campaign::check,
     frequency_cap::check,
     number_busy::check,
+    purchase::check,
 ];
 
 /// Runs every gate over `snapshot` at `now`. A stop outweighs a deferral, a deferral outweighs proceeding.

@@ -98,6 +98,7 @@ fn gates_that_need_a_lead_are_named() {
         Gate::CadenceHours,
         Gate::PreferredTime,
         Gate::NumberBusy,
+        Gate::Purchase,
     ];
     assert_eq!(answer.left_out, expected);
 }
