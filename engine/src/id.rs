@@ -39,7 +39,7 @@ macro_rules! ids {
 
 ids! {
     LeadId, PhoneId, ConsentId, SuppressionId, CampaignId, EnrollmentId, AttemptId, CallId, EventId, DecisionId, UserId,
-    ApiKeyId, JobId, ImportId, PublicationId, ProductId, PriceChangeId, StockChangeId, PurchaseId, InterestId, OfferId, CouponId,
+    ApiKeyId, JobId, ImportId, PublicationId, EmergencyStopId, ProductId, PriceChangeId, StockChangeId, PurchaseId, InterestId, OfferId, CouponId,
     TriggerId, TriggerRuleId,
 }
 

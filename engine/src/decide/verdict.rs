@@ -21,6 +21,8 @@ text_enum! {
         PreferredTime = "preferred-time",
         FrequencyCap = "frequency-cap",
         NumberBusy = "number-busy",
+        EmergencyStop = "emergency-stop",
+        RegistryAge = "registry-age",
         Purchase = "purchase",
     }
 }
@@ -63,6 +65,10 @@ text_enum! {
         LegalCap = "legal-cap",
         // concurrency
         NumberBusy = "number-busy",
+        // emergency
+        EmergencyStopped = "emergency-stop",
+        // registries
+        RegistryStale = "registry-stale",
         // purchase
         PurchaseGone = "purchase-gone",
     }

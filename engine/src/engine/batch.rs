@@ -12,7 +12,9 @@ use crate::decide::snapshot::{
     CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
 };
 use crate::domain::campaign::Campaign;
+use crate::domain::emergency::EmergencyStop;
 use crate::domain::purchase::Purchase;
+use crate::domain::registry::RegistryList;
 use crate::id::{CampaignId, LeadId, PurchaseId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
@@ -33,6 +35,8 @@ pub(super) struct Batch {
     intents_by_lead: HashMap<LeadId, Vec<Intent>>,
     intents_by_number: HashMap<String, Vec<(LeadId, Intent)>>,
     live: HashSet<String>,
+    emergency_stops: Arc<[EmergencyStop]>,
+    registries: Arc<[RegistryList]>,
     /// Purchases that calls of the batch rest on, and that count.
     purchases: HashSet<PurchaseId>,
 }
@@ -72,6 +76,14 @@ impl Batch {
             };
             batch.suppressions.entry(entry.number).or_default().push(fact);
         }
+        // Whoever is on a registry's list is suppressed like anybody else.
+        for (number, list) in on_file.listed {
+            if let Some(list) = on_file.lists.iter().find(|each| each.id == list) {
+                batch.suppressions.entry(number).or_default().push(SuppressionFact::listed(list));
+            }
+        }
+        batch.registries = on_file.lists.into();
+        batch.emergency_stops = on_file.emergency_stops.into();
         for entry in on_file.consents {
             let fact = ConsentFact {
                 purpose: entry.purpose,
@@ -119,6 +131,8 @@ impl Batch {
             cadence_hours: version.hours.clone(),
             cadence_limits: version.bundle.cadence.limits,
             promised: walk.enrollment.position.promised,
+            emergency_stops: Arc::clone(&self.emergency_stops),
+            registries: Arc::clone(&self.registries),
         })
     }
 

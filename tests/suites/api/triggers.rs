@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, alice, campaign};
+use crate::desk::{Desk, campaign};
 
 /// Alice bought two things, and the campaign that offers refunds.
 async fn shop() -> Desk {

@@ -2,6 +2,7 @@
 
 pub mod crm;
 pub mod definitions;
+pub mod emergency_stops;
 pub mod jobs;
 pub mod shop;
 pub mod triggers;

@@ -6,6 +6,7 @@
 mod cadence_hours;
 mod campaign;
 mod consent;
+mod emergency_stop;
 mod frequency_cap;
 pub mod inquiry;
 mod lead_status;
@@ -15,11 +16,13 @@ mod number_busy;
 mod phone;
 mod preferred_time;
 mod purchase;
+mod registry_age;
 mod suppression;
 
 use chrono::TimeDelta;
 
 pub use self::campaign::is_closed as campaign_is_closed;
+pub use self::emergency_stop::is_stopped as caller_is_stopped;
 use self::look::{Look, Moment};
 use super::snapshot::{PhoneFacts, Snapshot};
 use super::verdict::{Answer, Decision, Gate, GateReport, Permit, Reason, Verdict};
@@ -36,7 +39,7 @@ const MOST_ROUNDS: usize = 64;
 type Check = fn(&Moment<'_>) -> GateReport;
 
 /// In the order in which people read the explanation. The order never changes a verdict.
-const GATES: [Check; 11] = [
+const GATES: [Check; 13] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -47,11 +50,13 @@ const GATES: [Check; 11] = [
     preferred_time::check,
     frequency_cap::check,
     number_busy::check,
+    emergency_stop::check,
+    registry_age::check,
     purchase::check,
 ];
 
 /// Gates of a message to the number: what protects a line from ringing does not apply.
-const MESSAGE_GATES: [Check; 8] = [
+const MESSAGE_GATES: [Check; 10] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -60,9 +65,11 @@ const MESSAGE_GATES: [Check; 8] = [
     legal_hours::check,
     cadence_hours::check,
     preferred_time::check,
+    emergency_stop::check,
+    registry_age::check,
 ];
 
-const GATES_WITHOUT_WINDOWS: [Check; 8] = [
+const GATES_WITHOUT_WINDOWS: [Check; 10] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -70,6 +77,8 @@ const GATES_WITHOUT_WINDOWS: [Check; 8] = [
     campaign::check,
     frequency_cap::check,
     number_busy::check,
+    emergency_stop::check,
+    registry_age::check,
     purchase::check,
 ];
 
