@@ -25,6 +25,18 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "numbers are plain data",
     ),
     (
+        "engine/src/money/",
+        &[
+            "crate::store",
+            "crate::decide",
+            "crate::flow",
+            "crate::definitions",
+            "crate::engine",
+            "crate::domain",
+        ],
+        "money is plain arithmetic",
+    ),
+    (
         "engine/src/rules/",
         &["crate::store", "crate::decide", "crate::flow", "crate::engine"],
         "rules are data",
@@ -64,6 +76,28 @@ const CONFINED: &[(&str, &str, &str)] = &[
     ("sqlx", "engine/src/store/", "engine/src/"),
     ("apalis", "workers/src/queue/", "workers/src/"),
     ("apalis_core", "workers/src/queue/", "workers/src/"),
+];
+
+/// Where amounts are read, kept, summed and shown: nowhere there may a binary fraction touch one.
+const MONEY: &[&str] = &[
+    "engine/src/money/",
+    "engine/src/domain/product.rs",
+    "engine/src/domain/purchase.rs",
+    "engine/src/domain/new_product.rs",
+    "engine/src/domain/new_purchase.rs",
+    "engine/src/domain/new_offer.rs",
+    "engine/src/domain/offer/",
+    "engine/src/domain/coupon/",
+    "engine/src/store/money.rs",
+    "engine/src/store/product/",
+    "engine/src/store/purchase/",
+    "engine/src/store/offer.rs",
+    "engine/src/store/budget.rs",
+    "engine/src/store/coupon/",
+    "engine/src/engine/redeem.rs",
+    "api/src/http/amount.rs",
+    "api/src/http/families/shop/",
+    "api/src/import/apply_shop.rs",
 ];
 
 const TOP: &[&str] = &[
@@ -210,6 +244,26 @@ fn misplaced(names: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// Lines that name a float type, and folders of money that are no more.
+fn floats(sources: &[Source]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for folder in MONEY {
+        let mut files = sources.iter().filter(|(path, _)| path.starts_with(folder)).peekable();
+        if files.peek().is_none() {
+            wrong.push(format!("there is nothing at {folder}"));
+        }
+        for (path, text) in files {
+            let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+            let named = |line: &str| ["f64", "f32"].iter().any(|float| line.contains(float));
+            let found = code.enumerate().filter(|(_, line)| named(line));
+            wrong.extend(
+                found.map(|(at, line)| format!("{path}:{}: money is never a float: {}", at + 1, line.trim())),
+            );
+        }
+    }
+    wrong
+}
+
 fn source(path: &str, text: &str) -> Vec<Source> {
     vec![(path.to_owned(), text.to_owned())]
 }
@@ -241,6 +295,23 @@ fn the_top_level_is_as_prescribed() {
         .collect();
     let wrong = misplaced(&entries.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_float_comes_near_money() {
+    let wrong = floats(&sources());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn floats_in_money_are_found() {
+    let found =
+        |path, text| floats(&source(path, text)).into_iter().filter(|line| line.contains("never")).count();
+    assert_eq!(found("engine/src/money/x.rs", "let part = price as f64 * 0.15;"), 1);
+    assert_eq!(found("api/src/http/families/shop/x.rs", "price.to_f64()"), 1);
+    assert_eq!(found("engine/src/money/x.rs", "// never an f64"), 0);
+    assert_eq!(found("engine/src/decide/score.rs", "let points: f64 = 1.0;"), 0);
+    assert!(floats(&[]).len() >= MONEY.len(), "a folder that moved away is noticed");
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(super) async fn products(
 }
 
 /// A line of an order, with what is said about its customer and its product in case they are not on file.
-struct Line {
+struct OrderLine {
     line: u64,
     purchase: PurchaseInput,
     customer: NewLead,
@@ -93,7 +93,7 @@ pub(super) async fn purchases(
     Ok(applied)
 }
 
-fn read_line(row: Row, currency: Option<Currency>) -> Result<Line, RowError> {
+fn read_line(row: Row, currency: Option<Currency>) -> Result<OrderLine, RowError> {
     let line = row.line;
     let mut fields = row.fields.map_err(|message| wrong(line, "", message))?;
     let customer: Map<String, Value> = CUSTOMER
@@ -112,7 +112,13 @@ fn read_line(row: Row, currency: Option<Currency>) -> Result<Line, RowError> {
     if purchase.unit_price.is_some() && purchase.currency.is_none() {
         purchase.currency = currency.map(|currency| currency.code().to_owned());
     }
-    Ok(Line { line, purchase, customer, product_name, category: category.map_or(Field::Keep, Field::Set) })
+    Ok(OrderLine {
+        line,
+        purchase,
+        customer,
+        product_name,
+        category: category.map_or(Field::Keep, Field::Set),
+    })
 }
 
 /// What may be said about a customer who is not on file.
@@ -126,7 +132,7 @@ type Refusals = HashMap<String, Vec<FieldError>>;
 async fn customers(
     engine: &Engine,
     tx: &mut Tx,
-    lines: &[Line],
+    lines: &[OrderLine],
     now: Instant,
 ) -> Result<Refusals, StoreError> {
     let names: Vec<&str> = lines.iter().filter_map(|line| line.purchase.lead_id.as_deref()).collect();
@@ -159,7 +165,12 @@ async fn customers(
 }
 
 /// Makes products that are not on file, where rows name them; they cost what the first row says.
-async fn goods(engine: &Engine, tx: &mut Tx, lines: &[Line], now: Instant) -> Result<Refusals, StoreError> {
+async fn goods(
+    engine: &Engine,
+    tx: &mut Tx,
+    lines: &[OrderLine],
+    now: Instant,
+) -> Result<Refusals, StoreError> {
     let names: Vec<&str> = lines.iter().filter_map(|line| line.purchase.product_id.as_deref()).collect();
     let known = product::resolve_many(tx, &names).await?;
     let mut new: HashMap<&str, NewProduct> = HashMap::new();
@@ -195,9 +206,9 @@ async fn goods(engine: &Engine, tx: &mut Tx, lines: &[Line], now: Instant) -> Re
 }
 
 fn drop_refused(
-    lines: &mut Vec<Line>,
+    lines: &mut Vec<OrderLine>,
     refused: &Refusals,
-    name: impl Fn(&Line) -> Option<&str>,
+    name: impl Fn(&OrderLine) -> Option<&str>,
     applied: &mut Applied,
 ) {
     lines.retain(|line| {

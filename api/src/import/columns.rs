@@ -142,16 +142,12 @@ fn mapped(fields: &Fields, heading: &str, field: &str) -> Result<Column, String>
     if let Some((name, cell, _)) = fields.known.iter().find(|(name, ..)| *name == field) {
         return Ok(Column::Field(name, *cell));
     }
-    match (field.strip_prefix("custom."), fields.own) {
-        (Some(own), Some(_)) => Ok(Column::Custom(own.to_owned())),
-        _ => {
-            let help = suggestion(field, fields.known.iter().map(|(name, ..)| *name));
-            let help = help.map(|help| format!("; {help}")).unwrap_or_default();
-            Err(format!(
-                "column `{heading}` is mapped to `{field}`, which is not a field of these rows{help}"
-            ))
-        }
+    if let (Some(own), Some(_)) = (field.strip_prefix("custom."), fields.own) {
+        return Ok(Column::Custom(own.to_owned()));
     }
+    let help = suggestion(field, fields.known.iter().map(|(name, ..)| *name));
+    let help = help.map(|help| format!("; {help}")).unwrap_or_default();
+    Err(format!("column `{heading}` is mapped to `{field}`, which is not a field of these rows{help}"))
 }
 
 fn column(fields: &Fields, heading: &str) -> Result<Column, String> {

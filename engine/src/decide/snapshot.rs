@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub placed: u32,
     /// A live or unknown attempt of another enrollment holds the number.
     pub number_busy: bool,
+    /// What the call rests on.
+    pub purchase: PurchaseFact,
     pub enrollment_id: Option<EnrollmentId>,
     pub cadence_hours: Option<Arc<CadenceHours>>,
     pub cadence_limits: Limits,
@@ -122,6 +124,16 @@ pub struct ConsentFact {
     pub form: Form,
     pub granted_at: Instant,
     pub revoked_at: Option<Instant>,
+}
+
+/// Does a call rest on a purchase, and does that still count?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PurchaseFact {
+    #[default]
+    NotNeeded,
+    Counts,
+    /// Given back in full, not verified any more, or not on file.
+    Gone,
 }
 
 /// A dial intent that counts in caps.

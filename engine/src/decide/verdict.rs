@@ -24,6 +24,7 @@ text_enum! {
         NumberBusy = "number-busy",
         EmergencyStop = "emergency-stop",
         RegistryAge = "registry-age",
+        Purchase = "purchase",
     }
 }
 
@@ -70,6 +71,8 @@ text_enum! {
         EmergencyStopped = "emergency-stop",
         // registries
         RegistryStale = "registry-stale",
+        // purchase
+        PurchaseGone = "purchase-gone",
     }
 }
 

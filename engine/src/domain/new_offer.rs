@@ -104,7 +104,7 @@ impl NewOffer {
         let mut offer = before.clone();
         let mut errors = Errors::default();
         if let Some(name) = &self.name {
-            let name = read::line(name.trim()).map(|name| name.unwrap_or_default());
+            let name = read::line(name.trim()).map(Option::unwrap_or_default);
             errors.value("name", name, &mut offer.name);
         }
         if let Some(label) = &self.label {
@@ -212,7 +212,7 @@ mod tests {
     use crate::clock::instant_from_micros;
 
     fn number(text: &str) -> Option<Number> {
-        Some(serde_json::from_str(text).unwrap())
+        serde_json::from_str(text).ok()
     }
 
     fn described() -> NewOffer {

@@ -53,6 +53,16 @@ pub const VOCABULARY: &[(&str, Fields)] = &[
         kinds::REPLY_RECEIVED,
         &[("text", FieldKind::Text), ("channel", FieldKind::Text), ("language", FieldKind::Text)],
     ),
+    (
+        kinds::COUPON_REDEEMED,
+        &[
+            ("code", FieldKind::Text),
+            ("orderId", FieldKind::Text),
+            ("amount", FieldKind::Amount),
+            ("value", FieldKind::Amount),
+            ("currency", FieldKind::Text),
+        ],
+    ),
 ];
 
 /// The fields of a type of the vocabulary; `None` for types that authors and outside systems made up.

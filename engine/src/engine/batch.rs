@@ -9,17 +9,18 @@ use super::versions::Version;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::snapshot::{
-    CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, Snapshot, SuppressionFact,
+    CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
 };
 use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::Campaign;
 use crate::domain::emergency::EmergencyStop;
+use crate::domain::purchase::Purchase;
 use crate::domain::registry::RegistryList;
-use crate::id::{CampaignId, LeadId};
+use crate::id::{CampaignId, LeadId, PurchaseId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
 use crate::store::walk::{LeadOnFile, Walk};
-use crate::store::{Tx, campaign, gate_facts};
+use crate::store::{Tx, campaign, gate_facts, purchase};
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
 
@@ -40,6 +41,8 @@ pub(super) struct Batch {
     live: HashSet<String>,
     emergency_stops: Arc<[EmergencyStop]>,
     registries: Arc<[RegistryList]>,
+    /// Purchases that calls of the batch rest on, and that count.
+    purchases: HashSet<PurchaseId>,
 }
 
 /// Parsed forms of texts that repeat over millions of leads.
@@ -59,6 +62,11 @@ impl Batch {
         now: Instant,
     ) -> Result<Self, EngineError> {
         let mut batch = Self { campaigns: campaigns(tx, walks, now).await?, ..Self::default() };
+        let rests_on = distinct(walks.iter().filter_map(purchase_of));
+        if !rests_on.is_empty() {
+            let found = purchase::find_many(tx, &rests_on).await?;
+            batch.purchases = found.into_iter().filter(Purchase::counts).map(|bought| bought.id).collect();
+        }
         let leads: Vec<(LeadId, Option<&str>)> =
             distinct(walks.iter().map(|walk| (walk.lead.id, walk.lead.phone.as_deref())));
         let accounts: Vec<&str> = distinct(walks.iter().filter_map(|walk| walk.lead.account_id.as_deref()));
@@ -139,6 +147,11 @@ impl Batch {
             intents: self.intents(lead.id, number),
             placed: walk.enrollment.placed,
             number_busy: number.is_some_and(|n| self.live.contains(n)),
+            purchase: match purchase_of(walk) {
+                None => PurchaseFact::NotNeeded,
+                Some(id) if self.purchases.contains(&id) => PurchaseFact::Counts,
+                Some(_) => PurchaseFact::Gone,
+            },
             enrollment_id: Some(walk.enrollment.id),
             cadence_hours: None,
             cadence_limits: Limits::default(),
@@ -185,6 +198,11 @@ impl Batch {
     pub fn campaign(&self, id: CampaignId) -> Option<&Campaign> {
         self.campaigns.get(&id).map(|facts| &facts.campaign)
     }
+}
+
+/// The purchase that the calls of an enrollment rest on.
+fn purchase_of(walk: &Walk) -> Option<PurchaseId> {
+    walk.enrollment.variables.pointer("/trigger/purchaseId")?.as_str()?.parse().ok()
 }
 
 async fn campaigns(

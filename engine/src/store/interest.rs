@@ -41,12 +41,23 @@ static ADD: Sql = Sql::new(
 static END: Sql = Sql::new(
     "UPDATE interests SET ended_at = $2 WHERE ended_at IS NULL AND id IN (SELECT e.value->>0 FROM {each})",
 );
-const PAGE: &str = interest_row!(
-    "FROM interests i
-     WHERE (i.created_at, i.id) < ($5, $6) AND ($1 IS NULL OR i.lead_id = $1) AND ($2 IS NULL OR i.product_id = $2)
-       AND ($3 IS NULL OR i.kind = $3) AND ($4 IS NULL OR CASE WHEN i.ended_at IS NULL THEN 1 ELSE 0 END = $4)
-     ORDER BY i.created_at DESC, i.id DESC LIMIT $7"
-);
+// Named outright, a column leads to its index; "any or this one" leads to none.
+macro_rules! page_text {
+    ($lead:literal, $product:literal) => {
+        concat!(
+            interest_row!("FROM interests i WHERE (i.created_at, i.id) < ($5, $6) AND "),
+            $lead,
+            " AND ",
+            $product,
+            " AND ($3 IS NULL OR i.kind = $3) AND ($4 IS NULL OR CASE WHEN i.ended_at IS NULL THEN 1 ELSE 0 END = $4)
+             ORDER BY i.created_at DESC, i.id DESC LIMIT $7"
+        )
+    };
+}
+
+const OF_LEAD: &str = page_text!("i.lead_id = $1", "($2 IS NULL OR i.product_id = $2)");
+const OF_PRODUCT: &str = page_text!("($1 IS NULL OR i.lead_id = $1)", "i.product_id = $2");
+const ALL: &str = page_text!("($1 IS NULL OR i.lead_id = $1)", "($2 IS NULL OR i.product_id = $2)");
 
 #[derive(Debug, FromRow)]
 struct InterestRow {
@@ -186,7 +197,12 @@ pub async fn page(
     limit: u32,
 ) -> Result<Page<Interest>, StoreError> {
     let (at, id) = before(cursor);
-    let rows: Vec<InterestRow> = on_db!(tx, |conn| sqlx::query_as(PAGE)
+    let sql = match (filter.lead_id, filter.product_id) {
+        (Some(_), _) => OF_LEAD,
+        (None, Some(_)) => OF_PRODUCT,
+        (None, None) => ALL,
+    };
+    let rows: Vec<InterestRow> = on_db!(tx, |conn| sqlx::query_as(sql)
         .bind(filter.lead_id.map(|id| id.to_string()))
         .bind(filter.product_id.map(|id| id.to_string()))
         .bind(filter.kind.map(InterestKind::as_str))

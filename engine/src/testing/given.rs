@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::suite::{Failure, merge};
 use crate::clock::Instant;
-use crate::decide::snapshot::{CampaignFacts, ConsentFact, LeadFacts, PhoneFacts, Snapshot};
+use crate::decide::snapshot::{CampaignFacts, ConsentFact, LeadFacts, PhoneFacts, PurchaseFact, Snapshot};
 use crate::definitions::context;
 use crate::definitions::model::cadence::Cadence;
 use crate::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing, VoiceClass};
@@ -101,6 +101,7 @@ pub(super) fn snapshot(
         intents: Vec::new(),
         placed: 0,
         number_busy: false,
+        purchase: PurchaseFact::NotNeeded,
         enrollment_id: None,
         cadence_hours: cadence.hours.clone().map(Arc::new),
         cadence_limits: cadence.limits,

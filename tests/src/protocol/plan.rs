@@ -6,7 +6,9 @@ use std::sync::Arc;
 use callwright_engine::clock::Instant;
 use callwright_engine::decide::advance::{self, Move, Next, StepEffect, WalkState};
 use callwright_engine::decide::gate;
-use callwright_engine::decide::snapshot::{CampaignFacts, Intent, LeadFacts, PhoneFacts, Snapshot};
+use callwright_engine::decide::snapshot::{
+    CampaignFacts, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot,
+};
 use callwright_engine::decide::verdict::{Decision, Verdict};
 use callwright_engine::domain::attempt::AttemptState;
 use callwright_engine::domain::campaign::CampaignStatus;
@@ -160,6 +162,7 @@ impl World {
             intents: self.intents(row.lead, number, enrollment),
             placed: row.placed,
             number_busy: self.is_busy(number),
+            purchase: PurchaseFact::NotNeeded,
             enrollment_id: Some(row.id),
             cadence_hours: walked.hours.clone(),
             cadence_limits: walked.cadence.limits,

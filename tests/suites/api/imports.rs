@@ -101,3 +101,90 @@ async fn what_is_no_table_is_refused() {
     assert_eq!(reply.status, StatusCode::BAD_REQUEST);
     assert!(reply.body["error"]["message"].as_str().unwrap().contains("did you mean `email`?"));
 }
+
+const ORDERS: &str = "invoice,stock_code,description,quantity,purchased_at,cost_gbp,customer,land\n\
+    1001,LAMP,Brass lamp,6,2010-12-01T08:26:00,2.55,17850,United Kingdom\n\
+    1001,DESK,Oak desk,1,2010-12-01T08:26:00,105.00,17850,United Kingdom\n\
+    1001,LAMP,Brass lamp,2,2010-12-01T08:26:00,2.55,17850,United Kingdom\n\
+    1002,LAMP,Brass lamp,1,2010-12-02T09:00:00,2.10,13047,France\n";
+const COLUMNS: &str = "?kind=purchases&currency=GBP&map=cost_gbp%3DunitPrice,land%3D-";
+
+#[tokio::test]
+async fn orders_bring_their_customers_and_products_and_may_come_again() {
+    let desk = Desk::open().await;
+    let report = import(&desk, COLUMNS, "text/csv", ORDERS, None).await.ok();
+    assert_eq!((&report["created"], &report["rejected"]), (&json!(4), &json!(0)), "{report}");
+    let again = import(&desk, COLUMNS, "text/csv", ORDERS, None).await.ok();
+    assert_eq!((&again["created"], &again["updated"]), (&json!(0), &json!(4)), "{again}");
+    let count = async |path: &str| desk.get(path).await.ok()["items"].as_array().unwrap().len();
+    assert_eq!(count("/api/v1/crm/purchases").await, 4);
+    assert_eq!(count("/api/v1/crm/products").await, 2);
+    assert_eq!(count("/api/v1/crm/leads?status=customer").await, 2);
+    let lamp = desk.get("/api/v1/crm/products/LAMP").await.ok();
+    assert_eq!(
+        (&lamp["price"], &lamp["currency"], &lamp["name"]),
+        (&json!(2.55), &json!("GBP"), &json!("Brass lamp"))
+    );
+    let third = desk.get("/api/v1/crm/purchases/1001%2FLAMP%232").await.ok();
+    assert_eq!((&third["quantity"], &third["total"]), (&json!(2), &json!(5.10)));
+    let customer = desk.get("/api/v1/crm/leads/17850").await.ok();
+    assert_eq!((&customer["phone"], &customer["externalId"]), (&json!(null), &json!("17850")));
+}
+
+#[tokio::test]
+async fn a_wrong_order_line_is_named_and_stops_no_other() {
+    let desk = Desk::open().await;
+    let csv = "orderId,productId,productName,customer,quantity,price,country\n\
+               1,a,Lamp,c1,1,5.00,GB\n\
+               1,b,Lamp,c1,-6,5.00,GB\n\
+               1,c,Lamp,c2,1,5.005,GB\n\
+               2,d,,c1,1,5.00,GB\n\
+               3,a,Lamp,c3,1,5.00,Utopia\n\
+               ,a,Lamp,c1,1,5.00,GB\n";
+    let report = import(&desk, "?kind=purchases&currency=GBP", "text/csv", csv, None).await.ok();
+    assert_eq!((&report["created"], &report["rejected"]), (&json!(1), &json!(5)), "{report}");
+    let mut wrong: Vec<(u64, String)> = report["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| {
+            (error["line"].as_u64().unwrap(), error["field"].as_str().unwrap_or_default().to_owned())
+        })
+        .collect();
+    wrong.sort();
+    let expected = [(3, "quantity"), (4, "price"), (5, "productId"), (6, "country"), (7, "externalId")];
+    assert_eq!(wrong, expected.map(|(line, field)| (line, field.to_owned())));
+}
+
+#[tokio::test]
+async fn a_catalogue_is_imported_with_fields_of_its_own() {
+    let desk = Desk::open().await;
+    let csv = "sku,name,price,stock,tags,colour\na,Lamp,849.99,5,new;sale,brass\nb,Desk,cheap,1,,oak\n";
+    let report = import(&desk, "?kind=products&currency=USD", "text/csv", csv, None).await.ok();
+    assert_eq!(
+        (&report["created"], &report["rejected"], &report["errors"][0]["field"]),
+        (&json!(1), &json!(1), &json!("price"))
+    );
+    let lamp = desk.get("/api/v1/crm/products/a").await.ok();
+    assert_eq!((&lamp["price"], &lamp["attributes"]["colour"]), (&json!(849.99), &json!("brass")));
+    let lines = "{\"externalId\": \"a\", \"price\": 799.99}\n";
+    let report = import(&desk, "?kind=products", "application/x-ndjson", lines, None).await.ok();
+    assert_eq!(report["updated"], 1, "{report}");
+    assert_eq!(desk.get("/api/v1/crm/products/a/prices").await.ok()["items"][0]["source"], "import");
+    let interests = "customer,sku,kind\nlead_123,a,wish_list\nlead_123,z,\nnobody,a,\n";
+    let desk = desk.with_lead().await;
+    let report = import(&desk, "?kind=interests", "text/csv", interests, None).await.ok();
+    assert_eq!((&report["created"], &report["rejected"]), (&json!(1), &json!(2)), "{report}");
+}
+
+#[tokio::test]
+async fn a_column_nobody_knows_is_refused_with_the_way_out() {
+    let desk = Desk::open().await;
+    let reply = import(&desk, "?kind=purchases", "text/csv", ORDERS, None).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    assert!(
+        reply.body["error"]["message"].as_str().unwrap().contains("column `cost_gbp` is not known"),
+        "{}",
+        reply.body
+    );
+}

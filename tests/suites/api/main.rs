@@ -5,6 +5,7 @@
 mod access;
 mod canary;
 mod commands;
+mod coupons;
 mod desk;
 mod errors;
 mod exposition;
@@ -17,6 +18,7 @@ mod operators;
 mod publishing;
 mod registry_files;
 mod routes;
+mod shop;
 mod source_client;
 mod stops;
 mod triggers;

@@ -29,6 +29,7 @@ mod publishing;
 mod reconciling;
 mod recording;
 mod recovering;
+mod redeeming;
 mod registries;
 mod returning;
 mod sound;

@@ -377,6 +377,24 @@ on_both! {
         assert_eq!((done.terms.original, done.terms.new), (Some(usd(92_999)), Some(usd(74_399))));
     }
 
+    async fn what_was_given_back_since_is_no_reason_to_call(db) {
+        let shop = Shop::open(db).await?;
+        let key = |bought: &mut NewPurchase| bought.external_id = Some("order-1".to_owned());
+        let lead = shop.buyer(1, key).await?;
+        let other = shop.buyer(2, |_| ()).await?;
+        shop.spread(&shop.drop_to(84_999)).await?;
+        shop.world.plan().await?;
+        shop.bought(lead, |bought| {
+            key(bought);
+            bought.refunded = number("999.99");
+        })
+        .await?;
+        let provider = Fake::default();
+        assert_eq!(shop.world.dial(&provider).await?.accepted, 1);
+        assert_eq!(shop.world.walk(lead).await?.result.as_deref(), Some("purchase-gone"));
+        assert_eq!(shop.world.states(other).await?, ["placed"]);
+    }
+
     async fn a_dry_run_counts_and_shows_and_writes_nothing(db) {
         let shop = Shop::open(db).await?;
         for nth in 0..6 {

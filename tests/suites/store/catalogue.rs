@@ -19,7 +19,7 @@ pub fn usd(minor: i64) -> Money {
 }
 
 pub fn number(text: &str) -> Option<Number> {
-    Some(serde_json::from_str(text).expect("a number"))
+    serde_json::from_str(text).ok()
 }
 
 pub fn lamp(key: &str, price: &str) -> NewProduct {

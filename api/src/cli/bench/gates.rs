@@ -8,7 +8,9 @@ use std::time::{Duration, Instant as Stopwatch};
 use anyhow::{Context as _, ensure};
 use callwright_engine::clock::Instant;
 use callwright_engine::decide::gate;
-use callwright_engine::decide::snapshot::{CampaignFacts, Intent, LeadFacts, PhoneFacts, Snapshot};
+use callwright_engine::decide::snapshot::{
+    CampaignFacts, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot,
+};
 use callwright_engine::definitions::context;
 use callwright_engine::definitions::library::{Bundle, Library};
 use callwright_engine::definitions::template::RenderLimits;
@@ -131,6 +133,7 @@ impl Ground {
                     .to_vec(),
                 placed: 2,
                 number_busy: false,
+                purchase: PurchaseFact::NotNeeded,
                 enrollment_id: Some(walk.enrollment.id),
                 cadence_hours: hours.clone(),
                 cadence_limits: bundle.cadence.limits,

@@ -16,7 +16,7 @@ use super::{
     suppression,
 };
 use crate::clock::Instant;
-use crate::decide::snapshot::{Intent, LeadFacts, PhoneFacts, Snapshot, SuppressionFact};
+use crate::decide::snapshot::{Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact};
 use crate::decide::verdict::{Answer, Gate, GateReport, Reason};
 use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::VoiceClass;
@@ -159,6 +159,7 @@ fn snapshot(facts: &NumberFacts) -> Snapshot {
         intents,
         placed: 0,
         number_busy: false,
+        purchase: PurchaseFact::NotNeeded,
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),

@@ -17,6 +17,7 @@ mod look;
 mod number_busy;
 mod phone;
 mod preferred_time;
+mod purchase;
 mod registry_age;
 mod suppression;
 
@@ -40,7 +41,7 @@ const MOST_ROUNDS: usize = 64;
 type Check = fn(&Moment<'_>) -> GateReport;
 
 /// In the order in which people read the explanation. The order never changes a verdict.
-const GATES: [Check; 12] = [
+const GATES: [Check; 13] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -53,6 +54,7 @@ const GATES: [Check; 12] = [
     number_busy::check,
     emergency_stop::check,
     registry_age::check,
+    purchase::check,
 ];
 
 /// Gates of a message to the number: what protects a line from ringing does not apply.
@@ -69,7 +71,7 @@ const MESSAGE_GATES: [Check; 10] = [
     registry_age::check,
 ];
 
-const GATES_WITHOUT_WINDOWS: [Check; 9] = [
+const GATES_WITHOUT_WINDOWS: [Check; 10] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -79,6 +81,7 @@ const GATES_WITHOUT_WINDOWS: [Check; 9] = [
     number_busy::check,
     emergency_stop::check,
     registry_age::check,
+    purchase::check,
 ];
 
 /// Runs every gate over `snapshot` at `now`. A stop outweighs a deferral, a deferral outweighs proceeding.

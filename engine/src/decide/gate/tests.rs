@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rstest::rstest;
 
 use super::*;
-use crate::decide::snapshot::{CampaignFacts, ConsentFact, Intent, LeadFacts, SuppressionFact};
+use crate::decide::snapshot::{CampaignFacts, ConsentFact, Intent, LeadFacts, PurchaseFact, SuppressionFact};
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing, VoiceClass};
 use crate::domain::consent::Form;
@@ -83,6 +83,7 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         intents: Vec::new(),
         placed: 0,
         number_busy: false,
+        purchase: PurchaseFact::NotNeeded,
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),
@@ -459,6 +460,13 @@ fn a_promised_call_passes_the_gap_and_no_count() {
 fn a_busy_number_is_looked_at_again_in_a_minute() {
     let busy = Snapshot { number_busy: true, ..lead() };
     assert_eq!(deferred(&busy, noon()), Some((Reason::NumberBusy, noon() + TimeDelta::minutes(1))));
+}
+
+#[test]
+fn a_call_about_a_purchase_stops_when_the_purchase_does_not_count_any_more() {
+    let resting = |purchase| Snapshot { purchase, ..lead() };
+    assert!(proceeds(&resting(PurchaseFact::Counts), noon()));
+    assert_eq!(stopped(&resting(PurchaseFact::Gone)), Some(Reason::PurchaseGone));
 }
 
 #[test]

@@ -276,11 +276,11 @@ impl Engine {
     }
 }
 
+/// Before, after, and what is taken off.
+type Prices = (Option<Money>, Option<Money>, Option<Percent>);
+
 /// Prices before and after, and what is taken off, each of which may follow from the others.
-fn prices(
-    new: &NewTrigger,
-    product: &Product,
-) -> Result<(Option<Money>, Option<Money>, Option<Percent>), EngineError> {
+fn prices(new: &NewTrigger, product: &Product) -> Result<Prices, EngineError> {
     let invalid = |field: &str, message: &str| EngineError::Invalid {
         field: field.to_owned(),
         message: message.to_owned(),

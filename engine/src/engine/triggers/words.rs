@@ -122,7 +122,7 @@ fn percent(told: Told<'_>) -> Option<Percent> {
 
 fn trigger(told: Told<'_>) -> Value {
     let score = score_of(told);
-    let mut fields = Map::with_capacity(9);
+    let mut fields = Map::with_capacity(10);
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("id", json!(told.trigger.id));
     put("type", json!(told.trigger.kind));
@@ -133,6 +133,11 @@ fn trigger(told: Told<'_>) -> Value {
     put("refund", json!(told.grounds.refund.is_some()));
     if let Some(refund) = told.grounds.refund {
         put("refundAmount", Value::String(amount(refund.amount)));
+    }
+    // Looked at again before each call (GATE-11). Who also waits for the product needs no purchase; a promotion rests on none.
+    let needs_purchase = told.trigger.kind != TriggerKind::Promo && told.grounds.interest.is_none();
+    if let Some(bought) = told.grounds.purchase.filter(|_| needs_purchase) {
+        put("purchaseId", json!(bought.id));
     }
     if let Some(call) = told.call_id {
         put("callId", json!(call));

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::page::CouponFilter;
+use super::page::{CouponFilter, matching};
 use crate::domain::coupon::CouponState;
 use crate::id::{CampaignId, OfferId};
 use crate::money::Money;
@@ -29,17 +29,26 @@ pub struct ReportLine {
 }
 
 // Sums of 64-bit integers are wider on PostgreSQL.
-const REPORT: &str = "SELECT c.campaign_id, c.offer_id, c.currency, count(*) AS issued,
-            count(CASE WHEN c.state = 'issued' THEN 1 END) AS open, count(CASE WHEN c.state = 'redeemed' THEN 1 END) AS redeemed,
-            count(CASE WHEN c.state = 'expired' THEN 1 END) AS expired,
-            count(CASE WHEN c.state = 'revoked' THEN 1 END) AS revoked,
-            CAST(coalesce(sum(CASE WHEN c.state = 'issued' THEN c.reserved_minor END), 0) AS BIGINT) AS reserved_minor,
-            CAST(coalesce(sum(c.value_minor), 0) AS BIGINT) AS value_minor,
-            CAST(coalesce(sum(c.order_minor), 0) AS BIGINT) AS order_minor
-     FROM coupons c
-     WHERE ($1 IS NULL OR c.lead_id = $1) AND ($2 IS NULL OR c.offer_id = $2) AND ($3 IS NULL OR c.product_id = $3)
-       AND ($4 IS NULL OR c.campaign_id = $4) AND ($5 IS NULL OR c.trigger_id = $5) AND ($6 IS NULL OR c.state = $6)
-     GROUP BY c.campaign_id, c.offer_id, c.currency ORDER BY c.campaign_id, c.offer_id, c.currency";
+macro_rules! report_text {
+    ($by:ident) => {
+        concat!(
+            "SELECT c.campaign_id, c.offer_id, c.currency, count(*) AS issued,
+                    count(CASE WHEN c.state = 'issued' THEN 1 END) AS open,
+                    count(CASE WHEN c.state = 'redeemed' THEN 1 END) AS redeemed,
+                    count(CASE WHEN c.state = 'expired' THEN 1 END) AS expired,
+                    count(CASE WHEN c.state = 'revoked' THEN 1 END) AS revoked,
+                    CAST(coalesce(sum(CASE WHEN c.state = 'issued' THEN c.reserved_minor END), 0) AS BIGINT) AS reserved_minor,
+                    CAST(coalesce(sum(c.value_minor), 0) AS BIGINT) AS value_minor,
+                    CAST(coalesce(sum(c.order_minor), 0) AS BIGINT) AS order_minor
+             FROM coupons c WHERE ",
+            matching!($by),
+            "GROUP BY c.campaign_id, c.offer_id, c.currency ORDER BY c.campaign_id, c.offer_id, c.currency"
+        )
+    };
+}
+
+const REPORTS: [&str; 4] =
+    [report_text!(lead), report_text!(campaign), report_text!(offer), report_text!(all)];
 
 #[derive(Debug, FromRow)]
 struct ReportRow {
@@ -58,7 +67,7 @@ struct ReportRow {
 
 /// Counts the coupons that the filter matches.
 pub async fn report(tx: &mut Tx, filter: &CouponFilter) -> Result<Vec<ReportLine>, StoreError> {
-    let rows: Vec<ReportRow> = on_db!(tx, |conn| sqlx::query_as(REPORT)
+    let rows: Vec<ReportRow> = on_db!(tx, |conn| sqlx::query_as(filter.choose(REPORTS))
         .bind(filter.lead_id.map(|id| id.to_string()))
         .bind(filter.offer_id.map(|id| id.to_string()))
         .bind(filter.product_id.map(|id| id.to_string()))

@@ -16,12 +16,44 @@ pub struct PurchaseFilter {
     pub is_verified: Option<bool>,
 }
 
-const PAGE: &str = purchase_row!(
-    "FROM purchases p
-     WHERE (p.purchased_at, p.id) < ($5, $6) AND ($1 IS NULL OR p.lead_id = $1) AND ($2 IS NULL OR p.product_id = $2)
-       AND ($3 IS NULL OR p.order_id = $3) AND ($4 IS NULL OR p.is_verified = $4)
-     ORDER BY p.purchased_at DESC, p.id DESC LIMIT $7"
+// Named outright, a column leads to its index; "any or this one" leads to none.
+macro_rules! page_text {
+    ($lead:literal, $product:literal, $order:literal) => {
+        concat!(
+            purchase_row!("FROM purchases p WHERE (p.purchased_at, p.id) < ($5, $6) AND "),
+            $lead,
+            " AND ",
+            $product,
+            " AND ",
+            $order,
+            " AND ($4 IS NULL OR p.is_verified = $4) ORDER BY p.purchased_at DESC, p.id DESC LIMIT $7"
+        )
+    };
+}
+
+const OF_ORDER: &str =
+    page_text!("($1 IS NULL OR p.lead_id = $1)", "($2 IS NULL OR p.product_id = $2)", "p.order_id = $3");
+const OF_LEAD: &str =
+    page_text!("p.lead_id = $1", "($2 IS NULL OR p.product_id = $2)", "($3 IS NULL OR p.order_id = $3)");
+const OF_PRODUCT: &str =
+    page_text!("($1 IS NULL OR p.lead_id = $1)", "p.product_id = $2", "($3 IS NULL OR p.order_id = $3)");
+const ALL: &str = page_text!(
+    "($1 IS NULL OR p.lead_id = $1)",
+    "($2 IS NULL OR p.product_id = $2)",
+    "($3 IS NULL OR p.order_id = $3)"
 );
+
+impl PurchaseFilter {
+    /// The statement that begins with what is rarest.
+    const fn statement(&self) -> &'static str {
+        match (&self.order_id, &self.lead_id, &self.product_id) {
+            (Some(_), ..) => OF_ORDER,
+            (None, Some(_), _) => OF_LEAD,
+            (None, None, Some(_)) => OF_PRODUCT,
+            (None, None, None) => ALL,
+        }
+    }
+}
 
 /// Up to `limit` purchases after `cursor`.
 pub async fn page(
@@ -31,7 +63,7 @@ pub async fn page(
     limit: u32,
 ) -> Result<Page<Purchase>, StoreError> {
     let (at, id) = before(cursor);
-    let rows: Vec<PurchaseRow> = on_db!(tx, |conn| sqlx::query_as(PAGE)
+    let rows: Vec<PurchaseRow> = on_db!(tx, |conn| sqlx::query_as(filter.statement())
         .bind(filter.lead_id.map(|id| id.to_string()))
         .bind(filter.product_id.map(|id| id.to_string()))
         .bind(filter.order_id.as_deref())

@@ -23,7 +23,7 @@ use crate::http::state::App;
 #[serde(rename_all = "camelCase")]
 pub struct EventInput {
     /// `CALL_PLACED`, `CALL_ANSWERED`, `CALL_NO_ANSWER`, `TRIAL_SIGNUP_OFFERED`, `QUALIFICATION_RESULT`, `UPGRADE_OFFERED`,
-    /// `OFFER_ACCEPTED`, `OPTOUT_REQUESTED`, `WRONG_NUMBER`, `CALLBACK_REQUESTED`, `REPLY_RECEIVED` (what the person wrote, in `text`:
+    /// `OFFER_ACCEPTED`, `OPTOUT_REQUESTED`, `WRONG_NUMBER`, `CALLBACK_REQUESTED`, `COUPON_REDEEMED`, `REPLY_RECEIVED` (what the person wrote, in `text`:
     /// a stop in it is one, as in `MESSAGE_RECEIVED`), or a type that some cadence waits for.
     pub event_type: String,
     /// Our id or yours.

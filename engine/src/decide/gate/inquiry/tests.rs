@@ -98,6 +98,9 @@ fn gates_that_need_a_lead_are_named() {
         Gate::CadenceHours,
         Gate::PreferredTime,
         Gate::NumberBusy,
+        Gate::EmergencyStop,
+        Gate::RegistryAge,
+        Gate::Purchase,
     ];
     assert_eq!(answer.left_out, expected);
 }
