@@ -39,7 +39,8 @@ macro_rules! ids {
 
 ids! {
     LeadId, PhoneId, ConsentId, SuppressionId, CampaignId, EnrollmentId, AttemptId, CallId, EventId, DecisionId, UserId,
-    ApiKeyId, JobId, ImportId, PublicationId, ProductId, PriceChangeId, StockChangeId, PurchaseId, InterestId, OfferId, CouponId,
+    ApiKeyId, JobId, ImportId, PublicationId, EmergencyStopId, ProductId, PriceChangeId, StockChangeId, PurchaseId,
+    InterestId, OfferId, CouponId,
 }
 
 /// Makes UUIDv7 ids from an instant and a seed: unique per process, reproducible in tests and simulation.

@@ -17,10 +17,10 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::extract::BODY_BYTES;
 use super::families::crm::{
-    cadences, campaigns, consents, enrollments, events, imports, leads, suppressions,
+    cadences, campaigns, consents, enrollments, events, imports, leads, opt_in, suppressions,
 };
 use super::families::shop::{campaign_shop, coupons, interests, offers, products, purchases};
-use super::families::{definitions, jobs};
+use super::families::{definitions, emergency_stops, jobs};
 use super::openapi::Document;
 use super::state::App;
 use super::{auth, callbacks, health, idempotency, observe, schemas};
@@ -32,6 +32,7 @@ fn crm(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(leads::show, leads::change))
         .routes(routes!(leads::timeline))
         .routes(routes!(leads::why))
+        .routes(routes!(opt_in::opt_in))
         .routes(routes!(consents::grant, consents::list))
         .routes(routes!(consents::revoke))
         .routes(routes!(events::log, events::page))
@@ -47,6 +48,8 @@ fn crm(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(campaigns::resume))
         .routes(routes!(suppressions::add, suppressions::page))
         .routes(routes!(suppressions::remove))
+        .routes(routes!(suppressions::export))
+        .routes(routes!(suppressions::registries))
         .merge(shop())
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
@@ -107,7 +110,12 @@ fn family(app: &App) -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require));
-    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions).merge(queue(app)).merge(redeeming(app))
+    OpenApiRouter::new()
+        .nest("/crm", crm(app))
+        .merge(definitions)
+        .merge(queue(app))
+        .merge(stops(app))
+        .merge(redeeming(app))
 }
 
 /// The jobs of the queue.
@@ -121,6 +129,16 @@ fn queue(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::discard))
         .routes(routes!(jobs::cancel))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), auth::require))
+}
+
+/// Stops of everybody's calls at once.
+fn stops(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(emergency_stops::stop, emergency_stops::list))
+        .routes(routes!(emergency_stops::resume))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require))

@@ -13,10 +13,13 @@ mod claim;
 mod context;
 mod control;
 mod converse;
+mod emergency;
 mod enroll;
 mod error;
 mod events;
+mod hang_up;
 mod jobs;
+mod opt_in;
 mod opt_out;
 mod outlets;
 pub mod package;
@@ -28,6 +31,7 @@ mod reconcile;
 mod record;
 pub mod recover;
 mod redeem;
+mod registry_ages;
 mod state;
 mod status;
 pub mod time_source;
@@ -42,14 +46,17 @@ pub use control::EnrollmentView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
+pub use hang_up::HangUpOrder;
 pub use jobs::{FailedJobs, JobsChanged};
+pub use opt_in::OptedIn;
 pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
 pub use record::{RecordReport, ReportedFact};
 pub use redeem::{RedeemRequest, Redeemed};
-pub use status::{Failure, LastMinute, QueueStatus, Status};
+pub use registry_ages::RegistryAge;
+pub use status::{Failure, LastMinute, QueueStatus, Status, Stopped};
 pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;
 
@@ -85,11 +92,15 @@ pub struct Engine {
 pub struct Safeguards {
     pub window_gates: bool,
     pub number_lock: bool,
+    /// Stops are asked for once more between the claim and the provider.
+    pub second_look: bool,
+    /// A stop ends the enrollments and calls of everybody who is called at the number.
+    pub stops_reach_all: bool,
 }
 
 impl Default for Safeguards {
     fn default() -> Self {
-        Self { window_gates: true, number_lock: true }
+        Self { window_gates: true, number_lock: true, second_look: true, stops_reach_all: true }
     }
 }
 

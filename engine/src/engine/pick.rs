@@ -16,7 +16,7 @@ use crate::store::attempt::{Candidate, Range};
 use crate::store::campaign::WithPlanned;
 use crate::store::intent::{CampaignLoad, LoadOf};
 use crate::store::pacing_counter::{self, Counted, Scope};
-use crate::store::{Tx, attempt, campaign, intent, number_lock};
+use crate::store::{Tx, attempt, campaign, emergency_stop, intent, number_lock};
 
 /// What pacing lets go.
 #[derive(Debug)]
@@ -149,6 +149,12 @@ async fn lanes(
     let counted = planned.iter().map(|planned| &planned.campaign);
     let days: Vec<_> = counted.filter(|campaign| campaign.pacing.max_per_day.is_some()).map(day).collect();
     let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
+    // A stopped caller number takes no turns; a campaign that has no other is put off by the gate.
+    let stops = emergency_stop::in_force(tx).await?;
+    let callers = |campaign: &Campaign| -> Vec<String> {
+        let all = campaign.caller_ids.iter();
+        all.filter(|caller| !gate::caller_is_stopped(caller, &stops)).cloned().collect()
+    };
     let lane = |WithPlanned { campaign, oldest }: &WithPlanned| {
         let load = loads.remove(&campaign.id).unwrap_or_default();
         let last_intent = load.latest.first().zip(load.latest_send_by);
@@ -166,7 +172,7 @@ async fn lanes(
                 intents_today: today.get(&campaign.id).copied().unwrap_or(0),
                 day_ends: Some(campaign.zone.instant_of(campaign.zone.local(now).date + Days::new(1), 0)),
             },
-            callers: campaign.caller_ids.clone(),
+            callers: callers(campaign),
             caller_limits: campaign.caller_pacing.clone(),
             oldest: *oldest,
             is_closed: gate::campaign_is_closed(campaign, now),

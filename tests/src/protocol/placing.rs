@@ -60,6 +60,8 @@ impl World {
                     (entry.campaign_id.is_none() || is_ours(entry.campaign_id))
                         && entry.expires_at.is_none_or(|end| end > self.now)
                 }),
+            // Nobody stops everything at once here: what the stop of one number does is enough to look at.
+            stopped: false,
             attempt: row.state,
         };
         held_back(&on_file, request.send_by, self.now)

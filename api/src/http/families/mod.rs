@@ -2,5 +2,6 @@
 
 pub mod crm;
 pub mod definitions;
+pub mod emergency_stops;
 pub mod jobs;
 pub mod shop;
