@@ -14,6 +14,7 @@ pub mod id;
 pub mod journal;
 pub mod metrics;
 pub mod money;
+pub mod package;
 pub mod phone;
 pub mod provider;
 pub mod rules;

@@ -20,6 +20,7 @@ use utoipa::{Modify, OpenApi};
         (name = "suppressions", description = "Numbers that must not be called"),
         (name = "emergency stops", description = "All new calls of a scope, at once, until a manager lets them go on"),
         (name = "definitions", description = "Schemas of the YAML files, and their published versions"),
+        (name = "triggers", description = "Price drops, restocks and promotions become calls; packages; what they came to"),
         (name = "jobs", description = "The queue: what waits, what failed and why, and hands on it"),
         (name = "callbacks", description = "What carriers report; signed"),
         (name = "health", description = "For those who watch the process"),

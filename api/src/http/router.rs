@@ -20,6 +20,7 @@ use super::families::crm::{
     cadences, campaigns, consents, enrollments, events, imports, leads, opt_in, suppressions,
 };
 use super::families::shop::{campaign_shop, coupons, interests, offers, products, purchases};
+use super::families::triggers::{analytics, calls, raise, rules, show};
 use super::families::{definitions, emergency_stops, jobs};
 use super::openapi::Document;
 use super::state::App;
@@ -116,6 +117,27 @@ fn family(app: &App) -> OpenApiRouter<App> {
         .merge(queue(app))
         .merge(stops(app))
         .merge(redeeming(app))
+        .merge(triggers(app))
+}
+
+/// Events of the shop, the calls they raise and what these came to.
+fn triggers(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(raise::trigger_call))
+        .routes(routes!(raise::price_drop))
+        .routes(routes!(raise::restock))
+        .routes(routes!(raise::promo))
+        .routes(routes!(show::page))
+        .routes(routes!(show::show, show::cancel))
+        .routes(routes!(rules::set, rules::list))
+        .routes(routes!(rules::remove))
+        .routes(routes!(calls::package))
+        .routes(routes!(analytics::of_trigger))
+        .routes(routes!(analytics::calls))
+        .routes(routes!(analytics::of_campaign))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), auth::require))
 }
 
 /// The jobs of the queue.

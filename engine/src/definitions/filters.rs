@@ -91,7 +91,7 @@ fn decimal(value: &Value) -> Result<Decimal, Error> {
         .map_err(|_| wrong(format!("a number is needed, not a {}", value.kind())))
 }
 
-/// `instant | date` or `| date("short" | "weekday" | "time")`, in the lead's zone, in the words and the order of the text's language.
+/// `instant | date` or `| date("short" | "weekday" | "time" | "numeric")`, in the lead's zone, in the words and the order of the text's language.
 pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String, Error> {
     let text = value.as_str().ok_or_else(|| wrong("a date such as 2026-03-01 is needed"))?;
     let (day, time) = local(state, text)?;
@@ -110,6 +110,8 @@ pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String,
             let (afternoon, hour) = time.hour12();
             format!("{hour}:{:02} {}", time.minute(), if afternoon { "PM" } else { "AM" })
         }
+        "numeric" if american => format!("{}/{number}/{}", day.month(), day.year()),
+        "numeric" => format!("{number}/{}/{}", day.month(), day.year()),
         "weekday" if american => format!("{weekday}, {month} {number}"),
         "weekday" => format!("{weekday}, {number} {month}"),
         "short" if american => format!("{short} {number}"),
@@ -117,7 +119,9 @@ pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String,
         "long" if american => format!("{month} {number}, {}", day.year()),
         "long" => format!("{number} {month} {}", day.year()),
         other => {
-            return Err(wrong(format!("date style `{other}` is unknown; use long, short, weekday or time")));
+            return Err(wrong(format!(
+                "date style `{other}` is unknown; use long, short, numeric, weekday or time"
+            )));
         }
     })
 }

@@ -72,6 +72,8 @@ fn money_finds_its_currency_in_the_value_or_the_call() {
 #[case("2026-01-10", "long", "en", "January 10, 2026")]
 #[case("2026-01-10", "long", "hi-Latn", "10 January 2026")]
 #[case("2026-01-10", "weekday", "en", "Saturday, January 10")]
+#[case("2024-01-10", "numeric", "en", "1/10/2024")]
+#[case("2024-01-10", "numeric", "hi", "10/1/2024")]
 #[case("2026-01-10", "short", "hi-Latn", "10 Jan")]
 #[case("2026-07-01T02:30:00Z", "long", "en", "June 30, 2026")]
 #[case("2026-07-01T02:30:00Z", "time", "en", "10:30 PM")]

@@ -24,6 +24,7 @@ pub mod purchase;
 pub mod reach;
 pub mod registry;
 pub mod suppression;
+pub mod trigger;
 pub mod user;
 pub mod vocabulary;
 

@@ -8,11 +8,13 @@
 mod again;
 mod apply;
 mod batch;
+mod calling;
 mod changes;
 mod claim;
 mod context;
 mod control;
 mod converse;
+mod dossier;
 mod emergency;
 mod enroll;
 mod error;
@@ -35,14 +37,17 @@ mod registry_ages;
 mod state;
 mod status;
 pub mod time_source;
+pub mod triggers;
 mod versions;
 mod weed;
 mod why;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use calling::Calling;
 pub use claim::Claimed;
 pub use control::EnrollmentView;
+pub use dossier::CallPackageView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
@@ -83,6 +88,7 @@ pub struct Engine {
     interned: batch::Interned,
     safeguards: Safeguards,
     outlets: outlets::Configured,
+    calling: calling::Said,
     /// What this process lately could do in time.
     pace: Mutex<Pace>,
 }
@@ -128,6 +134,7 @@ impl Engine {
             interned: batch::Interned::default(),
             safeguards,
             outlets: outlets::Configured::default(),
+            calling: calling::Said::default(),
             pace: Mutex::default(),
         })
     }

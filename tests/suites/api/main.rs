@@ -20,4 +20,5 @@ mod routes;
 mod shop;
 mod source_client;
 mod stops;
+mod triggers;
 mod walkthrough;

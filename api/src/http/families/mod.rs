@@ -5,3 +5,4 @@ pub mod definitions;
 pub mod emergency_stops;
 pub mod jobs;
 pub mod shop;
+pub mod triggers;
