@@ -32,6 +32,12 @@ pub struct ImportArgs {
     /// What the rows are.
     #[arg(long, value_enum, default_value_t = Kind::Leads)]
     kind: Kind,
+    /// What a column means that is headed otherwise; `-` leaves it out. May be given several times.
+    #[arg(long, value_name = "COLUMN=FIELD", conflicts_with = "registry")]
+    map: Vec<Mapping>,
+    /// Of amounts in rows that do not say, such as GBP.
+    #[arg(long, value_name = "CODE", conflicts_with = "registry")]
+    currency: Option<Currency>,
     /// The file is a list of this registry: `us-dnc`, `ca-dncl`, `gb-tps`, `gb-ctps`, or a name of your own.
     #[arg(long, value_name = "NAME", help_heading = "Registries")]
     registry: Option<String>,
@@ -60,12 +66,6 @@ pub struct ImportArgs {
     /// Write every row that was refused into this file: line, what is wrong.
     #[arg(long, value_name = "FILE.csv", requires = "registry", help_heading = "Registries")]
     rejected: Option<PathBuf>,
-    /// What a column means that is headed otherwise; `-` leaves it out. May be given several times.
-    #[arg(long, value_name = "COLUMN=FIELD")]
-    map: Vec<Mapping>,
-    /// Of amounts in rows that do not say, such as GBP.
-    #[arg(long, value_name = "CODE")]
-    currency: Option<Currency>,
     /// Import the file even if it was imported before.
     #[arg(long)]
     again: bool,

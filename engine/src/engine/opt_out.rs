@@ -101,9 +101,10 @@ impl Engine {
             changes.events.push(self.opt_out_event(opt_out, now));
         }
         // Others are called at these numbers too: they said nothing, and are not called there any more.
-        let others = match self.safeguards.stops_reach_all {
-            true => stopping::called_at(tx, &locked).await?,
-            false => Vec::new(),
+        let others = if self.safeguards.stops_reach_all {
+            stopping::called_at(tx, &locked).await?
+        } else {
+            Vec::new()
         };
         let concerned = distinct(leads.iter().copied().chain(others));
         let said_so = |lead: &LeadId| leads.contains(lead);
