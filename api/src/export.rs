@@ -38,7 +38,15 @@ struct Row {
 }
 
 const HEADING: [&str; 9] = [
-    "phone", "source", "registry", "campaignId", "reason", "addedBy", "createdAt", "expiresAt", "suppressionId",
+    "phone",
+    "source",
+    "registry",
+    "campaignId",
+    "reason",
+    "addedBy",
+    "createdAt",
+    "expiresAt",
+    "suppressionId",
 ];
 
 #[derive(Debug, Clone, Copy)]

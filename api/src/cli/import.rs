@@ -166,15 +166,16 @@ async fn registry(
     let bar = bar(length)?;
     let counted = bar.wrap_read(file);
     let mut unwritten = None;
-    let report = import::registry::run(engine, load.source(digest), args.again, load, counted, |so_far, mistakes| {
-        bar.set_message(format!("{} rows, {} rejected", so_far.rows_read, so_far.rejected));
-        if let Some(writer) = &mut rejected {
-            let rows = mistakes.iter().map(|row| writer.serialize((row.line, &row.message)));
-            unwritten = unwritten.take().or(rows.filter_map(Result::err).next());
-        }
-    })
-    .await
-    .with_context(|| format!("{} was not read to its end", args.file.display()))?;
+    let report =
+        import::registry::run(engine, load.source(digest), args.again, load, counted, |so_far, mistakes| {
+            bar.set_message(format!("{} rows, {} rejected", so_far.rows_read, so_far.rejected));
+            if let Some(writer) = &mut rejected {
+                let rows = mistakes.iter().map(|row| writer.serialize((row.line, &row.message)));
+                unwritten = unwritten.take().or(rows.filter_map(Result::err).next());
+            }
+        })
+        .await
+        .with_context(|| format!("{} was not read to its end", args.file.display()))?;
     bar.finish_and_clear();
     if let Some(mut writer) = rejected {
         writer.flush()?;

@@ -89,9 +89,13 @@ async fn list(engine: &Engine, format: Format) -> anyhow::Result<ExitCode> {
         let bodies: Vec<RegistryBody> = lists.iter().map(|list| RegistryBody::of(list, now)).collect();
         output::print_json(&bodies)?;
     } else if lists.is_empty() {
-        output::print("no registry is in use; `callwright import FILE --kind suppressions --registry us-dnc` loads one");
+        output::print(
+            "no registry is in use; `callwright import FILE --kind suppressions --registry us-dnc` loads one",
+        );
     } else {
-        let mut rows = vec![["REGISTRY", "SOURCE", "NEEDED IN", "NUMBERS", "DATA OF", "AGE"].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            ["REGISTRY", "SOURCE", "NEEDED IN", "NUMBERS", "DATA OF", "AGE"].map(str::to_owned).to_vec(),
+        ];
         rows.extend(lists.iter().map(|list| {
             let of = list.data_at.map_or_else(|| "never loaded".to_owned(), |at| at.date_naive().to_string());
             vec![

@@ -109,7 +109,8 @@ pub async fn manager(engine: &Engine, email: &str) -> anyhow::Result<String> {
     let mut tx = engine.db.begin_read().await?;
     let found = user::by_email(&mut tx, email).await?;
     tx.rollback().await?;
-    let (user, _) = found.with_context(|| format!("there is no user `{email}` (--by); `callwright user list`"))?;
+    let (user, _) =
+        found.with_context(|| format!("there is no user `{email}` (--by); `callwright user list`"))?;
     anyhow::ensure!(user.is_active, "the user `{email}` is not active (--by)");
     anyhow::ensure!(
         matches!(user.role, Role::Manager | Role::SuperAdmin),

@@ -119,7 +119,13 @@ fn stopped(stops: &[Stopped]) -> String {
         return "nothing".to_owned();
     }
     let words = |stop: &Stopped| {
-        format!("calls {} since {} by {}: {}", stop.calls, stop.since.format("%Y-%m-%d %H:%M UTC"), stop.by, stop.reason)
+        format!(
+            "calls {} since {} by {}: {}",
+            stop.calls,
+            stop.since.format("%Y-%m-%d %H:%M UTC"),
+            stop.by,
+            stop.reason
+        )
     };
     stops.iter().map(words).collect::<Vec<_>>().join("; ")
 }

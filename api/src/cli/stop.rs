@@ -122,7 +122,10 @@ pub async fn resume(args: ResumeArgs, global: &Global) -> anyhow::Result<ExitCod
 }
 
 fn whoever() -> String {
-    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "the command line".to_owned())
+    std::env::var("USER")
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "the command line".to_owned())
 }
 
 fn show(stop: &EmergencyStop, format: Format) -> anyhow::Result<()> {

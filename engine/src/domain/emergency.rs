@@ -128,7 +128,11 @@ mod tests {
 
     #[test]
     fn a_scope_reads_back_as_it_was_written() {
-        for (kind, target) in [(ScopeKind::Everywhere, ""), (ScopeKind::Jurisdiction, "US-FL"), (ScopeKind::Caller, "+12025550100")] {
+        for (kind, target) in [
+            (ScopeKind::Everywhere, ""),
+            (ScopeKind::Jurisdiction, "US-FL"),
+            (ScopeKind::Caller, "+12025550100"),
+        ] {
             let scope = Scope::parse(kind, target).unwrap();
             assert_eq!((scope.kind(), scope.target().as_str()), (kind, target));
         }

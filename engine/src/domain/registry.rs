@@ -42,7 +42,9 @@ pub enum RegistryError {
         "a national registry needs its country (two letters, such as `US`): calls there are put off when its data is too old"
     )]
     NoCountry,
-    #[error("opt-outs are kept one by one and never taken back by a newer list: import them without a registry")]
+    #[error(
+        "opt-outs are kept one by one and never taken back by a newer list: import them without a registry"
+    )]
     OptOuts,
 }
 
@@ -153,7 +155,10 @@ mod tests {
     #[test]
     fn the_law_of_a_known_registry_need_not_be_said_and_cannot_be_stretched() {
         let us = Registry::new("us-dnc", None, None, None).unwrap();
-        assert_eq!((us.source, us.country.as_deref(), us.max_age_days), (Source::NationalRegistry, Some("US"), Some(31)));
+        assert_eq!(
+            (us.source, us.country.as_deref(), us.max_age_days),
+            (Source::NationalRegistry, Some("US"), Some(31))
+        );
         assert_eq!(Registry::new("us-dnc", None, None, Some(90)).unwrap().max_age_days, Some(31));
         assert_eq!(Registry::new("us-dnc", None, None, Some(7)).unwrap().max_age_days, Some(7));
     }

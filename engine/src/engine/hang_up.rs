@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::changes::Changes;
 use super::Engine;
+use super::changes::Changes;
 use crate::clock::Instant;
 use crate::domain::enrollment::EnrollmentState;
 use crate::domain::event::Event;

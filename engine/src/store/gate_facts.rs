@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::db::{Sql, Tx, on_db};
-use super::error::StoreError;
 use super::emergency_stop::{self, stops_in_force};
+use super::error::StoreError;
 use super::intent::{CountedIntent, intents};
 use super::packed::{self, packed};
 use super::registry::{self, every_list, listed};
@@ -114,12 +114,13 @@ pub async fn of(
     numbers.sort_unstable();
     numbers.dedup();
     let (sql, pairs, numbers) = (FACTS.on(tx.dialect()), super::bulk(leads)?, super::bulk(&numbers)?);
-    let texts: (String, String, String, String, String, String, String) = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(pairs)
-        .bind(micros(since))
-        .bind(numbers)
-        .fetch_one(conn)
-        .await)?;
+    let texts: (String, String, String, String, String, String, String) =
+        on_db!(tx, |conn| sqlx::query_as(sql)
+            .bind(pairs)
+            .bind(micros(since))
+            .bind(numbers)
+            .fetch_one(conn)
+            .await)?;
     let (suppressions, consents, by_number, by_lead, listed, lists, stops) = texts;
     let suppressions = packed::rows::<SuppressionRow<'_>>("suppressions", &suppressions)?;
     let consents = packed::rows::<ConsentRow<'_>>("consents", &consents)?;

@@ -52,8 +52,9 @@ macro_rules! list {
 
 const ALL: &str = list!("ORDER BY g.registry, g.part");
 const FIND: &str = list!("WHERE g.registry = $1 AND g.part = $2");
-const OF_NUMBER: &str =
-    list!("JOIN registry_numbers r ON r.list = g.id AND r.generation >= g.in_force WHERE r.number = $1 ORDER BY g.registry, g.part");
+const OF_NUMBER: &str = list!(
+    "JOIN registry_numbers r ON r.list = g.id AND r.generation >= g.in_force WHERE r.number = $1 ORDER BY g.registry, g.part"
+);
 // An id is not used again soon: rows of a list that was withdrawn may wait to be swept.
 static DECLARE: Sql = Sql::new(
     "INSERT INTO registry_lists (id, registry, part, source, country, max_age_days, in_force, generation, numbers, created_at)
@@ -78,7 +79,8 @@ static COMPLETE: Sql = Sql::new(
             data_at = CASE WHEN data_at > $3 THEN data_at ELSE $3 END
      WHERE id = $1",
 );
-const REFRESH: &str = "UPDATE registry_lists SET data_at = $2 WHERE id = $1 AND (data_at IS NULL OR data_at < $2)";
+const REFRESH: &str =
+    "UPDATE registry_lists SET data_at = $2 WHERE id = $1 AND (data_at IS NULL OR data_at < $2)";
 const COUNTED: &str = "UPDATE registry_lists SET numbers = $2 WHERE id = $1";
 const COUNT: &str = "SELECT count(*) FROM registry_numbers WHERE list = $1 AND generation >= $2";
 const WITHDRAW: &str = "DELETE FROM registry_lists WHERE registry = $1";
@@ -126,7 +128,11 @@ pub async fn lists(tx: &mut Tx) -> Result<Vec<RegistryList>, StoreError> {
     rows.into_iter().map(RegistryList::try_from).collect()
 }
 
-pub async fn find(tx: &mut Tx, registry: &str, part: Option<u16>) -> Result<Option<RegistryList>, StoreError> {
+pub async fn find(
+    tx: &mut Tx,
+    registry: &str,
+    part: Option<u16>,
+) -> Result<Option<RegistryList>, StoreError> {
     let row: Option<ListRow> =
         on_db!(tx, |conn| sqlx::query_as(FIND).bind(registry).bind(stored(part)).fetch_optional(conn).await)?;
     row.map(RegistryList::try_from).transpose()
@@ -312,11 +318,7 @@ pub async fn sweep(tx: &mut Tx, after: i64, limit: u32) -> Result<Option<i64>, S
 }
 
 /// Up to `limit` rows in force behind `(number, list id)`, in that order: for exports.
-pub async fn page(
-    tx: &mut Tx,
-    after: (i64, i64),
-    limit: u32,
-) -> Result<Vec<(PhoneNumber, i64)>, StoreError> {
+pub async fn page(tx: &mut Tx, after: (i64, i64), limit: u32) -> Result<Vec<(PhoneNumber, i64)>, StoreError> {
     let rows: Vec<(i64, i64)> = on_db!(tx, |conn| sqlx::query_as(PAGE)
         .bind(after.0)
         .bind(after.1)

@@ -38,11 +38,7 @@ pub async fn called_at(tx: &mut Tx, numbers: &[&str]) -> Result<Vec<LeadId>, Sto
 }
 
 /// Calls under way to these E.164 numbers, and to these leads wherever they were called.
-pub async fn under_way(
-    tx: &mut Tx,
-    numbers: &[&str],
-    leads: &[LeadId],
-) -> Result<Vec<UnderWay>, StoreError> {
+pub async fn under_way(tx: &mut Tx, numbers: &[&str], leads: &[LeadId]) -> Result<Vec<UnderWay>, StoreError> {
     let (sql, numbers, leads) = (UNDER_WAY.on(tx.dialect()), each(numbers)?, keys(leads));
     let rows: Vec<(String, String, String, Option<String>)> =
         on_db!(tx, |conn| sqlx::query_as(sql).bind(numbers).bind(leads).fetch_all(conn).await)?;
@@ -64,11 +60,7 @@ pub async fn under_way(
 /// Those of these E.164 numbers at which somebody other than `lead` has said stop.
 pub async fn also_out(tx: &mut Tx, numbers: &[&str], lead: LeadId) -> Result<Vec<String>, StoreError> {
     let (sql, numbers) = (ALSO_OUT.on(tx.dialect()), each(numbers)?);
-    Ok(on_db!(tx, |conn| sqlx::query_scalar(sql)
-        .bind(numbers)
-        .bind(lead.to_string())
-        .fetch_all(conn)
-        .await)?)
+    Ok(on_db!(tx, |conn| sqlx::query_scalar(sql).bind(numbers).bind(lead.to_string()).fetch_all(conn).await)?)
 }
 
 fn each(numbers: &[&str]) -> Result<String, StoreError> {

@@ -49,7 +49,8 @@ async fn every_described_route_exists_and_only_public_ones_are_open() {
             .replace("{cadenceId}", "x")
             .replace("{version}", "x")
             .replace("{publicationId}", "x")
-            .replace("{jobId}", "x");
+            .replace("{jobId}", "x")
+            .replace("{stopId}", "x");
         assert!(!real.contains('{'), "{real}");
         let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(&real);
         let status = desk.request(request.body(Body::empty()).unwrap()).await.status;

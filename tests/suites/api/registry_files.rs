@@ -29,7 +29,8 @@ fn said(output: &Output) -> String {
 /// Imports `text` as a list of `us-dnc`.
 fn import(folder: &Path, text: &str, more: &[&str]) -> Output {
     std::fs::write(folder.join("list.txt"), text).unwrap();
-    let arguments = ["import", "list.txt", "--kind", "suppressions", "--registry", "us-dnc", "--format", "json"];
+    let arguments =
+        ["import", "list.txt", "--kind", "suppressions", "--registry", "us-dnc", "--format", "json"];
     callwright(folder, &[&arguments, more].concat())
 }
 
@@ -51,7 +52,10 @@ fn a_full_list_replaces_the_last_one_and_changes_change_it() {
     let folder = place.path();
     let first = report(&import(folder, "202,5550101\r\n202,5550102\r\n202,5550103\r\n", &[]));
     assert_eq!((&first["created"], &first["rejected"]), (&Value::from(3), &Value::from(0)));
-    assert_eq!(report(&import(folder, "202,5550101\r\n202,5550102\r\n202,5550103\r\n", &[]))["repeated"], true);
+    assert_eq!(
+        report(&import(folder, "202,5550101\r\n202,5550102\r\n202,5550103\r\n", &[]))["repeated"],
+        true
+    );
     report(&import(folder, "2025550102\n2025550103\n2025550104\n", &[]));
     assert_eq!(listed(folder), ["+12025550102", "+12025550103", "+12025550104"]);
     let changed = import(folder, "202,5550105,A\n202,5550102,D\n202,5550109\n", &["--change", "marked"]);
@@ -106,7 +110,11 @@ fn old_data_is_told_everywhere_people_look() {
     }
     for command in ["status", "doctor"] {
         let output = callwright(folder, &[command]);
-        assert!(!output.status.success() && said(&output).to_lowercase().contains("too old"), "{}", said(&output));
+        assert!(
+            !output.status.success() && said(&output).to_lowercase().contains("too old"),
+            "{}",
+            said(&output)
+        );
     }
     let withdrawn = ["registry", "withdraw", "us-dnc", "--reason", "not sold there", "--by"];
     assert!(!callwright(folder, &[&withdrawn[..], &["sam@example.com"]].concat()).status.success());

@@ -15,10 +15,17 @@ use crate::on_both;
 const NOBODY: &str = "+12024569999";
 
 /// Loads a full list as of now.
-async fn load(world: &World, db: &Db, key: &str, part: Option<u16>, numbers: &[&str]) -> anyhow::Result<RegistryList> {
+async fn load(
+    world: &World,
+    db: &Db,
+    key: &str,
+    part: Option<u16>,
+    numbers: &[&str],
+) -> anyhow::Result<RegistryList> {
     let mut tx = db.begin().await?;
     let list = registry::declare(&mut tx, &Registry::new(key, None, None, None)?, part, world.now()).await?;
-    registry::begin(&mut tx, std::slice::from_ref(&list), world.engine.ids.next::<ImportId>(world.now())).await?;
+    registry::begin(&mut tx, std::slice::from_ref(&list), world.engine.ids.next::<ImportId>(world.now()))
+        .await?;
     let list = RegistryList { generation: list.generation + 1, ..list };
     let placed: Vec<_> =
         numbers.iter().map(|text| Ok((PhoneNumber::e164_only(text)?, 0))).collect::<anyhow::Result<_>>()?;

@@ -107,8 +107,9 @@ impl Provider for Carrier {
             if let Some((engine, lead)) = says_stop {
                 engine.opt_out(lead, "said stop elsewhere", "api").await.expect("the stop commits");
             }
-            let accept =
-                |request: &PlaceRequest| Placement::Accepted { provider_call_id: Fake::call_id(request.attempt_id) };
+            let accept = |request: &PlaceRequest| Placement::Accepted {
+                provider_call_id: Fake::call_id(request.attempt_id),
+            };
             requests.iter().map(accept).collect()
         })
     }
@@ -135,10 +136,12 @@ struct Run {
 impl Run {
     async fn open(safeguards: Safeguards) -> anyhow::Result<Self> {
         let mut world = World::open(TestDb::sqlite().await?).await?;
-        let (library, time) = (Arc::clone(&world.engine.library), TimeSource::Manual(Arc::clone(&world.clock)));
+        let (library, time) =
+            (Arc::clone(&world.engine.library), TimeSource::Manual(Arc::clone(&world.clock)));
         let ids = Arc::new(IdSource::seeded(5));
         world.engine = Engine::with_safeguards(world.db.db.clone(), library, time, ids, safeguards);
-        let leads = [world.lead(NUMBERS[0]).await?, world.lead(NUMBERS[1]).await?, world.lead(NUMBERS[2]).await?];
+        let leads =
+            [world.lead(NUMBERS[0]).await?, world.lead(NUMBERS[1]).await?, world.lead(NUMBERS[2]).await?];
         Ok(Self { world, carrier: Carrier::default(), leads, claimed: Vec::new() })
     }
 
@@ -157,7 +160,12 @@ impl Run {
             }
             Op::Ring => {
                 if let Some(call) = self.calls(&self.leads).await?.pop() {
-                    let ring = fact(call.id, "ringing", self.world.now(), callwright_engine::domain::call::Fact::Ringing);
+                    let ring = fact(
+                        call.id,
+                        "ringing",
+                        self.world.now(),
+                        callwright_engine::domain::call::Fact::Ringing,
+                    );
                     drop(engine.record(Fake::NAME, vec![ring]).await?);
                 }
             }
@@ -266,15 +274,14 @@ async fn broken(story: Story, safeguards: Safeguards) -> anyhow::Result<Option<S
 fn search(cases: u32, safeguards: Safeguards) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, proptest::test_runner::TestRng::deterministic_rng(
-        proptest::test_runner::RngAlgorithm::ChaCha,
-    ));
-    let outcome = runner.run(&stories(), |story| {
-        match runtime.block_on(broken(story, safeguards)) {
-            Ok(None) => Ok(()),
-            Ok(Some(problem)) => Err(TestCaseError::fail(problem)),
-            Err(error) => Err(TestCaseError::fail(format!("{error:#}"))),
-        }
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let outcome = runner.run(&stories(), |story| match runtime.block_on(broken(story, safeguards)) {
+        Ok(None) => Ok(()),
+        Ok(Some(problem)) => Err(TestCaseError::fail(problem)),
+        Err(error) => Err(TestCaseError::fail(format!("{error:#}"))),
     });
     match outcome {
         Ok(()) => None,

@@ -136,7 +136,8 @@ impl Seen {
 
     /// Not wrong, and never to be forgotten.
     fn stopped(&self) -> Option<Finding> {
-        let stops: Vec<String> = self.stops.iter().map(|stop| format!("{}: {}", stop.scope, stop.reason)).collect();
+        let stops: Vec<String> =
+            self.stops.iter().map(|stop| format!("{}: {}", stop.scope, stop.reason)).collect();
         let message = format!("calls are stopped {}; `callwright resume` lets them go on", stops.join("; "));
         (!stops.is_empty()).then(|| finding("stops", State::Warning, message))
     }

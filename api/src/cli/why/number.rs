@@ -108,7 +108,8 @@ async fn read(number: PhoneNumber, global: &Global) -> Option<Found> {
         expires_at: entry.expires_at,
     };
     let listed = registry::of_number(&mut tx, number).await.ok()?;
-    let suppressions = entries.into_iter().map(fact).chain(listed.iter().map(SuppressionFact::listed)).collect();
+    let suppressions =
+        entries.into_iter().map(fact).chain(listed.iter().map(SuppressionFact::listed)).collect();
     Some(Found {
         suppressions,
         registries: registry::lists(&mut tx).await.ok()?,

@@ -88,8 +88,7 @@ pub async fn run(
     let mut loading = Loading::open(engine, load, &job, id, &mut progress).await?;
     let (sender, mut batches) = mpsc::channel(2);
     let (country, skip) = (loading.load.country.clone(), progress.rows_read);
-    let reader =
-        tokio::task::spawn_blocking(move || rows::read(text, country.as_deref(), skip, &sender));
+    let reader = tokio::task::spawn_blocking(move || rows::read(text, country.as_deref(), skip, &sender));
     while let Some(batch) = batches.recv().await {
         let mistakes = loading.apply(batch, &mut progress).await?;
         tell(&progress, &mistakes);
@@ -158,8 +157,7 @@ impl<'a> Loading<'a> {
             }
         }
         tx.commit().await?;
-        let by_area =
-            lists.iter().enumerate().map(|(place, list)| (list.part.unwrap_or(0), place)).collect();
+        let by_area = lists.iter().enumerate().map(|(place, list)| (list.part.unwrap_or(0), place)).collect();
         Ok(Self { engine, load, id, lists, by_area })
     }
 
@@ -215,7 +213,9 @@ impl<'a> Loading<'a> {
         })?;
         let mark = match (self.load.change, mark) {
             (Change::Full, Some(Mark::Delete)) => {
-                return Err("is marked as deleted: a list of changes is imported with --change marked".to_owned());
+                return Err(
+                    "is marked as deleted: a list of changes is imported with --change marked".to_owned()
+                );
             }
             (Change::Full | Change::Adds, _) => Mark::Add,
             (Change::Deletes, _) => Mark::Delete,
@@ -251,7 +251,9 @@ impl<'a> Loading<'a> {
         }
         let event = self.event(progress, &counts, data_at, now);
         event::append(&mut tx, &[event], now).await?;
-        if !imports::end(&mut tx, self.id, ImportState::Finished, now).await? || self.is_overtaken(&mut tx).await? {
+        if !imports::end(&mut tx, self.id, ImportState::Finished, now).await?
+            || self.is_overtaken(&mut tx).await?
+        {
             return Err(ImportError::Ended);
         }
         tx.commit().await?;
@@ -313,11 +315,14 @@ async fn changed_lists(tx: &mut Tx, load: &Load) -> Result<Vec<RegistryList>, Im
     let key = &load.registry.key;
     let mut lists = store::lists(tx).await?;
     lists.retain(|list| {
-        let is_asked = load.area_codes.is_empty() || list.part.is_some_and(|part| load.area_codes.contains(&part));
+        let is_asked =
+            load.area_codes.is_empty() || list.part.is_some_and(|part| load.area_codes.contains(&part));
         list.registry.key == *key && is_asked
     });
     if lists.is_empty() {
-        return Err(ImportError::Header(format!("no full list of `{key}` has been loaded that could change")));
+        return Err(ImportError::Header(format!(
+            "no full list of `{key}` has been loaded that could change"
+        )));
     }
     for list in &lists {
         if list.data_at.is_none() || list.loading.is_some() {

@@ -204,7 +204,10 @@ mod tests {
     fn both_forms_of_the_registry_are_read_in_whatever_line_ends() {
         assert_eq!(numbers("2025550101\r\n2025550102\r\n"), ["+12025550101", "+12025550102"]);
         assert_eq!(numbers("202,5550101\n202,555-0102\n"), ["+12025550101", "+12025550102"]);
-        assert_eq!(numbers("\u{feff}phone\n(202) 555-0101\n\n+1 202 555 0102"), ["+12025550101", "+12025550102"]);
+        assert_eq!(
+            numbers("\u{feff}phone\n(202) 555-0101\n\n+1 202 555 0102"),
+            ["+12025550101", "+12025550102"]
+        );
     }
 
     #[test]

@@ -8,8 +8,8 @@
 use chrono::TimeDelta;
 
 use super::GUARD;
-use super::look::Moment;
 use super::consent;
+use super::look::Moment;
 use crate::clock::Instant;
 use crate::decide::snapshot::PhoneFacts;
 use crate::decide::verdict::{Gate, GateReport, Reason};
@@ -55,9 +55,11 @@ fn binding<'m>(moment: &'m Moment<'_>) -> impl Iterator<Item = &'m RegistryList>
     };
     let binds = move |list: &RegistryList| {
         list.registry.max_age_days.is_some()
-            && list.registry.country.as_deref().is_some_and(|country| {
-                places.iter().any(|place| place.country_code() == country)
-            })
+            && list
+                .registry
+                .country
+                .as_deref()
+                .is_some_and(|country| places.iter().any(|place| place.country_code() == country))
     };
     lists.iter().enumerate().filter_map(move |(index, list)| {
         let is_first = lists[..index].iter().all(|other| other.registry.key != list.registry.key);
@@ -81,8 +83,14 @@ fn words(list: &RegistryList, fresh_until: Option<Instant>) -> String {
     match fresh_until {
         Some(end) => {
             let of = end - TimeDelta::days(i64::from(days));
-            format!("the data of registry {} is of {}; it may be {days} days old", registry.key, of.date_naive())
+            format!(
+                "the data of registry {} is of {}; it may be {days} days old",
+                registry.key,
+                of.date_naive()
+            )
         }
-        None => format!("registry {} has no data for this number; load it with `callwright import`", registry.key),
+        None => {
+            format!("registry {} has no data for this number; load it with `callwright import`", registry.key)
+        }
     }
 }

@@ -14,8 +14,8 @@ use callwright_engine::domain::suppression::{Source, Suppression};
 use callwright_engine::domain::user::Role;
 use callwright_engine::id::{EventId, SuppressionId};
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::store::{event, registry};
 use callwright_engine::store::suppression::{self as store, SuppressionFilter};
+use callwright_engine::store::{event, registry};
 use chrono::{DateTime, Utc};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -177,8 +177,7 @@ pub async fn page(
 ) -> Answer<Json<Listed<SuppressionBody>>> {
     let (limit, cursor) = (limit(params.limit)?, cursor(params.cursor.as_deref())?);
     let asked = params.number.as_deref().or(params.phone.as_deref());
-    let number = asked
-        .map(|text| PhoneNumber::parse(text, None).or_else(|_| PhoneNumber::e164_only(text)));
+    let number = asked.map(|text| PhoneNumber::parse(text, None).or_else(|_| PhoneNumber::e164_only(text)));
     let number = number.transpose().map_err(|error| ApiError::field("number", error.to_string()))?;
     let source = params.source.as_deref().map(str::parse::<Source>).transpose();
     let source = source.map_err(|error| ApiError::field("source", error.to_string()))?;
@@ -197,7 +196,9 @@ pub async fn page(
     tx.rollback().await?;
     let mut listing = Listed::of(page, SuppressionBody::from);
     let on_lists = listed.iter().filter(|list| source.is_none_or(|source| list.registry.source == source));
-    listing.items.extend(number.iter().flat_map(|number| on_lists.clone().map(|list| on_list(*number, list))));
+    listing
+        .items
+        .extend(number.iter().flat_map(|number| on_lists.clone().map(|list| on_list(*number, list))));
     Ok(Json(listing))
 }
 
