@@ -39,7 +39,8 @@ macro_rules! ids {
 
 ids! {
     LeadId, PhoneId, ConsentId, SuppressionId, CampaignId, EnrollmentId, AttemptId, CallId, EventId, DecisionId, UserId,
-    ApiKeyId, JobId, ImportId, PublicationId, EmergencyStopId,
+    ApiKeyId, JobId, ImportId, PublicationId, EmergencyStopId, ProductId, PriceChangeId, StockChangeId, PurchaseId, InterestId, OfferId, CouponId,
+    TriggerId, TriggerRuleId,
 }
 
 /// Makes UUIDv7 ids from an instant and a seed: unique per process, reproducible in tests and simulation.
@@ -64,6 +65,17 @@ impl IdSource {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self::new(bytes)
+    }
+
+    /// Bytes that nobody guesses who does not know the seed, whatever ids of it they have seen: for coupon codes.
+    pub fn secret<const N: usize>(&self) -> [u8; N] {
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut hash = Sha256::new();
+        hash.update(b"secret");
+        hash.update(self.seed);
+        hash.update(count.to_le_bytes());
+        let digest = hash.finalize();
+        std::array::from_fn(|at| digest[at % digest.len()])
     }
 
     /// A fresh id stamped with `at` (milliseconds).

@@ -13,6 +13,8 @@ pub mod flow;
 pub mod id;
 pub mod journal;
 pub mod metrics;
+pub mod money;
+pub mod package;
 pub mod phone;
 pub mod provider;
 pub mod rules;

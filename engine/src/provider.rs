@@ -14,6 +14,7 @@ use crate::definitions::library::Bundle;
 use crate::domain::call::EndStatus;
 use crate::domain::campaign::Pacing;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
+use crate::package::Frozen;
 use crate::phone::number::PhoneNumber;
 
 /// A boxed future, so that providers can be held as `dyn Provider`.
@@ -127,6 +128,8 @@ pub struct Package {
     pub step: String,
     pub visit: u32,
     pub attempt: u32,
+    /// Of a call that a trigger raised: everything a voice platform needs, byte by byte as it is kept.
+    pub complete: Option<Arc<Frozen>>,
 }
 
 impl std::ops::Deref for PlaceRequest {

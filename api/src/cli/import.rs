@@ -1,4 +1,4 @@
-//! `callwright import`: leads, suppressed numbers or registries from a file.
+//! `callwright import`: leads, suppressed numbers or registries, products, purchases or interests from a file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -11,6 +11,7 @@ use callwright_engine::clock::Instant;
 use callwright_engine::domain::registry::Registry;
 use callwright_engine::domain::suppression::Source;
 use callwright_engine::engine::Engine;
+use callwright_engine::money::Currency;
 use chrono::{NaiveDate, NaiveTime};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,14 +20,12 @@ use sha2::{Digest, Sha256};
 use super::output::{self, Format};
 use super::{Global, session};
 use crate::import::registry::{Change, Load};
-use crate::import::{self, Format as RowFormat, ImportKind, Job, Report};
+use crate::import::{self, Format as RowFormat, ImportKind, Job, Mapping, Report};
 
-/// Imports leads, or numbers that must not be called: single entries from a CSV file or JSON lines, or a registry's list of
-/// millions from its own text file.
+/// Imports leads, products, purchases, interests, or numbers that must not be called: single entries from a CSV file or JSON
+/// lines, or a registry's list of millions from its own text file.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  callwright import leads.csv\n  callwright import blocked.csv --kind suppressions\n  callwright import full.txt --kind suppressions --registry us-dnc --as-of 2026-11-20\n  callwright import 415.txt --kind suppressions --registry us-dnc --area-codes 415,628\n  callwright import changes.txt --kind suppressions --registry us-dnc --change marked\n  callwright import litigators.csv --kind suppressions --registry litigators --source litigator\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again.\n\nA registry's file has one number a line, or area code and number, without a heading. A full list replaces the full list\nbefore it: both hold until the new one has been read to its end. From a registry's first import on, calls to its country are\nput off when its data is too old (31 days for us-dnc and ca-dncl). `callwright registry list` shows the ages."
-)]
+#[command(after_help = EXAMPLES)]
 pub struct ImportArgs {
     /// `.csv` with a header line, or `.json`/`.jsonl` with one object a line.
     file: PathBuf,
@@ -61,6 +60,12 @@ pub struct ImportArgs {
     /// Write every row that was refused into this file: line, what is wrong.
     #[arg(long, value_name = "FILE.csv", requires = "registry", help_heading = "Registries")]
     rejected: Option<PathBuf>,
+    /// What a column means that is headed otherwise; `-` leaves it out. May be given several times.
+    #[arg(long, value_name = "COLUMN=FIELD")]
+    map: Vec<Mapping>,
+    /// Of amounts in rows that do not say, such as GBP.
+    #[arg(long, value_name = "CODE")]
+    currency: Option<Currency>,
     /// Import the file even if it was imported before.
     #[arg(long)]
     again: bool,
@@ -69,10 +74,51 @@ pub struct ImportArgs {
     format: Format,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  callwright import leads.csv
+  callwright import blocked.csv --kind suppressions
+  callwright import full.txt --kind suppressions --registry us-dnc --as-of 2026-11-20
+  callwright import 415.txt --kind suppressions --registry us-dnc --area-codes 415,628
+  callwright import changes.txt --kind suppressions --registry us-dnc --change marked
+  callwright import litigators.csv --kind suppressions --registry litigators --source litigator
+  callwright import catalogue.csv --kind products --currency GBP
+  callwright import orders.csv --kind purchases --currency GBP --map stock_code=productId --map country=-
+
+Columns of leads: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,
+region, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.
+Of products: externalId, name, category, currency, price, stock, active, tags; other columns become attributes.
+Of purchases: externalId, orderId, leadId, productId, quantity, unitPrice, currency, refunded, verified, purchasedAt,
+deliveredAt. A customer who is not on file becomes a lead (email, firstName, lastName, phone, company, country, … are read if
+there); a product that is not on file is made when there is a productName. Lines without an externalId are told apart by
+order, product and place, so that importing a file again changes nothing.
+Of interests: leadId, productId, kind (wish_list or back_in_stock), source.
+Rows match leads on file by externalId, else email, else phone; products and purchases by externalId. An import that was cut
+off goes on where it stopped when it is started again.
+
+A registry's file has one number a line, or area code and number, without a heading. A full list replaces the full list
+before it: both hold until the new one has been read to its end. From a registry's first import on, calls to its country are
+put off when its data is too old (31 days for us-dnc and ca-dncl). `callwright registry list` shows the ages.";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Leads,
     Suppressions,
+    Products,
+    Purchases,
+    Interests,
+}
+
+impl From<Kind> for ImportKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Leads => Self::Leads,
+            Kind::Suppressions => Self::Suppressions,
+            Kind::Products => Self::Products,
+            Kind::Purchases => Self::Purchases,
+            Kind::Interests => Self::Interests,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,16 +144,15 @@ pub async fn run(args: ImportArgs, global: &Global) -> anyhow::Result<ExitCode> 
     let mut file =
         File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
     let length = file.metadata()?.len();
-    let source = format!("file:{}", digest(&mut file)?);
+    let digest = format!("file:{}", digest(&mut file)?);
     if let Some(load) = load {
-        return registry(&args, &engine, load, file, length, &source).await;
+        return registry(&args, &engine, load, file, length, &digest).await;
     }
-    let kind = match args.kind {
-        Kind::Leads => ImportKind::Leads,
-        Kind::Suppressions => ImportKind::Suppressions,
-    };
-    let job =
-        Job { kind, format: RowFormat::of_name(&args.file.to_string_lossy()), source, again: args.again };
+    let kind = ImportKind::from(args.kind);
+    let mapping = args.map.into_iter().fold(Mapping::default(), Mapping::with);
+    let source = Job::name_source(&digest, kind, &mapping);
+    let format = RowFormat::of_name(&args.file.to_string_lossy());
+    let job = Job { kind, format, source, again: args.again, mapping, currency: args.currency };
     let bar = bar(length)?;
     let counted = bar.wrap_read(file);
     let report = import::run(&engine, job, counted, |so_far| {

@@ -37,6 +37,7 @@ mod starters;
 mod status;
 mod stop;
 mod test;
+mod trigger;
 mod user;
 mod why;
 mod worker;
@@ -140,6 +141,7 @@ enum Command {
     Resume(stop::ResumeArgs),
     OptIn(opt_in::OptInArgs),
     Enroll(enroll::EnrollArgs),
+    Trigger(Box<trigger::TriggerArgs>),
     Why(why::WhyArgs),
     Status(status::StatusArgs),
     Jobs(jobs::JobsArgs),
@@ -232,6 +234,7 @@ impl Command {
             Self::Resume(args) => stop::resume(args, global).await,
             Self::OptIn(args) => opt_in::run(args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
+            Self::Trigger(args) => trigger::run(*args, global).await,
             Self::Why(args) => why::run(args, global).await,
             Self::Status(args) => status::run(args, global).await,
             Self::Jobs(args) => jobs::run(args, global).await,

@@ -156,6 +156,7 @@ fn sample(flow: &str, library: &Library) -> anyhow::Result<Package> {
         step: "call".to_owned(),
         visit: 1,
         attempt: 1,
+        complete: None,
     })
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use callwright_engine::decide::score::Weights;
 use callwright_engine::domain::campaign::Pacing;
-use callwright_engine::engine::Engine;
+use callwright_engine::engine::{Calling, Engine};
 use callwright_engine::provider::{
     Answer, CallsSince, Capabilities, Listing, LookUp, LookUpResult, PlaceRequest, Placement, Provider,
     ProviderError,
@@ -20,7 +21,9 @@ use callwright_workers::bell::Bell;
 use callwright_workers::dialer::{self, Options};
 use callwright_workers::heartbeat::Heartbeat;
 use callwright_workers::herald;
-use callwright_workers::jobs::{self, CheckPromises, KeepHouse, Outgoing, Retention};
+use callwright_workers::jobs::{
+    self, CheckPromises, ExpireCoupons, KeepHouse, Outgoing, Retention, WatchCatalogue,
+};
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
 use callwright_workers::provider::measured::Measured;
@@ -81,9 +84,30 @@ pub struct ProviderArgs {
     /// Key of the signatures on what is posted there.
     #[arg(long, env = "CALLWRIGHT_OUTGOING_SECRET", hide_env_values = true, default_value = "")]
     pub outgoing_secret: String,
+    /// Address at which voice platforms find this API; call packages name it. That of `serve`, when left out.
+    #[arg(long, value_name = "URL", env = "CALLWRIGHT_PUBLIC_URL")]
+    pub public_url: Option<Url>,
+    /// JSON file of weights of call priority: triggers, values, highFrom, mediumFrom; what is left out stays as documented.
+    #[arg(long, value_name = "FILE.json")]
+    pub priority_weights: Option<PathBuf>,
 }
 
 impl ProviderArgs {
+    /// Tells the engine where it is found and who is called first. `own_url`: of the API in this process.
+    pub fn apply(&self, engine: &Engine, own_url: Option<&str>) -> anyhow::Result<()> {
+        let weights = match &self.priority_weights {
+            None => Weights::default(),
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("{} cannot be read", file.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("{} holds no weights", file.display()))?
+            }
+        };
+        let public_url = self.public_url.as_ref().map(ToString::to_string).or(own_url.map(str::to_owned));
+        engine.set_calling(Calling { public_url: public_url.unwrap_or_default(), weights });
+        Ok(())
+    }
+
     fn limits(&self) -> anyhow::Result<Pacing> {
         let positive = |flag: &str, value: Option<f64>| {
             let fine = value.is_none_or(|value| value.is_finite() && value > 0.0);
@@ -233,7 +257,12 @@ fn recurring(engine: &Arc<Engine>, hints: Hints, retention: Retention) -> anyhow
         hints,
         ids: Arc::clone(&engine.ids),
         time: engine.time.clone(),
-        entries: vec![KeepHouse::nightly(zone.clone(), retention)?, CheckPromises::nightly(zone)?],
+        entries: vec![
+            KeepHouse::nightly(zone.clone(), retention)?,
+            CheckPromises::nightly(zone.clone())?,
+            ExpireCoupons::every_ten_minutes(zone.clone())?,
+            WatchCatalogue::every_minute(zone)?,
+        ],
     })
 }
 

@@ -91,6 +91,7 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let cancel = CancellationToken::new();
     let bell = Bell::new();
     let ages = args.retention.ages()?;
+    args.provider.apply(&engine, Some(&format!("http://{address}")))?;
     let mut running = start(&args, &engine, &format!("http://{address}"), &bell, &cancel, ages).await?;
     let problems = Arc::default();
     if let Some(folder) = args.definitions.folder() {

@@ -44,6 +44,7 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     let cancel = CancellationToken::new();
     let bell = Bell::new();
     let ages = args.retention.ages()?;
+    args.provider.apply(&engine, None)?;
     let mut running =
         Running::start(&engine, &args.provider, ages, None, bell.clone(), cancel.clone()).await?;
     running.watch(&engine);

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use callwright_engine::engine::EngineError;
 use callwright_engine::store::StoreError;
@@ -50,6 +51,8 @@ pub struct ApiError {
     code: Code,
     message: String,
     details: Value,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u64>,
 }
 
 pub type Answer<T> = Result<T, ApiError>;
@@ -74,7 +77,7 @@ pub struct ErrorDetail {
 
 impl ApiError {
     fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: json!({}) }
+        Self { status, code, message: message.into(), details: json!({}), retry_after: None }
     }
 
     /// 400: the request cannot be read at all.
@@ -126,6 +129,14 @@ impl ApiError {
         )
     }
 
+    /// 429: not now; after so many seconds.
+    pub fn rate_limited(message: impl Into<String>, seconds: u64) -> Self {
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, message);
+        error.details = json!({ "retryAfterSeconds": seconds });
+        error.retry_after = Some(seconds);
+        error
+    }
+
     /// An answer of the web framework's own (413, 415, 405, …) in our shape.
     pub fn of_status(status: StatusCode, message: impl Into<String>) -> Self {
         let code = match status {
@@ -165,7 +176,11 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = ErrorDetail { code: self.code, message: self.message, details: self.details };
-        (self.status, Json(ErrorBody { success: false, error })).into_response()
+        let mut response = (self.status, Json(ErrorBody { success: false, error })).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

@@ -74,12 +74,12 @@ async fn begin(app: &App, caller: &Caller, key: &str, hash: &str) -> Answer<Begu
     Ok(begun)
 }
 
-/// Keeps an answer for repeats. One of ours (5xx) is not: the caller may try again with the same key.
+/// Keeps an answer for repeats. One of ours (5xx) is not, nor "later" (429): the caller may try again with the same key.
 async fn keep(app: &App, caller: &Caller, key: &str, answer: Response) -> Answer<Response> {
     let (parts, body) = answer.into_parts();
     let body = to_bytes(body, ANSWER_BYTES).await.map_err(ApiError::internal)?;
     let mut tx = app.engine.db.begin().await?;
-    if parts.status.is_server_error() {
+    if parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
         idempotency::abandon(&mut tx, &caller.principal, key).await?;
     } else {
         let text = String::from_utf8_lossy(&body);

@@ -1,5 +1,6 @@
 //! The HTTP face: thin handlers over the engine. Every route stands in [`mod@router`]; rules live in the engine.
 
+pub mod amount;
 pub mod auth;
 pub mod callbacks;
 pub mod error;

@@ -19,6 +19,8 @@ use super::extract::BODY_BYTES;
 use super::families::crm::{
     cadences, campaigns, consents, enrollments, events, imports, leads, opt_in, suppressions,
 };
+use super::families::shop::{campaign_shop, coupons, interests, offers, products, purchases};
+use super::families::triggers::{analytics, calls, raise, rules, show};
 use super::families::{definitions, emergency_stops, jobs};
 use super::openapi::Document;
 use super::state::App;
@@ -49,9 +51,41 @@ fn crm(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(suppressions::remove))
         .routes(routes!(suppressions::export))
         .routes(routes!(suppressions::registries))
+        .merge(shop())
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .merge(OpenApiRouter::new().routes(routes!(imports::leads)).layer(DefaultBodyLimit::disable()))
+        .layer(from_fn_with_state(app.clone(), auth::require))
+}
+
+/// The shop family, also below `/crm`.
+fn shop() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(products::create, products::page))
+        .routes(routes!(products::show, products::change, products::remove))
+        .routes(routes!(products::prices))
+        .routes(routes!(products::stocks))
+        .routes(routes!(purchases::create, purchases::page))
+        .routes(routes!(purchases::show, purchases::change, purchases::remove))
+        .routes(routes!(interests::add, interests::page))
+        .routes(routes!(interests::show, interests::end))
+        .routes(routes!(campaign_shop::products, campaign_shop::set_products))
+        .routes(routes!(campaign_shop::show_budget, campaign_shop::set_budget, campaign_shop::remove_budget))
+        .routes(routes!(offers::create, offers::page))
+        .routes(routes!(offers::show, offers::change))
+        .routes(routes!(offers::quote))
+        .routes(routes!(coupons::issue, coupons::page))
+        .routes(routes!(coupons::report))
+        .routes(routes!(coupons::show, coupons::revoke))
+        .routes(routes!(coupons::redeem))
+}
+
+/// Where shops redeem coupons, without `/crm`.
+fn redeeming(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(coupons::redeem))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require))
 }
 
@@ -77,7 +111,33 @@ fn family(app: &App) -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require));
-    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions).merge(queue(app)).merge(stops(app))
+    OpenApiRouter::new()
+        .nest("/crm", crm(app))
+        .merge(definitions)
+        .merge(queue(app))
+        .merge(stops(app))
+        .merge(redeeming(app))
+        .merge(triggers(app))
+}
+
+/// Events of the shop, the calls they raise and what these came to.
+fn triggers(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(raise::trigger_call))
+        .routes(routes!(raise::price_drop))
+        .routes(routes!(raise::restock))
+        .routes(routes!(raise::promo))
+        .routes(routes!(show::page))
+        .routes(routes!(show::show, show::cancel))
+        .routes(routes!(rules::set, rules::list))
+        .routes(routes!(rules::remove))
+        .routes(routes!(calls::package))
+        .routes(routes!(analytics::of_trigger))
+        .routes(routes!(analytics::calls))
+        .routes(routes!(analytics::of_campaign))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), auth::require))
 }
 
 /// The jobs of the queue.

@@ -28,13 +28,13 @@ pub(super) struct Applied {
 }
 
 impl Applied {
-    fn reject(&mut self, errors: impl IntoIterator<Item = RowError>) {
+    pub(super) fn reject(&mut self, errors: impl IntoIterator<Item = RowError>) {
         self.rejected += 1;
         self.errors.extend(errors);
     }
 }
 
-fn wrong(line: u64, field: &str, message: impl Into<String>) -> RowError {
+pub(super) fn wrong(line: u64, field: &str, message: impl Into<String>) -> RowError {
     let field = (!field.is_empty()).then(|| field.to_owned());
     RowError { line, field, message: message.into() }
 }

@@ -1,10 +1,12 @@
-//! Imports of leads and suppressed numbers, from a file or a request that never is in memory as a whole.
+//! Imports of leads, suppressed numbers, products, purchases and interests, from a file or a request that never is in memory as a whole.
 //!
 //! A thread reads rows; batches are written with the import's progress in one transaction each. An import that was cut off goes
 //! on where it stopped when the same source comes again; rows match leads on file, so that repeating one changes nothing.
 
 mod apply;
+mod apply_shop;
 mod columns;
+mod fields;
 pub mod registry;
 mod rows;
 mod stream;
@@ -14,11 +16,13 @@ use std::sync::Arc;
 
 use callwright_engine::engine::{Engine, EngineError};
 use callwright_engine::id::ImportId;
+use callwright_engine::money::Currency;
 pub use callwright_engine::store::import::{ImportKind, ImportState, Progress, RowError};
 use callwright_engine::store::{StoreError, import as store};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+pub use columns::Mapping;
 pub use rows::Format;
 pub use stream::ChunkReader;
 
@@ -38,6 +42,21 @@ pub struct Job {
     pub source: String,
     /// Read it again even if it was read to its end before.
     pub again: bool,
+    /// What columns mean that are not headed as we head them.
+    pub mapping: Mapping,
+    /// Of amounts in rows that do not say.
+    pub currency: Option<Currency>,
+}
+
+impl Job {
+    /// Names a source so that the same file, imported as something else or with other columns, is another source.
+    pub fn name_source(source: &str, kind: ImportKind, mapping: &Mapping) -> String {
+        match kind {
+            // As they always were: an import that was cut off by an older program goes on.
+            ImportKind::Leads | ImportKind::Suppressions if mapping.is_empty() => source.to_owned(),
+            _ => format!("{source}:{kind}:{mapping}"),
+        }
+    }
 }
 
 /// What came of an import.
@@ -90,8 +109,14 @@ pub async fn run(
         progress = Progress::default();
     }
     let (sender, mut batches) = mpsc::channel(2);
-    let (format, skip) = (job.format, progress.rows_read);
-    let reader = tokio::task::spawn_blocking(move || rows::read(format, source, skip, BATCH, &sender));
+    let reading = rows::Reading {
+        format: job.format,
+        kind: job.kind,
+        mapping: job.mapping.clone(),
+        skip: progress.rows_read,
+        batch: BATCH,
+    };
+    let reader = tokio::task::spawn_blocking(move || rows::read(&reading, source, &sender));
     while let Some(batch) = batches.recv().await {
         apply_batch(engine, &job, id, batch, &mut progress).await?;
         tell(&progress);
@@ -144,6 +169,9 @@ async fn apply_batch(
     let applied = match job.kind {
         ImportKind::Leads => apply::leads(engine, &mut tx, batch, now).await?,
         ImportKind::Suppressions => apply::suppressions(engine, &mut tx, batch, now).await?,
+        ImportKind::Products => apply_shop::products(engine, &mut tx, batch, job.currency, now).await?,
+        ImportKind::Purchases => apply_shop::purchases(engine, &mut tx, batch, job.currency, now).await?,
+        ImportKind::Interests => apply_shop::interests(engine, &mut tx, batch, now).await?,
     };
     progress.created += applied.created;
     progress.updated += applied.updated;

@@ -1,14 +1,19 @@
 //! Rows of a CSV file or of JSON lines as JSON objects, in batches, with bounded memory whatever the file holds.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::Sender;
 
+use callwright_engine::store::import::ImportKind;
+
 use super::ImportError;
-use super::columns::Columns;
+use super::columns::{Columns, Mapping};
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,21 +54,33 @@ pub struct Row {
 /// Longest row; a quote that is never closed must not swallow the memory.
 const ROW_BYTES: usize = 1024 * 1024;
 
+/// How a source is read.
+#[derive(Debug)]
+pub struct Reading {
+    pub format: Format,
+    pub kind: ImportKind,
+    pub mapping: Mapping,
+    /// Rows that were dealt with before.
+    pub skip: u64,
+    /// Rows handed on at once.
+    pub batch: usize,
+}
+
 /// Reads all rows after the first `skip` and hands them on. Ends quietly when nobody listens any more.
-pub fn read(
-    format: Format,
-    source: impl Read,
-    skip: u64,
-    batch: usize,
-    sender: &Sender<Vec<Row>>,
-) -> Result<(), ImportError> {
+pub fn read(reading: &Reading, source: impl Read, sender: &Sender<Vec<Row>>) -> Result<(), ImportError> {
+    let (skip, batch) = (reading.skip, reading.batch);
+    let mut lines = OrderLines::default();
     let since_row = Rc::new(Cell::new(0));
     let source = Bounded { inner: source, since_row: Rc::clone(&since_row) };
     let mut pending = Vec::with_capacity(batch);
     let mut number = 0;
-    let mut each = |row: Row| {
+    let mut each = |mut row: Row| {
         since_row.set(0);
         number += 1;
+        if let (ImportKind::Purchases, Ok(fields)) = (reading.kind, &mut row.fields) {
+            // Also of rows that are skipped: the next ones are numbered after them.
+            lines.name(fields);
+        }
         if number > skip {
             pending.push(row);
         }
@@ -72,9 +89,9 @@ pub fn read(
         }
         sender.blocking_send(std::mem::replace(&mut pending, Vec::with_capacity(batch))).is_ok()
     };
-    match format {
-        Format::Csv => csv_rows(source, &mut each)?,
-        Format::JsonLines => json_rows(source, &mut each)?,
+    match reading.format {
+        Format::Csv => csv_rows(reading, source, &mut each)?,
+        Format::JsonLines => json_rows(reading, source, &mut each)?,
     }
     if !pending.is_empty() {
         let _ = sender.blocking_send(pending);
@@ -82,10 +99,38 @@ pub fn read(
     Ok(())
 }
 
-fn csv_rows(source: impl Read, each: &mut dyn FnMut(Row) -> bool) -> Result<(), ImportError> {
+/// Names lines of orders that have no id of their own, so that importing a file again changes nothing: `ORDER/PRODUCT`, and
+/// `ORDER/PRODUCT#2` for the second line of that product in that order.
+#[derive(Default)]
+struct OrderLines(HashMap<u64, u32>);
+
+impl OrderLines {
+    fn name(&mut self, fields: &mut Map<String, Value>) {
+        let text = |field: &str| fields.get(field).and_then(Value::as_str);
+        let (None, Some(order), Some(product)) = (text("externalId"), text("orderId"), text("productId"))
+        else {
+            return;
+        };
+        let name = format!("{order}/{product}");
+        // Eight bytes a line: files of millions are read so.
+        let mut hash = DefaultHasher::new();
+        name.hash(&mut hash);
+        let count = self.0.entry(hash.finish()).or_default();
+        *count += 1;
+        let name = if *count > 1 { format!("{name}#{count}") } else { name };
+        fields.insert("externalId".to_owned(), Value::String(name));
+    }
+}
+
+fn csv_rows(
+    reading: &Reading,
+    source: impl Read,
+    each: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), ImportError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(source);
     let header = reader.headers().map_err(csv_error)?;
-    let columns = Columns::read(header.iter()).map_err(ImportError::Header)?;
+    let columns =
+        Columns::read(reading.kind, &reading.mapping, header.iter()).map_err(ImportError::Header)?;
     let mut record = csv::StringRecord::new();
     loop {
         let row = match reader.read_record(&mut record) {
@@ -114,7 +159,28 @@ fn csv_error(error: csv::Error) -> ImportError {
     }
 }
 
-fn json_rows(source: impl Read, each: &mut dyn FnMut(Row) -> bool) -> Result<(), ImportError> {
+/// A JSON object; of the shop's rows numbers with a fraction stay the digits they are, because amounts are read from them.
+fn json_fields(kind: ImportKind, text: &[u8]) -> serde_json::Result<Map<String, Value>> {
+    if matches!(kind, ImportKind::Leads | ImportKind::Suppressions) {
+        return serde_json::from_slice(text);
+    }
+    let raw: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(text)?;
+    let value = |text: &str| {
+        let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        if is_number && text.contains(['.', 'e', 'E']) {
+            Ok(Value::String(text.to_owned()))
+        } else {
+            serde_json::from_str(text)
+        }
+    };
+    raw.into_iter().map(|(field, text)| Ok((field, value(text.get())?))).collect()
+}
+
+fn json_rows(
+    reading: &Reading,
+    source: impl Read,
+    each: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), ImportError> {
     let mut reader = BufReader::new(source);
     let (mut text, mut line) = (Vec::new(), 0);
     loop {
@@ -126,7 +192,8 @@ fn json_rows(source: impl Read, each: &mut dyn FnMut(Row) -> bool) -> Result<(),
         if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let fields = serde_json::from_slice(&text).map_err(|error| format!("is not a JSON object: {error}"));
+        let fields =
+            json_fields(reading.kind, &text).map_err(|error| format!("is not a JSON object: {error}"));
         if !each(Row { line, fields }) {
             return Ok(());
         }
@@ -155,9 +222,40 @@ impl<R: Read> Read for Bounded<R> {
 mod tests {
     use super::*;
 
+    fn reading(format: Format, kind: ImportKind, skip: u64) -> Reading {
+        Reading { format, kind, mapping: Mapping::default(), skip, batch: 2 }
+    }
+
+    fn names(text: &'static str, format: Format, skip: u64) -> Vec<String> {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(100);
+        read(&reading(format, ImportKind::Purchases, skip), text.as_bytes(), &sender).unwrap();
+        drop(sender);
+        std::iter::from_fn(|| receiver.blocking_recv())
+            .flatten()
+            .map(|row| row.fields.unwrap()["externalId"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn lines_of_an_order_are_named_the_same_when_an_import_goes_on() {
+        let text = "orderId,productId,externalId\n1,a,\n1,b,\n1,a,\n2,a,own\n1,a,\n";
+        let all = names(text, Format::Csv, 0);
+        assert_eq!(all, ["1/a", "1/b", "1/a#2", "own", "1/a#3"]);
+        assert_eq!(names(text, Format::Csv, 2), all[2..]);
+    }
+
+    #[test]
+    fn amounts_in_json_lines_keep_their_digits() {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(100);
+        let text = "{\"price\": 9007199254740993.01, \"stock\": 5}\n";
+        read(&reading(Format::JsonLines, ImportKind::Products, 0), text.as_bytes(), &sender).unwrap();
+        let fields = receiver.blocking_recv().unwrap().remove(0).fields.unwrap();
+        assert_eq!((&fields["price"], &fields["stock"]), (&"9007199254740993.01".into(), &5.into()));
+    }
+
     fn rows(format: Format, text: &'static str, skip: u64) -> Result<Vec<Row>, ImportError> {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(100);
-        read(format, text.as_bytes(), skip, 2, &sender)?;
+        read(&reading(format, ImportKind::Leads, skip), text.as_bytes(), &sender)?;
         drop(sender);
         let mut all = Vec::new();
         while let Some(batch) = receiver.blocking_recv() {
@@ -194,7 +292,8 @@ mod tests {
             }
         }
         let (sender, _receiver) = tokio::sync::mpsc::channel(1);
-        let error = read(Format::JsonLines, Endless, 0, 2, &sender).unwrap_err();
+        let reading = reading(Format::JsonLines, ImportKind::Leads, 0);
+        let error = read(&reading, Endless, &sender).unwrap_err();
         assert!(error.to_string().contains("longer than 1 MB"), "{error}");
     }
 }

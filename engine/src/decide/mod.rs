@@ -1,6 +1,8 @@
 //! The functional core: may this lead be contacted now, and what comes next? Pure functions of explicit inputs and an instant.
 
 pub mod advance;
+pub mod eligibility;
+pub mod estimate;
 pub mod gate;
 pub mod migrate;
 pub mod pacing;

@@ -8,6 +8,7 @@
 //! `trigger` and its half-life, `value` and the class limits come from [`Weights`], which a deployment may change.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -130,8 +131,47 @@ pub struct Score {
     pub class: Priority,
 }
 
+/// Calls that may be made for one trigger, where the cadence does not say.
+pub const USUAL_CAP: u32 = 4;
+
+/// The parts of a score, as the formula multiplies and adds them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    pub trigger: Trigger,
+    /// Weight of the trigger.
+    pub base: f64,
+    /// Weight of the customer.
+    pub value: f64,
+    /// How fresh the reason is: 1 now, ½ after the half-life, never below ¼.
+    pub freshness: f64,
+    /// 1 before the first try, ½ after the last.
+    pub tries: f64,
+    /// A point per hour of waiting, at most 10.
+    pub waited: u8,
+    pub points: u8,
+    pub class: Priority,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trigger, base, value, freshness, tries, waited, points, class } = self;
+        write!(
+            f,
+            "{class}: 100 × {base:.2} ({trigger}) × {value:.2} (customer) × {freshness:.2} (freshness) × {tries:.2} (tries) \
+             + {waited} (waited) = {points}"
+        )
+    }
+}
+
 /// Scores one call.
 pub fn score(facts: &Facts, weights: &Weights) -> Score {
+    let Explanation { points, class, .. } = explain(facts, weights);
+    Score { points, class }
+}
+
+/// The same with its parts.
+pub fn explain(facts: &Facts, weights: &Weights) -> Explanation {
     let trigger = weights
         .triggers
         .get(&facts.trigger)
@@ -148,9 +188,10 @@ pub fn score(facts: &Facts, weights: &Weights) -> Score {
     } else {
         0.25
     };
-    let tried = f64::from(facts.attempts.min(facts.cap)) / f64::from(facts.cap.max(1));
-    let raw = (100.0 * trigger.base * value * freshness * (1.0 - 0.5 * tried)).round();
-    let points = (raw + hours(facts.waited).floor().min(10.0)).clamp(0.0, 100.0) as u8;
+    let tries = 1.0 - 0.5 * f64::from(facts.attempts.min(facts.cap)) / f64::from(facts.cap.max(1));
+    let raw = (100.0 * trigger.base * value * freshness * tries).round();
+    let waited = hours(facts.waited).floor().min(10.0);
+    let points = (raw + waited).clamp(0.0, 100.0) as u8;
     let class = if points >= weights.high_from {
         Priority::High
     } else if points >= weights.medium_from {
@@ -158,7 +199,8 @@ pub fn score(facts: &Facts, weights: &Weights) -> Score {
     } else {
         Priority::Low
     };
-    Score { points, class }
+    let waited = waited as u8;
+    Explanation { trigger: facts.trigger, base: trigger.base, value, freshness, tries, waited, points, class }
 }
 
 fn hours(length: TimeDelta) -> f64 {
@@ -199,6 +241,18 @@ mod tests {
     ) {
         let scored = score(&facts(trigger, class, age, attempts), &Weights::default());
         assert_eq!(scored, Score { points, class: priority });
+    }
+
+    #[test]
+    fn a_score_says_what_it_is_made_of() {
+        let tried = Facts { waited: TimeDelta::hours(3), ..facts(Trigger::Restock, ValueClass::High, 6, 1) };
+        let explained = explain(&tried, &Weights::default());
+        assert_eq!(
+            explained.to_string(),
+            "medium: 100 × 0.80 (restock) × 0.85 (customer) × 0.84 (freshness) × 0.83 (tries) + 3 (waited) = 51"
+        );
+        let Explanation { base, value, freshness, tries, waited, points, .. } = explained;
+        assert_eq!(points, (100.0 * base * value * freshness * tries).round() as u8 + waited);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 use minijinja::value::{Rest, Value};
 use minijinja::{Error, ErrorKind, State};
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 use super::calendar_words::CalendarWords;
+use crate::money::{Currency, spoken_amount};
 use crate::time::zone::Zone;
 
 const LONGEST_JOIN: usize = 4 << 10;
@@ -68,7 +69,8 @@ pub fn money(state: &State, value: &Value, currency: Option<&str>) -> Result<Str
         .or(own)
         .or_else(|| call_currency(state))
         .ok_or_else(|| wrong("the currency is not known; write for example money(\"USD\")"))?;
-    Ok(format_money(decimal(&amount)?, &code.to_ascii_uppercase()))
+    let currency = Currency::find(&code).map_err(|error| wrong(error.to_string()))?;
+    Ok(spoken_amount(decimal(&amount)?, currency))
 }
 
 fn call_currency(state: &State) -> Option<String> {
@@ -89,46 +91,7 @@ fn decimal(value: &Value) -> Result<Decimal, Error> {
         .map_err(|_| wrong(format!("a number is needed, not a {}", value.kind())))
 }
 
-fn format_money(amount: Decimal, currency: &str) -> String {
-    let places = if currency == "JPY" { 0 } else { 2 };
-    let rounded = amount.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
-    let sign = if rounded.is_sign_negative() && !rounded.is_zero() { "-" } else { "" };
-    let plain = format!("{:.1$}", rounded.abs(), places as usize);
-    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
-    let indian = currency == "INR";
-    // Indian speech and print drop the empty paise; dollars keep their cents.
-    let fraction = if fraction.is_empty() || (indian && fraction == "00") {
-        String::new()
-    } else {
-        format!(".{fraction}")
-    };
-    let number = format!("{}{fraction}", group(whole, indian));
-    match currency {
-        "INR" => format!("{sign}₹ {number}"),
-        "USD" => format!("{sign}${number}"),
-        "EUR" => format!("{sign}€{number}"),
-        "GBP" => format!("{sign}£{number}"),
-        "JPY" => format!("{sign}¥{number}"),
-        other => format!("{sign}{other} {number}"),
-    }
-}
-
-/// Groups digits: by three, or the Indian way: the last three, then by two.
-fn group(digits: &str, indian: bool) -> String {
-    let count = digits.len();
-    let mut text = String::with_capacity(count + count / 2);
-    for (index, digit) in digits.chars().enumerate() {
-        let left = count - index;
-        let boundary = if indian { left == 3 || (left > 3 && left % 2 == 1) } else { left.is_multiple_of(3) };
-        if index > 0 && boundary {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `instant | date` or `| date("short" | "weekday" | "time")`, in the lead's zone, in the words and the order of the text's language.
+/// `instant | date` or `| date("short" | "weekday" | "time" | "numeric")`, in the lead's zone, in the words and the order of the text's language.
 pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String, Error> {
     let text = value.as_str().ok_or_else(|| wrong("a date such as 2026-03-01 is needed"))?;
     let (day, time) = local(state, text)?;
@@ -147,6 +110,8 @@ pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String,
             let (afternoon, hour) = time.hour12();
             format!("{hour}:{:02} {}", time.minute(), if afternoon { "PM" } else { "AM" })
         }
+        "numeric" if american => format!("{}/{number}/{}", day.month(), day.year()),
+        "numeric" => format!("{number}/{}/{}", day.month(), day.year()),
         "weekday" if american => format!("{weekday}, {month} {number}"),
         "weekday" => format!("{weekday}, {number} {month}"),
         "short" if american => format!("{short} {number}"),
@@ -154,7 +119,9 @@ pub fn date(state: &State, value: &Value, style: Option<&str>) -> Result<String,
         "long" if american => format!("{month} {number}, {}", day.year()),
         "long" => format!("{number} {month} {}", day.year()),
         other => {
-            return Err(wrong(format!("date style `{other}` is unknown; use long, short, weekday or time")));
+            return Err(wrong(format!(
+                "date style `{other}` is unknown; use long, short, numeric, weekday or time"
+            )));
         }
     })
 }

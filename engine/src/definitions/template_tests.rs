@@ -51,6 +51,7 @@ fn renders(#[case] source: &str, #[case] expected: &str) {
 #[case(json!("1234567.8"), "EUR", "€1,234,567.80")]
 #[case(json!(1500), "JPY", "¥1,500")]
 #[case(json!(20), "CHF", "CHF 20.00")]
+#[case(json!("1.25"), "KWD", "KWD 1.250")]
 fn money_is_written_as_people_of_the_country_do(
     #[case] amount: Value,
     #[case] currency: &str,
@@ -71,6 +72,8 @@ fn money_finds_its_currency_in_the_value_or_the_call() {
 #[case("2026-01-10", "long", "en", "January 10, 2026")]
 #[case("2026-01-10", "long", "hi-Latn", "10 January 2026")]
 #[case("2026-01-10", "weekday", "en", "Saturday, January 10")]
+#[case("2024-01-10", "numeric", "en", "1/10/2024")]
+#[case("2024-01-10", "numeric", "hi", "10/1/2024")]
 #[case("2026-01-10", "short", "hi-Latn", "10 Jan")]
 #[case("2026-07-01T02:30:00Z", "long", "en", "June 30, 2026")]
 #[case("2026-07-01T02:30:00Z", "time", "en", "10:30 PM")]

@@ -36,4 +36,6 @@ pub mod kinds {
     pub const OPTOUT_REQUESTED: &str = "OPTOUT_REQUESTED";
     pub const WRONG_NUMBER: &str = "WRONG_NUMBER";
     pub const CALLBACK_REQUESTED: &str = "CALLBACK_REQUESTED";
+    /// A coupon was used in an order: couponId, code, offerId, productId, orderId, amount, value.
+    pub const COUPON_REDEEMED: &str = "COUPON_REDEEMED";
 }

@@ -13,7 +13,7 @@ use crate::phone::number::PhoneNumber;
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
 
-mod read;
+pub(in crate::domain) mod read;
 
 /// A value that may be left as it is, emptied or set: absent, `null` or given in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -241,14 +241,14 @@ fn read_phone(given: &str, is_primary: bool, country: Option<&str>) -> Phone {
 
 /// Mistakes found so far.
 #[derive(Default)]
-struct Errors(Vec<FieldError>);
+pub(in crate::domain) struct Errors(pub(in crate::domain) Vec<FieldError>);
 
 impl Errors {
-    fn add(&mut self, field: &str, message: String) {
+    pub(in crate::domain) fn add(&mut self, field: &str, message: String) {
         self.0.push(FieldError { field: field.to_owned(), message });
     }
 
-    fn value<T>(&mut self, field: &str, read: Result<T, String>, slot: &mut T) {
+    pub(in crate::domain) fn value<T>(&mut self, field: &str, read: Result<T, String>, slot: &mut T) {
         match read {
             Ok(value) => *slot = value,
             Err(message) => self.add(field, message),
@@ -256,7 +256,7 @@ impl Errors {
     }
 
     /// Blank text clears, as an empty cell of a file does.
-    fn field<T>(
+    pub(in crate::domain) fn field<T>(
         &mut self,
         name: &str,
         given: &Field<String>,

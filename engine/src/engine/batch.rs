@@ -132,6 +132,11 @@ impl Batch {
         intents
     }
 
+    /// What the ledger says about a lead.
+    pub fn consents(&self, lead: LeadId) -> &[ConsentFact] {
+        self.consents.get(&lead).map_or(&[], Vec::as_slice)
+    }
+
     pub fn campaign(&self, id: CampaignId) -> Option<&Campaign> {
         self.campaigns.get(&id).map(|facts| &facts.campaign)
     }
@@ -156,7 +161,7 @@ async fn campaigns(
 }
 
 impl Interned {
-    fn preferred(&self, lead: &LeadOnFile) -> Result<Option<Arc<PreferredTime>>, EngineError> {
+    pub fn preferred(&self, lead: &LeadOnFile) -> Result<Option<Arc<PreferredTime>>, EngineError> {
         let Some(text) = &lead.preferred else { return Ok(None) };
         intern(&self.preferred, text, || {
             serde_json::from_str(text).map(Arc::new).map_err(|e| bad_lead(lead, "preferred", e))

@@ -11,6 +11,7 @@ use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
+use super::dossier::{self, Dossiers};
 use super::pick::{Picked, PickedCall};
 use super::plan::lag;
 use super::{Engine, EngineError, package, weed};
@@ -21,10 +22,12 @@ use crate::decide::verdict::{Permit, Verdict};
 use crate::decide::{advance, pacing};
 use crate::domain::attempt::AttemptState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
+use crate::package::Frozen;
 use crate::phone::number::PhoneNumber;
 use crate::provider::{Deadline, PlaceRequest, Provider};
 use crate::store::attempt::Attempt;
 use crate::store::pacing_counter::{self, Scope};
+use crate::store::package as kept;
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, attempt, campaign, number_lock, recovery};
 
@@ -102,7 +105,11 @@ impl Engine {
         let loaded: Vec<Walk> = walks.values().cloned().collect();
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
+        let theirs: Vec<&Walk> = walks.values().collect();
+        let dossiers = Dossiers::load(&mut tx, &theirs, &ids).await?;
+
         let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
+        claiming.dossiers = dossiers;
         claiming.picked = picked.into_iter().map(|call| (call.candidate.id, call)).collect();
         for attempt in attempts {
             let Some(walk) = attempt.enrollment_id.and_then(|id| walks.get(&id)) else { continue };
@@ -135,6 +142,9 @@ struct Claiming<'a> {
     taken: HashSet<String>,
     per_day: HashMap<CampaignId, u32>,
     turned_away: usize,
+    dossiers: Dossiers,
+    /// Packages to keep, of the calls that are really made.
+    packages: Vec<(AttemptId, kept::NewRow)>,
 }
 
 impl<'a> Claiming<'a> {
@@ -155,6 +165,8 @@ impl<'a> Claiming<'a> {
             taken: HashSet::new(),
             per_day: HashMap::new(),
             turned_away: 0,
+            dossiers: Dossiers::default(),
+            packages: Vec::new(),
         }
     }
 
@@ -239,6 +251,20 @@ impl<'a> Claiming<'a> {
         permit: Permit,
     ) {
         let permit = permit.at_speed(self.speed);
+        let to = permit.number().e164();
+        let asked = dossier::Call { id: attempt.id, attempt: attempt.attempt, flow: &attempt.flow, to: &to };
+        let setting = dossier::Setting { engine: self.engine, batch, now: self.now };
+        let complete = match self.dossiers.of(setting, asked, walk, bundle) {
+            Ok(complete) => complete,
+            // Nobody is called with half the words.
+            Err(problem) => {
+                self.turned_away += 1;
+                let problem = problem.to_string();
+                self.changes.step(&attempt, AttemptState::Cancelled, self.now).detail = Some(problem.clone());
+                self.engine.quarantine(&mut self.changes, walk, &problem, self.now);
+                return;
+            }
+        };
         self.taken.insert(attempt.number.clone());
         self.taken.insert(walk.lead.id.to_string());
         *self.per_day.entry(attempt.campaign_id).or_default() += 1;
@@ -262,7 +288,13 @@ impl<'a> Claiming<'a> {
             from,
             to: *permit.number(),
         };
-        let package = package::of(call, walk, campaign, bundle);
+        let mut package = package::of(call, walk, campaign, bundle);
+        if let Some((frozen, is_new)) = complete {
+            if is_new {
+                self.packages.push((package.attempt_id, row_of(walk, package.attempt_id, &frozen)));
+            }
+            package.complete = Some(Arc::new(frozen));
+        }
         if let Some(within) = send_within {
             self.within.insert(attempt.id, within);
         }
@@ -286,6 +318,9 @@ impl<'a> Claiming<'a> {
                 .await?
                 .into_iter()
                 .collect();
+        let packages: Vec<kept::NewRow> =
+            self.packages.drain(..).filter(|(id, _)| taken.contains(id)).map(|(_, row)| row).collect();
+        kept::keep(&mut tx, &packages, self.now).await?;
         let days: Vec<_> = self
             .per_day
             .iter()
@@ -339,5 +374,15 @@ impl<'a> Claiming<'a> {
             (scope.clone(), requests.iter().filter(counts).count() as u32)
         };
         limited.iter().map(count).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+fn row_of(walk: &Walk, call: AttemptId, frozen: &Frozen) -> kept::NewRow {
+    kept::NewRow {
+        call_id: call.to_string(),
+        lead_id: walk.lead.id.to_string(),
+        enrollment_id: walk.enrollment.id.to_string(),
+        hash: frozen.hash.clone(),
+        body: frozen.body.clone(),
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::campaign::{Campaign, CampaignStatus};
 use crate::domain::enrollment::{Enrollment, EnrollmentState, Position};
 use crate::domain::event::Event;
 use crate::domain::lead::LeadStatus;
+use crate::domain::priority::Priority;
 use crate::id::{CampaignId, EnrollmentId, EventId, LeadId};
 use crate::store::walk::{self, LeadOnFile, Walk};
 use crate::store::{Tx, campaign, enrollment, event};
@@ -129,7 +130,20 @@ impl Engine {
         requests: &[EnrollRequest],
         now: Instant,
     ) -> Result<Vec<Result<Enrolled, EnrollRefusal>>, EngineError> {
-        let entry = Entry::load(self, tx, requests, now).await?;
+        let leads = distinct(requests.iter().map(|request| request.lead_id));
+        let leads = walk::leads(tx, &leads).await?;
+        self.enroll_known(tx, requests, leads, now).await
+    }
+
+    /// The same for whoever has read the leads in this transaction.
+    pub(super) async fn enroll_known(
+        &self,
+        tx: &mut Tx,
+        requests: &[EnrollRequest],
+        leads: Vec<LeadOnFile>,
+        now: Instant,
+    ) -> Result<Vec<Result<Enrolled, EnrollRefusal>>, EngineError> {
+        let entry = Entry::load(self, tx, requests, leads, now).await?;
         let mut rows = Vec::new();
         let mut answers: Vec<Result<Enrolled, EnrollRefusal>> = Vec::with_capacity(requests.len());
         for request in requests {
@@ -186,6 +200,7 @@ impl Entry {
         engine: &Engine,
         tx: &mut Tx,
         requests: &[EnrollRequest],
+        leads: Vec<LeadOnFile>,
         now: Instant,
     ) -> Result<Self, EngineError> {
         let mut versions = BTreeMap::new();
@@ -194,7 +209,6 @@ impl Entry {
                 versions.insert(request.cadence.clone(), engine.newest(tx, &request.cadence, now).await?);
             }
         }
-        let leads = distinct(requests.iter().map(|request| request.lead_id));
         let campaigns = distinct(requests.iter().map(|request| request.campaign_id));
         let keys: Vec<(String, &str, &str)> = requests
             .iter()
@@ -204,7 +218,7 @@ impl Entry {
             .collect();
         let previous = enrollment::previous(tx, &keys).await?;
         Ok(Self {
-            leads: walk::leads(tx, &leads).await?.into_iter().map(|lead| (lead.id, lead)).collect(),
+            leads: leads.into_iter().map(|lead| (lead.id, lead)).collect(),
             campaigns: campaign::by_ids(tx, &campaigns)
                 .await?
                 .into_iter()
@@ -275,13 +289,18 @@ impl Entry {
             version: version.bundle.hash.clone(),
             step: first.id.clone(),
             due_at: micros(due_at),
-            // The more urgent of the two: `high` sorts first.
-            priority: cadence.priority.min(campaign.priority).rank(),
+            // Where a trigger has scored it, that; else the more urgent of the two: `high` sorts first.
+            priority: scored(&request.variables).unwrap_or(cadence.priority.min(campaign.priority)).rank(),
             variables: request.variables.to_string(),
             started_at: micros(now),
         };
         Ok((row, Enrolled { enrollment_id: id, due_at, version: version.bundle.hash.clone() }))
     }
+}
+
+/// The priority that a trigger has worked out.
+fn scored(variables: &Value) -> Option<Priority> {
+    variables.pointer("/trigger/priority")?.as_str()?.parse().ok()
 }
 
 /// The enrollment as it would be, for entry conditions to look at.

@@ -17,6 +17,7 @@ use crate::domain::enrollment::EnrollmentState;
 use crate::domain::event::{Event, kinds};
 use crate::domain::lead::{LeadStatus, Segment};
 use crate::id::{CampaignId, EnrollmentId, EventId, LeadId};
+use crate::metrics::Tally;
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, attempt, campaign, event};
 
@@ -59,12 +60,25 @@ impl Engine {
     async fn log_events_once(&self, events: Vec<NewEvent>) -> Result<Vec<EventReceipt>, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
+        let (receipts, tally) = self.log_events_in(&mut tx, events, now).await?;
+        tx.commit().await?;
+        self.metrics.committed(&tally, "");
+        Ok(receipts)
+    }
+
+    /// The same within a transaction that does more; what it counted is told to the metrics after the commit.
+    pub(super) async fn log_events_in(
+        &self,
+        tx: &mut Tx,
+        events: Vec<NewEvent>,
+        now: Instant,
+    ) -> Result<(Vec<EventReceipt>, Tally), EngineError> {
         let asks_to_stop = |event: &&NewEvent| event.kind == kinds::OPTOUT_REQUESTED;
         let opting_out = distinct(events.iter().filter(asks_to_stop).map(|event| event.lead_id));
-        self.lock_numbers_of(&mut tx, &opting_out).await?;
+        self.lock_numbers_of(tx, &opting_out).await?;
         let keys: Vec<&str> = events.iter().filter_map(|event| event.dedupe.as_deref()).collect();
         let mut known: HashMap<String, EventId> =
-            event::known(&mut tx, &keys).await?.into_iter().map(|(id, key)| (key, id)).collect();
+            event::known(tx, &keys).await?.into_iter().map(|(id, key)| (key, id)).collect();
         let mut changes = Changes::default();
         let mut happened = Vec::new();
         let mut outside = Vec::new();
@@ -104,16 +118,14 @@ impl Engine {
                 changes.events.push(outside_event(event_id, new, at));
             }
         }
-        self.count_outside_calls(&mut tx, outside, now).await?;
+        self.count_outside_calls(tx, outside, now).await?;
         let leads = distinct(happened.iter().map(|event| event.lead_id));
-        let walks = walk::live_of_leads(&mut tx, &leads).await?;
+        let walks = walk::live_of_leads(tx, &leads).await?;
         let mut follow_ups = FollowUps::new();
-        self.react(&mut tx, &mut changes, &walks, &happened, BTreeMap::new(), now, &mut follow_ups).await?;
-        let tally = self.finish(&mut tx, changes, follow_ups, now).await?;
-        self.opt_out_in(&mut tx, opt_outs, now).await?;
-        tx.commit().await?;
-        self.metrics.committed(&tally, "");
-        Ok(receipts)
+        self.react(tx, &mut changes, &walks, &happened, BTreeMap::new(), now, &mut follow_ups).await?;
+        let tally = self.finish(tx, changes, follow_ups, now).await?;
+        self.opt_out_in(tx, opt_outs, now).await?;
+        Ok((receipts, tally))
     }
 
     /// Changes leads by what happened, then lets every live enrollment of them react: exit rules first, then event waits,

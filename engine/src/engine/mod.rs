@@ -1,18 +1,20 @@
 //! The shell: load, decide, apply, in batches. The only part of the engine that awaits anything.
 //!
 //! One file per verb of a call's way: `enroll` → `plan` → `claim` → `place` → `record` (→ `reconcile` when an answer was
-//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `control` (people's hands), `recover` (after a
+//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `redeem` (coupons), `control` (people's hands), `recover` (after a
 //! restore) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
 
 mod again;
 mod apply;
 mod batch;
+mod calling;
 mod changes;
 mod claim;
 mod context;
 mod control;
 mod converse;
+mod dossier;
 mod emergency;
 mod enroll;
 mod error;
@@ -30,18 +32,22 @@ pub mod publish;
 mod reconcile;
 mod record;
 pub mod recover;
+mod redeem;
 mod registry_ages;
 mod state;
 mod status;
 pub mod time_source;
+pub mod triggers;
 mod versions;
 mod weed;
 mod why;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use calling::Calling;
 pub use claim::Claimed;
 pub use control::EnrollmentView;
+pub use dossier::CallPackageView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
@@ -53,6 +59,7 @@ pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
 pub use record::{RecordReport, ReportedFact};
+pub use redeem::{RedeemRequest, Redeemed};
 pub use registry_ages::RegistryAge;
 pub use status::{Failure, LastMinute, QueueStatus, Status, Stopped};
 pub use time_source::{ManualClock, TimeSource};
@@ -81,6 +88,7 @@ pub struct Engine {
     interned: batch::Interned,
     safeguards: Safeguards,
     outlets: outlets::Configured,
+    calling: calling::Said,
     /// What this process lately could do in time.
     pace: Mutex<Pace>,
 }
@@ -126,6 +134,7 @@ impl Engine {
             interned: batch::Interned::default(),
             safeguards,
             outlets: outlets::Configured::default(),
+            calling: calling::Said::default(),
             pace: Mutex::default(),
         })
     }

@@ -45,6 +45,7 @@ pub fn of(call: Call, walk: &Walk, campaign: Option<&Campaign>, bundle: &Arc<Bun
         step: call.step,
         visit: call.visit,
         attempt: call.attempt,
+        complete: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::changes::Changes;
 use super::outlets::MessageOrder;
 use super::versions::Version;
-use super::{Engine, EngineError, context, state, weed};
+use super::{Engine, EngineError, context, dossier, state, weed};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{self, Move, Next, StepEffect};
 use crate::decide::gate;
@@ -192,7 +192,9 @@ impl Planning<'_> {
     fn plan_attempt(&self, changes: &mut Changes, number: String, call: Call) {
         let Self { engine, walk, now, .. } = *self;
         let enrollment = &walk.enrollment;
-        let id = engine.ids.next::<AttemptId>(now);
+        let Position { step, visit, attempt, .. } = &call.position;
+        let promised = dossier::promised_id(walk, &self.version.bundle, step, *visit, *attempt);
+        let id = promised.unwrap_or_else(|| engine.ids.next::<AttemptId>(now));
         changes.attempts.push(attempt::NewRow {
             id: id.to_string(),
             enrollment_id: enrollment.id.to_string(),

@@ -9,7 +9,7 @@ use crate::clock::Instant;
 use crate::decide::advance::{Fault, WalkState};
 use crate::rules::Jurisdiction;
 use crate::store::standing::Waiting;
-use crate::store::walk::Walk;
+use crate::store::walk::{LeadOnFile, Walk};
 use crate::time::holiday::HolidayCalendar;
 use crate::time::preferred::PreferredTime;
 use crate::time::window::Position;
@@ -37,7 +37,16 @@ impl Engine {
 
     /// The zone the lead or the CRM named, else the first candidate of its number, else UTC.
     fn display_zone(&self, walk: &Walk) -> Result<Zone, EngineError> {
-        zone_of(walk.lead.zone.as_deref(), || self.interned.zones(&walk.lead))
+        self.zone_of_lead(&walk.lead)
+    }
+
+    pub(super) fn zone_of_lead(&self, lead: &LeadOnFile) -> Result<Zone, EngineError> {
+        zone_of(lead.zone.as_deref(), || self.interned.zones(lead))
+    }
+
+    /// When the lead likes to be called.
+    pub(super) fn preferred_of(&self, lead: &LeadOnFile) -> Result<Option<Arc<PreferredTime>>, EngineError> {
+        self.interned.preferred(lead)
     }
 
     /// Public holidays of the lead's first jurisdiction: days that are no business days.

@@ -128,6 +128,7 @@ static LOCK_PLANNED: Sql = Sql::new(attempt!(
 ));
 static BY_IDS: Sql =
     Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id {lock_a}"));
+static LOOK_UP: Sql = Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id"));
 static OF_LEAD: Sql =
     Sql::new(attempt!("FROM attempts a WHERE a.lead_id = $1 ORDER BY a.created_at DESC, a.id DESC LIMIT $2"));
 static OPEN_OF: Sql = Sql::new(attempt!(
@@ -325,6 +326,11 @@ pub async fn lock_planned(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>
 
 pub async fn by_ids(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>, StoreError> {
     fetch(tx, &BY_IDS, super::keys(ids)).await
+}
+
+/// The same without locking them.
+pub async fn by_ids_unlocked(tx: &mut Tx, ids: &[AttemptId]) -> Result<Vec<Attempt>, StoreError> {
+    fetch(tx, &LOOK_UP, super::keys(ids)).await
 }
 
 /// Whose attempts these are; nothing is locked.

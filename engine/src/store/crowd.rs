@@ -59,6 +59,18 @@ static ENROLLMENTS: Sql = Sql::new(concat!(
      FROM {series} CROSS JOIN enrollments n WHERE n.lead_id = $3"
 ));
 
+static PURCHASES: Sql = Sql::new(concat!(
+    "INSERT INTO purchases (id, external_id, order_id, lead_id, product_id, quantity, currency, unit_minor, refunded_minor,
+                            is_verified, purchased_at, delivered_at, created_at, updated_at)
+     SELECT ",
+    id!("8005"),
+    ", NULL, NULL, ",
+    id!("8000"),
+    ", p.product_id, p.quantity, p.currency, p.unit_minor, p.refunded_minor, p.is_verified, p.purchased_at, p.delivered_at,
+       p.created_at, p.updated_at
+     FROM {series} CROSS JOIN purchases p WHERE p.lead_id = $3"
+));
+
 /// The id of the copy with this number.
 pub fn id(number: u64) -> LeadId {
     LeadId(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + decimal(number)))
@@ -119,6 +131,26 @@ pub async fn fill(
         }
         tx.commit().await?;
         progress(until);
+        from = until;
+    }
+    Ok(())
+}
+
+/// Copies the one purchase of a lead for each of its `count` copies.
+pub async fn purchases(db: &Db, original: LeadId, count: u64) -> Result<(), StoreError> {
+    let mut from = 0;
+    while from < count {
+        let until = (from + CHUNK).min(count);
+        let mut tx = db.begin().await?;
+        let sql = PURCHASES.on(tx.dialect());
+        on_db!(&mut tx, |conn| sqlx::query(sql)
+            .bind(from as i64)
+            .bind(until as i64)
+            .bind(original.to_string())
+            .execute(conn)
+            .await
+            .map(|_| ()))?;
+        tx.commit().await?;
         from = until;
     }
     Ok(())

@@ -361,6 +361,8 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ("{lock_a}", "", "FOR UPDATE OF a"),
     ("{lock_l}", "", "FOR UPDATE OF l"),
     ("{skip_a}", "", "FOR UPDATE OF a SKIP LOCKED"),
+    ("{skip_t}", "", "FOR UPDATE OF t SKIP LOCKED"),
+    ("{lock_t}", "", "FOR UPDATE OF t"),
     ("{array}", "json_group_array", "json_agg"),
     ("{pack}", "json_array", "json_build_array"),
     (

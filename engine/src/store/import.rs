@@ -24,6 +24,9 @@ text_enum! {
     pub enum ImportKind {
         Leads = "leads",
         Suppressions = "suppressions",
+        Products = "products",
+        Purchases = "purchases",
+        Interests = "interests",
     }
 }
 

@@ -32,6 +32,11 @@ const RESOLVE: &str = "SELECT id FROM (
          SELECT id, 0 AS place FROM leads WHERE id = $1 UNION ALL SELECT id, 1 FROM leads WHERE external_id = $2
      ) AS found ORDER BY place LIMIT 1";
 
+static RESOLVE_MANY: Sql = Sql::new(
+    "SELECT e.value->>0, l.id FROM {each} JOIN leads l ON l.id = lower(e.value->>0)
+     UNION ALL SELECT e.value->>0, l.id FROM {each} JOIN leads l ON l.external_id = e.value->>0",
+);
+
 static BY_NUMBERS: Sql = Sql::new(
     "SELECT DISTINCT p.number, p.lead_id FROM {each} JOIN phones p ON p.number = e.value->>0 ORDER BY p.number, p.lead_id",
 );
@@ -52,6 +57,27 @@ pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Option<LeadId>, StoreErr
     let id: Option<String> =
         on_db!(tx, |conn| sqlx::query_scalar(RESOLVE).bind(own).bind(text).fetch_optional(conn).await)?;
     id.map(|id| id.parse().map_err(|e| StoreError::bad_row("leads", "id", &id, e))).transpose()
+}
+
+/// Those of the texts that name a lead, each by our id or by an outside system's; ours goes first.
+pub async fn resolve_many(tx: &mut Tx, texts: &[&str]) -> Result<HashMap<String, LeadId>, StoreError> {
+    if texts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let bulk = super::bulk(&texts.iter().map(|text| [text]).collect::<Vec<_>>())?;
+    let sql = RESOLVE_MANY.on(tx.dialect());
+    let rows: Vec<(String, String)> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for (text, id) in rows {
+        let own = id.parse().map_err(|e| StoreError::bad_row("leads", "id", &id, e))?;
+        if text.eq_ignore_ascii_case(&id) {
+            found.insert(text, own);
+        } else {
+            found.entry(text).or_insert(own);
+        }
+    }
+    Ok(found)
 }
 
 /// Who has these numbers, as `(number, lead)`; several leads may share one.

@@ -1,9 +1,10 @@
 //! The limits that benchmarks compare with: the same work as hand-written set-based SQL with nothing decided, checked or
 //! explained. Steps have tables of their own (`limit_…`), made and dropped by the benchmark; [`calls`] writes the rows of a
-//! finished run once more, [`enroll`] starts enrollments.
+//! finished run once more, [`enroll`] starts enrollments, [`fan_out`] those of a trigger.
 
 pub mod calls;
 pub mod enroll;
+pub mod fan_out;
 
 use super::db::{Db, Sql, Tx, on_db};
 use super::error::StoreError;

@@ -53,6 +53,11 @@ fn left_out(error: &StoreError) {
     tracing::error!(%error, "left out of a list");
 }
 
+/// A text in which nothing is a wildcard of `LIKE … ESCAPE '!'`.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
 /// Binds of a page that runs from new to old: nothing yet seen is as if after the end of time.
 pub(super) fn before(cursor: Option<Cursor>) -> (i64, String) {
     cursor.map_or((i64::MAX, String::new()), |cursor| (micros(cursor.at), cursor.id.to_string()))

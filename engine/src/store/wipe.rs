@@ -7,6 +7,15 @@ const REAL_LEADS: &str = "SELECT count(*) FROM leads WHERE synthetic = 0";
 
 /// Children before parents.
 const TABLES: &[&str] = &[
+    "DELETE FROM packages",
+    "DELETE FROM trigger_leads",
+    "DELETE FROM coupons",
+    "DELETE FROM triggers",
+    "DELETE FROM offers",
+    "DELETE FROM purchases",
+    "DELETE FROM interests",
+    "DELETE FROM products",
+    "DELETE FROM customer_values",
     "DELETE FROM callbacks",
     "DELETE FROM calls",
     "DELETE FROM attempts",
@@ -33,13 +42,15 @@ const TABLES: &[&str] = &[
 ];
 // Deleted rows would stay in PostgreSQL's tables and indexes, and slow the next run down.
 const TRUNCATE: &[&str] = &[
-    "TRUNCATE callbacks, calls, attempts, enrollments, decisions, events, tasks, jobs, phones, consents, leads, campaign_days,
-              pacing_counters, campaigns, suppressions, registry_numbers, registry_lists, emergency_stops, imports, carrier_ledger, idempotency_keys, virtual_clock CASCADE",
+    "TRUNCATE packages, trigger_leads, coupons, triggers, offers, purchases, interests, products, customer_values, callbacks, calls, attempts, enrollments, decisions, events, tasks, jobs, phones, consents, leads, campaign_days,
+              pacing_counters, campaigns, suppressions, registry_numbers, registry_lists, emergency_stops, imports,
+              carrier_ledger, idempotency_keys, virtual_clock CASCADE",
     "DELETE FROM api_keys WHERE name = 'bench'",
 ];
 
-const WALKS: &[&str] = &["DELETE FROM enrollments", "DELETE FROM events"];
-const TRUNCATE_WALKS: &[&str] = &["TRUNCATE enrollments, events CASCADE"];
+const WALKS: &[&str] =
+    &["DELETE FROM trigger_leads", "DELETE FROM coupons", "DELETE FROM enrollments", "DELETE FROM events"];
+const TRUNCATE_WALKS: &[&str] = &["TRUNCATE trigger_leads, coupons, enrollments, events CASCADE"];
 
 /// Empties the tables of a trial; answers false, having done nothing, when there is a lead that is not synthetic.
 pub async fn synthetic(db: &Db) -> Result<bool, StoreError> {
@@ -60,7 +71,7 @@ pub async fn synthetic(db: &Db) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Takes away enrollments that nobody was called for, and every event.
+/// Takes away enrollments that nobody was called for with what triggers promised them, and every event.
 pub async fn walks(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     let statements = match tx.dialect() {

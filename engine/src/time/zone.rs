@@ -157,6 +157,17 @@ impl Zone {
         self.0.name
     }
 
+    /// What the clock is called at `instant`: `EST`, `EDT`, `IST`; the name of a zone whose clock has no such word.
+    pub fn abbreviation(&self, instant: Instant) -> String {
+        let shown = self.0.clock.to_offset_info(timestamp_at(instant.timestamp()));
+        let word = shown.abbreviation();
+        if word.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            word.to_owned()
+        } else {
+            self.name().to_owned()
+        }
+    }
+
     /// Whether both names stand for the same clock, as `Asia/Calcutta` and `Asia/Kolkata` do.
     pub fn same_clock(&self, other: &Zone) -> bool {
         std::ptr::eq(self.0.data, other.0.data) || self.0.data == other.0.data

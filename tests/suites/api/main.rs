@@ -18,4 +18,5 @@ mod registry_files;
 mod routes;
 mod source_client;
 mod stops;
+mod triggers;
 mod walkthrough;

@@ -35,22 +35,22 @@ async fn every_route_is_described() {
     insta::assert_snapshot!(listed.join("\n"));
 }
 
+/// The path with something in the place of every parameter.
+fn filled(path: &str) -> String {
+    let part = |part: &str| match part {
+        "{kind}" => "flow".to_owned(),
+        part if part.starts_with('{') => "x".to_owned(),
+        part => part.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
 #[tokio::test]
 async fn every_described_route_exists_and_only_public_ones_are_open() {
     let desk = Desk::open().await;
     let public = ["/healthz", "/livez", "/readyz"];
     for (path, method) in routes(&document(&desk).await) {
-        let real = path.replace("{leadId}", "x").replace("{kind}", "flow");
-        let real = real
-            .replace("{enrollmentId}", "x")
-            .replace("{campaignId}", "x")
-            .replace("{consentId}", "x")
-            .replace("{suppressionId}", "x")
-            .replace("{cadenceId}", "x")
-            .replace("{version}", "x")
-            .replace("{publicationId}", "x")
-            .replace("{jobId}", "x")
-            .replace("{stopId}", "x");
+        let real = filled(&path);
         assert!(!real.contains('{'), "{real}");
         let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(&real);
         let status = desk.request(request.body(Body::empty()).unwrap()).await.status;

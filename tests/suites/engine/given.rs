@@ -97,7 +97,12 @@ impl World {
     }
 
     pub async fn with(db: TestDb, library: Library) -> anyhow::Result<Self> {
-        let clock = ManualClock::at(noon());
+        Self::starting(db, library, noon()).await
+    }
+
+    /// At another time than noon.
+    pub async fn starting(db: TestDb, library: Library, start: Instant) -> anyhow::Result<Self> {
+        let clock = ManualClock::at(start);
         let engine = engine(&db, &clock, library.clone(), 1);
         let mut world = Self { db, clock, engine, campaign: CampaignId::default(), library };
         world.campaign = world.campaign("welcome", |_| ()).await?;

@@ -32,6 +32,8 @@ mod returning;
 mod sound;
 mod spoiled;
 mod stopping_anywhere;
+mod triggered_packages;
+mod triggering;
 mod versions;
 
 use callwright_tests::on_both;

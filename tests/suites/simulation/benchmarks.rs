@@ -10,10 +10,11 @@ use callwright_tests::{Backend, TestDb};
 use serde_json::Value;
 
 /// Every scenario, with the number of its figures.
-const SCENARIOS: [(&str, usize); 14] = [
+const SCENARIOS: [(&str, usize); 15] = [
     ("steps", 1),
     ("calls", 1),
     ("enroll", 1),
+    ("triggers", 2),
     ("backlog", 2),
     ("latency", 4),
     ("memory", 2),

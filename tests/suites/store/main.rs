@@ -2,6 +2,8 @@
 //! The jobs table has a suite of its own (`queue`).
 
 mod campaigns;
+mod catalogue;
+mod coupons;
 mod failed_writes;
 mod given;
 mod keys;

@@ -3,6 +3,8 @@
 mod call_endpoint;
 pub mod check_promises;
 mod deliver_message;
+pub mod expire_coupons;
+pub mod fan_out;
 mod hang_up;
 pub mod keep_house;
 pub mod retention;
@@ -24,6 +26,8 @@ use crate::trace;
 pub use call_endpoint::CallEndpoint;
 pub use check_promises::CheckPromises;
 pub use deliver_message::DeliverMessage;
+pub use expire_coupons::ExpireCoupons;
+pub use fan_out::{FanOut, WatchCatalogue};
 pub use hang_up::HangUp;
 pub use keep_house::KeepHouse;
 pub use retention::{Keep, Retention};
@@ -120,6 +124,10 @@ pub async fn handle(
             Some(call_endpoint::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
         }
         HangUp::KIND => Some(hang_up::run(serde_json::from_str(payload).ok()?, outgoing, run).await),
+        FanOut::KIND => {
+            let engine = Arc::clone(&outgoing.engine);
+            Some(fan_out::run(serde_json::from_str(payload).ok()?, engine, run).await)
+        }
         KeepHouse::KIND => {
             let engine = Arc::clone(&outgoing.engine);
             Some(keep_house::run(serde_json::from_str(payload).ok()?, engine, run).await)
@@ -137,4 +145,7 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
         .register::<HangUp, _, _, _>(Arc::clone(outgoing), hang_up::run)
         .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
         .register::<CheckPromises, _, _, _>(Arc::clone(&outgoing.engine), check_promises::run)
+        .register::<ExpireCoupons, _, _, _>(Arc::clone(&outgoing.engine), expire_coupons::run)
+        .register::<FanOut, _, _, _>(Arc::clone(&outgoing.engine), fan_out::run)
+        .register::<WatchCatalogue, _, _, _>(Arc::clone(&outgoing.engine), fan_out::watch)
 }

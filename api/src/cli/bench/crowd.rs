@@ -2,13 +2,17 @@
 
 use std::io::IsTerminal as _;
 
+use anyhow::Context as _;
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::campaign::VoiceClass;
+use callwright_engine::domain::new_product::NewProduct;
+use callwright_engine::domain::new_purchase::NewPurchase;
+use callwright_engine::domain::product::ChangeSource;
 use callwright_engine::engine::EnrollRequest;
-use callwright_engine::id::LeadId;
+use callwright_engine::id::{LeadId, ProductId};
 use callwright_engine::simulate::population::Population;
-use callwright_engine::store::Db;
 use callwright_engine::store::crowd::{self, Waits};
+use callwright_engine::store::{Db, product, purchase};
 use callwright_workers::provider::simulated::behaviour::Scripted;
 use callwright_workers::trial::{Setup, Trial, campaigns, people};
 use chrono::TimeDelta;
@@ -49,6 +53,35 @@ pub async fn wait(db: &Db, count: u64, start: Instant) -> anyhow::Result<()> {
 pub async fn leads(db: &Db, count: u64, start: Instant) -> anyhow::Result<()> {
     let (_, original) = original(db, start).await?;
     copy(db, original, count, None).await
+}
+
+/// Leads who all bought the same product for 999.99 the day before; answers with the product.
+pub async fn buyers(db: &Db, count: u64, start: Instant) -> anyhow::Result<ProductId> {
+    let (trial, original) = original(db, start).await?;
+    let number = |text: &str| serde_json::from_str(text).map(Some);
+    let phone = NewProduct {
+        external_id: "bench".into(),
+        name: Some("iPhone 15 Pro".to_owned()),
+        currency: Some("USD".to_owned()),
+        price: number("999.99")?,
+        ..NewProduct::default()
+    };
+    let bought = NewPurchase {
+        lead_id: Some(original.to_string()),
+        product_id: Some("bench".to_owned()),
+        unit_price: number("999.99")?,
+        purchased_at: Some(start - TimeDelta::days(1)),
+        ..NewPurchase::default()
+    };
+    let mut tx = db.begin().await?;
+    product::upsert_many(&mut tx, &trial.engine.ids, &[phone], ChangeSource::Import, start).await?;
+    purchase::upsert_many(&mut tx, &trial.engine.ids, &[bought], start).await?;
+    let product = product::resolve(&mut tx, "bench").await?.context("the product of the benchmark")?;
+    tx.commit().await?;
+    // The one who is copied counts as well.
+    copy(db, original, count - 1, None).await?;
+    crowd::purchases(db, original, count - 1).await?;
+    Ok(product)
 }
 
 async fn original(db: &Db, start: Instant) -> anyhow::Result<(Trial, LeadId)> {

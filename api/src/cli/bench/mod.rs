@@ -19,6 +19,7 @@ mod simulate;
 mod start;
 mod steps;
 mod suppression;
+mod triggers;
 mod workers;
 
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ pub struct BenchArgs {
     /// Database to measure on, repeatable: `postgres://…` of an empty database, or `sqlite:FILE`.
     #[arg(long = "on", visible_alias = "database", value_name = "URL")]
     databases: Vec<String>,
-    /// Leads per run. [default: 10000; 1000000 for `enroll` and the population of `simulate`]
+    /// Leads per run. [default: 10000; 1000000 for `enroll`, `triggers` and the population of `simulate`]
     #[arg(long, value_parser = clap::value_parser!(u64).range(10..=10_000_000))]
     leads: Option<u64>,
     /// Enrollments that wait for later in `backlog`, `memory` and `start`. [default: 1000000]
@@ -83,6 +84,8 @@ enum Scenario {
     Calls,
     /// Enrollments started per second, beside INSERT … SELECT.
     Enroll,
+    /// People per second whom a price drop is spread over, beside INSERT … SELECT; and memory meanwhile.
+    Triggers,
     /// `steps` with a million others waiting, and what a round costs that finds nothing to do.
     Backlog,
     /// From due to asked on an idle system, through the real dial loop; timers of one second.
@@ -118,7 +121,7 @@ impl Scenario {
 #[derive(Debug, Clone)]
 struct Sizes {
     leads: u64,
-    /// Leads of `enroll`.
+    /// Leads of `enroll`, buyers of `triggers`.
     enrolled: u64,
     waiting: u64,
     /// Numbers of the registry in `suppression`.
@@ -207,6 +210,7 @@ async fn measure(scenario: Scenario, target: &Target, sizes: &Sizes) -> anyhow::
         Scenario::Steps => steps::measure(target, sizes).await,
         Scenario::Calls => calls::measure(target, sizes).await,
         Scenario::Enroll => enroll::measure(target, sizes).await,
+        Scenario::Triggers => triggers::measure(target, sizes).await,
         Scenario::Backlog => backlog::measure(target, sizes).await,
         Scenario::Latency => latency::measure(target, sizes).await,
         Scenario::Memory => memory::measure(target, sizes).await,

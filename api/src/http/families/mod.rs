@@ -4,3 +4,5 @@ pub mod crm;
 pub mod definitions;
 pub mod emergency_stops;
 pub mod jobs;
+pub mod shop;
+pub mod triggers;

@@ -80,7 +80,14 @@ pub async fn run(
     text: impl Read + Send + 'static,
     mut tell: impl FnMut(&Progress, &[RowError]),
 ) -> Result<Report, ImportError> {
-    let job = Job { kind: ImportKind::Suppressions, format: super::Format::Csv, source, again };
+    let job = Job {
+        kind: ImportKind::Suppressions,
+        format: super::Format::Csv,
+        source,
+        again,
+        mapping: super::Mapping::default(),
+        currency: None,
+    };
     let (id, mut progress, finished) = super::open(engine, &job).await?;
     if finished && !again {
         return Ok(Report::of(id, progress, true));

@@ -12,8 +12,9 @@ use super::super::model::flow::{Action, Exit, Flow};
 use super::super::source::escape;
 use super::{Scope, ScriptFile};
 
-/// Texts that every call may speak without a step that says so.
-const SPOKEN_BY_THE_ENGINE: [&str; 8] = [
+/// Texts that every call may speak without a step that says so, and the one that goes into its package.
+const SPOKEN_BY_THE_ENGINE: [&str; 9] = [
+    "call_script",
     "opted_out",
     "wrong_number",
     "goodbye_silent",

@@ -1,4 +1,4 @@
-//! Reading single fields of a lead: limits and shapes, with a sentence for whoever has to correct the text.
+//! Reading single fields of a lead, and of other nouns that have the same ones: limits and shapes, with a sentence for whoever has to correct the text.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const MOST_TAGS: usize = 50;
 const LARGEST_CUSTOM: usize = 16 * 1024;
 
 /// One line of text. Control characters are refused because PostgreSQL cannot store all of them and nobody can read them out.
-pub(super) fn line(text: &str) -> Result<Option<String>, String> {
+pub(in crate::domain) fn line(text: &str) -> Result<Option<String>, String> {
     plain(text).map(|text| Some(text.to_owned()))
 }
 
@@ -62,7 +62,7 @@ pub(super) fn language(text: &str) -> Result<String, String> {
 }
 
 /// Tags, trimmed, each once, in the order given.
-pub(super) fn tags(given: &[String]) -> Result<Vec<String>, String> {
+pub(in crate::domain) fn tags(given: &[String]) -> Result<Vec<String>, String> {
     let mut tags: Vec<String> = Vec::with_capacity(given.len());
     for tag in given.iter().map(|tag| tag.trim()).filter(|tag| !tag.is_empty()) {
         let tag = plain(tag)?;
@@ -73,7 +73,7 @@ pub(super) fn tags(given: &[String]) -> Result<Vec<String>, String> {
     if tags.len() > MOST_TAGS { Err(format!("has more than {MOST_TAGS} tags")) } else { Ok(tags) }
 }
 
-pub(super) fn custom(fields: &BTreeMap<String, Value>) -> Result<(), String> {
+pub(in crate::domain) fn custom(fields: &BTreeMap<String, Value>) -> Result<(), String> {
     let size: usize = fields.iter().map(|(key, value)| key.len() + value.to_string().len()).sum();
     if size > LARGEST_CUSTOM { Err(format!("is larger than {LARGEST_CUSTOM} bytes")) } else { Ok(()) }
 }

@@ -5,7 +5,7 @@ use super::{assemble, phones_of};
 use crate::domain::lead::{Lead, LeadStatus, Segment};
 use crate::store::db::{Tx, on_db};
 use crate::store::error::StoreError;
-use crate::store::page::{Cursor, Page, before};
+use crate::store::page::{Cursor, Page, before, escaped};
 
 /// Which leads. Everything given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,10 +114,6 @@ impl<'a> Binds<'a> {
             synthetic: filter.synthetic.map(i64::from),
         }
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 /// The pattern for a number's end, if the text looks like one.

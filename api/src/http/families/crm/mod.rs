@@ -23,12 +23,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::error::{Answer, ApiError};
 
 /// A lead by our id or the CRM's.
-pub(super) async fn lead_id(tx: &mut Tx, id: &str) -> Answer<LeadId> {
+pub(in crate::http) async fn lead_id(tx: &mut Tx, id: &str) -> Answer<LeadId> {
     lead::resolve(tx, id).await?.ok_or_else(|| ApiError::not_found("lead", id))
 }
 
 /// A campaign by our id or its key.
-pub(super) async fn campaign_id(tx: &mut Tx, id: &str) -> Answer<CampaignId> {
+pub(in crate::http) async fn campaign_id(tx: &mut Tx, id: &str) -> Answer<CampaignId> {
     campaign::resolve(tx, id).await?.ok_or_else(|| {
         let error = ApiError::not_found("campaign", id);
         error.with_details(serde_json::json!({ "help": "`callwright campaign create KEY` or POST /api/v1/crm/campaigns makes one" }))
@@ -56,7 +56,7 @@ pub(in crate::http) fn limit(asked: Option<u32>) -> Answer<u32> {
     }
 }
 
-pub(super) fn cursor(text: Option<&str>) -> Answer<Option<callwright_engine::store::page::Cursor>> {
+pub(in crate::http) fn cursor(text: Option<&str>) -> Answer<Option<callwright_engine::store::page::Cursor>> {
     text.map(|text| text.parse().map_err(|error| ApiError::field("cursor", format!("`{text}` {error}"))))
         .transpose()
 }
@@ -70,7 +70,10 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    pub(super) fn of<R>(page: callwright_engine::store::page::Page<R>, shape: impl FnMut(R) -> T) -> Self {
+    pub(in crate::http) fn of<R>(
+        page: callwright_engine::store::page::Page<R>,
+        shape: impl FnMut(R) -> T,
+    ) -> Self {
         let next = page.next.map(|next| next.to_string());
         Self { items: page.items.into_iter().map(shape).collect(), next }
     }

@@ -1,0 +1,168 @@
+//! Whom a trigger may concern: buyers of products and people who wait for them, a batch at a time in the order of leads, with
+//! what is promised to them and from which lifetime value on a customer belongs to a class.
+
+use sqlx::FromRow;
+
+use super::db::{Sql, Tx, on_db};
+use super::error::StoreError;
+use crate::clock::{Instant, instant_from_micros, micros};
+use crate::domain::trigger::{Trigger, TriggerKind};
+use crate::id::{LeadId, ProductId};
+use crate::money::{Currency, Money};
+
+// One index range per product: what a batch costs does not grow with how many bought it.
+static BUYERS: Sql = Sql::new(
+    "SELECT CAST((SELECT {array}(x.lead_id) FROM (
+                SELECT DISTINCT p.lead_id FROM purchases p
+                WHERE p.product_id = e.value->>0 AND p.lead_id > $2 ORDER BY p.lead_id LIMIT $3) AS x) AS TEXT)
+     FROM {each}",
+);
+static WAITING: Sql = Sql::new(
+    "SELECT CAST((SELECT {array}(x.lead_id) FROM (
+                SELECT DISTINCT i.lead_id FROM interests i
+                WHERE i.product_id = e.value->>0 AND i.ended_at IS NULL AND i.lead_id > $2
+                ORDER BY i.lead_id LIMIT $3) AS x) AS TEXT)
+     FROM {each}",
+);
+static COUNT: Sql = Sql::new(
+    "SELECT count(*) FROM (
+         SELECT p.lead_id FROM {each} JOIN purchases p ON p.product_id = e.value->>0
+         UNION
+         SELECT i.lead_id FROM {each2} JOIN interests i ON i.product_id = e2.value->>0 AND i.ended_at IS NULL) AS x",
+);
+// Through the coupons of the lead, of which there are few.
+static PROMISED: Sql = Sql::new(
+    "SELECT c.lead_id, t.terms FROM {each} JOIN coupons c ON c.lead_id = e.value->>0 JOIN triggers t ON t.id = c.trigger_id
+     WHERE c.state = 'issued' AND c.expires_at > $2 AND t.kind = $3 AND t.state NOT IN ('withdrawing', 'cancelled')
+       AND (t.product_id = $4 OR (t.product_id IS NULL AND t.campaign_id = $5 AND CAST($4 AS TEXT) IS NULL))",
+);
+const VALUES: &str = "SELECT currency, customers, mid_minor, high_minor, vip_minor, computed_at FROM customer_values ORDER BY currency";
+const FORGET_VALUES: &str = "DELETE FROM customer_values";
+// Every customer once: ranked by what they paid and did not get back.
+const COMPUTE: &str =
+    "INSERT INTO customer_values (currency, customers, mid_minor, high_minor, vip_minor, computed_at)
+     SELECT r.currency, count(*), min(CASE WHEN r.nth * 100 > r.of_all * 40 THEN r.total END),
+            min(CASE WHEN r.nth * 100 > r.of_all * 75 THEN r.total END),
+            min(CASE WHEN r.nth * 100 > r.of_all * 95 THEN r.total END), CAST($1 AS BIGINT)
+     FROM (SELECT s.currency, s.total, row_number() OVER (PARTITION BY s.currency ORDER BY s.total, s.lead_id) AS nth,
+                  count(*) OVER (PARTITION BY s.currency) AS of_all
+           FROM (SELECT p.currency, p.lead_id, CAST(sum(p.quantity * p.unit_minor - p.refunded_minor) AS BIGINT) AS total
+                 FROM purchases p GROUP BY p.currency, p.lead_id) AS s) AS r
+     GROUP BY r.currency";
+
+/// Up to `limit` people after a lead, in the order of leads; with `waiting` also those who did not buy but wait.
+pub async fn chunk(
+    tx: &mut Tx,
+    products: &[ProductId],
+    waiting: bool,
+    after: Option<LeadId>,
+    limit: u32,
+) -> Result<Vec<LeadId>, StoreError> {
+    let (keys, after) = (super::keys(products), after.map(|lead| lead.to_string()).unwrap_or_default());
+    let mut found = Vec::new();
+    for sql in [Some(&BUYERS), waiting.then_some(&WAITING)].into_iter().flatten() {
+        let sql = sql.on(tx.dialect());
+        let lists: Vec<Option<String>> = on_db!(tx, |conn| sqlx::query_scalar(sql)
+            .bind(keys.as_str())
+            .bind(after.as_str())
+            .bind(i64::from(limit))
+            .fetch_all(conn)
+            .await)?;
+        for list in lists.into_iter().flatten() {
+            let leads: Vec<LeadId> = serde_json::from_str(&list)
+                .map_err(|problem| StoreError::bad_row("purchases", "lead_id", "", problem))?;
+            found.extend(leads);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.truncate(limit as usize);
+    Ok(found)
+}
+
+/// How many people that is in all.
+pub async fn count(tx: &mut Tx, products: &[ProductId], waiting: bool) -> Result<u64, StoreError> {
+    let (sql, keys) = (COUNT.on(tx.dialect()), super::keys(products));
+    let waited = if waiting { keys.clone() } else { "[]".to_owned() };
+    let count: i64 =
+        on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).bind(waited).fetch_one(conn).await)?;
+    Ok(count as u64)
+}
+
+/// Promises that stand for the same product (a promotion: the same campaign): the price each was made at.
+pub async fn promised(
+    tx: &mut Tx,
+    trigger: &Trigger,
+    leads: &[LeadId],
+    now: Instant,
+) -> Result<Vec<(LeadId, Option<Money>)>, StoreError> {
+    let (sql, keys) = (PROMISED.on(tx.dialect()), super::keys(leads));
+    let rows: Vec<(String, String)> = on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(keys)
+        .bind(micros(now))
+        .bind(trigger.kind.as_str())
+        .bind(trigger.product_id.map(|id| id.to_string()))
+        .bind(trigger.campaign_id.to_string())
+        .fetch_all(conn)
+        .await)?;
+    let read = |(lead, terms): (String, String)| {
+        let bad =
+            |column, problem: &dyn std::fmt::Display| StoreError::bad_row("triggers", column, &lead, problem);
+        let terms: crate::domain::trigger::Terms =
+            serde_json::from_str(&terms).map_err(|e| bad("terms", &e))?;
+        Ok((lead.parse().map_err(|e| bad("lead_id", &e))?, terms.new))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// From which lifetime value on a customer belongs to a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Values {
+    pub customers: u64,
+    pub mid: Money,
+    pub high: Money,
+    pub vip: Money,
+    pub computed_at: Instant,
+}
+
+#[derive(Debug, FromRow)]
+struct ValuesRow {
+    currency: String,
+    customers: i64,
+    mid_minor: i64,
+    high_minor: i64,
+    vip_minor: i64,
+    computed_at: i64,
+}
+
+/// The limits as they were last worked out, one line per currency.
+pub async fn values(tx: &mut Tx) -> Result<Vec<Values>, StoreError> {
+    let rows: Vec<ValuesRow> = on_db!(tx, |conn| sqlx::query_as(VALUES).fetch_all(conn).await)?;
+    let read = |row: ValuesRow| {
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("customer_values", column, &row.currency, problem)
+        };
+        let currency: Currency = row.currency.parse().map_err(|e| bad("currency", &e))?;
+        let money = |column, minor| Money::of_minor(minor, currency).map_err(|e| bad(column, &e));
+        Ok(Values {
+            customers: row.customers as u64,
+            mid: money("mid_minor", row.mid_minor)?,
+            high: money("high_minor", row.high_minor)?,
+            vip: money("vip_minor", row.vip_minor)?,
+            computed_at: instant_from_micros(row.computed_at),
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Works the limits out anew: one pass over all purchases.
+pub async fn compute_values(tx: &mut Tx, now: Instant) -> Result<(), StoreError> {
+    on_db!(tx, |conn| sqlx::query(FORGET_VALUES).execute(conn).await.map(|_| ()))?;
+    on_db!(tx, |conn| sqlx::query(COMPUTE).bind(micros(now)).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Do people who only wait count?
+pub const fn counts_waiting(kind: TriggerKind) -> bool {
+    matches!(kind, TriggerKind::Restock)
+}

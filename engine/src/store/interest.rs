@@ -1,0 +1,232 @@
+//! Who waits for which product. A lead waits once per product and kind; saying it again changes nothing.
+
+use sqlx::FromRow;
+
+use super::db::{Sql, Tx, on_db};
+use super::error::StoreError;
+use super::page::{Cursor, Page, before};
+use crate::clock::{Instant, instant_from_micros, micros};
+use crate::domain::purchase::{Interest, InterestKind};
+use crate::id::{InterestId, LeadId, ProductId};
+use crate::store::bulk::bulk_row;
+
+macro_rules! interest_row {
+    ($rest:literal) => {
+        concat!("SELECT i.id, i.lead_id, i.product_id, i.kind, i.source, i.created_at, i.ended_at ", $rest)
+    };
+}
+
+const FIND: &str = interest_row!("FROM interests i WHERE i.id = $1");
+const WAITING: &str = "SELECT DISTINCT i.lead_id FROM interests i
+     WHERE i.product_id = $1 AND i.lead_id > $2 AND i.ended_at IS NULL ORDER BY i.lead_id LIMIT $3";
+static COUNT: Sql = Sql::new(
+    "SELECT count(DISTINCT i.lead_id) FROM {each} JOIN interests i ON i.product_id = e.value->>0 AND i.ended_at IS NULL",
+);
+static AMONG: Sql = Sql::new(interest_row!(
+    "FROM {each} JOIN interests i ON i.lead_id = e.value->>0
+     WHERE i.ended_at IS NULL AND i.product_id IN (SELECT e2.value->>0 FROM {each2}) ORDER BY i.lead_id, i.id"
+));
+static KNOWN: Sql = Sql::new(interest_row!(
+    "FROM {each} JOIN interests i ON i.lead_id = e.value->>1 AND i.product_id = e.value->>2 AND i.kind = e.value->>3"
+));
+// Who waits already keeps their place; who had stopped waiting begins anew.
+static ADD: Sql = Sql::new(
+    "INSERT INTO interests (id, lead_id, product_id, kind, source, created_at, ended_at)
+     SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, CAST(e.value->>5 AS BIGINT), NULL
+     FROM {each} WHERE true
+     ON CONFLICT (lead_id, product_id, kind) DO UPDATE SET
+        created_at = CASE WHEN interests.ended_at IS NULL THEN interests.created_at ELSE excluded.created_at END,
+        source = CASE WHEN interests.ended_at IS NULL THEN interests.source ELSE excluded.source END, ended_at = NULL",
+);
+static END: Sql = Sql::new(
+    "UPDATE interests SET ended_at = $2 WHERE ended_at IS NULL AND id IN (SELECT e.value->>0 FROM {each})",
+);
+const PAGE: &str = interest_row!(
+    "FROM interests i
+     WHERE (i.created_at, i.id) < ($5, $6) AND ($1 IS NULL OR i.lead_id = $1) AND ($2 IS NULL OR i.product_id = $2)
+       AND ($3 IS NULL OR i.kind = $3) AND ($4 IS NULL OR CASE WHEN i.ended_at IS NULL THEN 1 ELSE 0 END = $4)
+     ORDER BY i.created_at DESC, i.id DESC LIMIT $7"
+);
+
+#[derive(Debug, FromRow)]
+struct InterestRow {
+    id: String,
+    lead_id: String,
+    product_id: String,
+    kind: String,
+    source: String,
+    created_at: i64,
+    ended_at: Option<i64>,
+}
+
+bulk_row! {
+    struct InterestWrite {
+        id: String,
+        lead_id: String,
+        product_id: String,
+        kind: &'static str,
+        source: String,
+        created_at: i64,
+    }
+}
+
+/// Which interests. Everything given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InterestFilter {
+    pub lead_id: Option<LeadId>,
+    pub product_id: Option<ProductId>,
+    pub kind: Option<InterestKind>,
+    pub is_waiting: Option<bool>,
+}
+
+pub async fn find(tx: &mut Tx, id: InterestId) -> Result<Option<Interest>, StoreError> {
+    let row: Option<InterestRow> =
+        on_db!(tx, |conn| sqlx::query_as(FIND).bind(id.to_string()).fetch_optional(conn).await)?;
+    row.map(Interest::try_from).transpose()
+}
+
+/// Lets leads wait. Answers, in order, the interest each row is about and whether the lead did not wait before.
+pub async fn add_many(tx: &mut Tx, interests: &[Interest]) -> Result<Vec<(Interest, bool)>, StoreError> {
+    if interests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rows: Vec<InterestWrite> = interests.iter().map(InterestWrite::from).collect();
+    rows.sort_by(|a, b| (&a.lead_id, &a.product_id, a.kind).cmp(&(&b.lead_id, &b.product_id, b.kind)));
+    // One statement must not touch a row twice.
+    rows.dedup_by(|a, b| (&a.lead_id, &a.product_id, a.kind) == (&b.lead_id, &b.product_id, b.kind));
+    let bulk = super::bulk(&rows)?;
+    let waiting = |rows: Vec<Interest>| -> Vec<Interest> {
+        rows.into_iter().filter(|interest| interest.ended_at.is_none()).collect()
+    };
+    let before = waiting(known(tx, &bulk).await?);
+    let sql = ADD.on(tx.dialect());
+    on_db!(tx, |conn| sqlx::query(sql).bind(&bulk).execute(conn).await.map(|_| ()))?;
+    let after = known(tx, &bulk).await?;
+    let same =
+        |a: &Interest, b: &Interest| (a.lead_id, a.product_id, a.kind) == (b.lead_id, b.product_id, b.kind);
+    interests
+        .iter()
+        .map(|asked| {
+            let now = after.iter().find(|kept| same(kept, asked));
+            let now = now.ok_or_else(|| StoreError::bad_row("interests", "id", asked.id, "was not kept"))?;
+            Ok((now.clone(), !before.iter().any(|kept| same(kept, asked))))
+        })
+        .collect()
+}
+
+async fn known(tx: &mut Tx, bulk: &str) -> Result<Vec<Interest>, StoreError> {
+    let sql = KNOWN.on(tx.dialect());
+    let rows: Vec<InterestRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).fetch_all(conn).await)?;
+    rows.into_iter().map(Interest::try_from).collect()
+}
+
+/// Up to `limit` leads after `after`, in their order, each once, who wait for one of the products.
+pub async fn waiting(
+    tx: &mut Tx,
+    products: &[ProductId],
+    after: Option<LeadId>,
+    limit: u32,
+) -> Result<Vec<LeadId>, StoreError> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    // The first of all are among the first of each.
+    let mut found = std::collections::BTreeSet::new();
+    for product in products {
+        let rows: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(WAITING)
+            .bind(product.to_string())
+            .bind(&after)
+            .bind(i64::from(limit))
+            .fetch_all(conn)
+            .await)?;
+        for row in rows {
+            found.insert(row.parse().map_err(|e| StoreError::bad_row("interests", "lead_id", &row, e))?);
+        }
+    }
+    Ok(found.into_iter().take(limit as usize).collect())
+}
+
+/// How many leads [`waiting`] would walk.
+pub async fn count_waiting(tx: &mut Tx, products: &[ProductId]) -> Result<u64, StoreError> {
+    let (sql, keys) = (COUNT.on(tx.dialect()), super::keys(products));
+    let count: i64 = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_one(conn).await)?;
+    Ok(count as u64)
+}
+
+/// What these leads wait for among these products, by lead.
+pub async fn among(
+    tx: &mut Tx,
+    leads: &[LeadId],
+    products: &[ProductId],
+) -> Result<Vec<Interest>, StoreError> {
+    if leads.is_empty() || products.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = AMONG.on(tx.dialect());
+    let (leads, products) = (super::keys(leads), super::keys(products));
+    let rows: Vec<InterestRow> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(leads).bind(products).fetch_all(conn).await)?;
+    rows.into_iter().map(Interest::try_from).collect()
+}
+
+/// These leads wait no longer; answers how many did.
+pub async fn end_many(tx: &mut Tx, ids: &[InterestId], now: Instant) -> Result<u64, StoreError> {
+    let (sql, keys) = (END.on(tx.dialect()), super::keys(ids));
+    Ok(on_db!(tx, |conn| sqlx::query(sql)
+        .bind(keys)
+        .bind(micros(now))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// Up to `limit` interests after `cursor`, the latest first.
+pub async fn page(
+    tx: &mut Tx,
+    filter: &InterestFilter,
+    cursor: Option<Cursor>,
+    limit: u32,
+) -> Result<Page<Interest>, StoreError> {
+    let (at, id) = before(cursor);
+    let rows: Vec<InterestRow> = on_db!(tx, |conn| sqlx::query_as(PAGE)
+        .bind(filter.lead_id.map(|id| id.to_string()))
+        .bind(filter.product_id.map(|id| id.to_string()))
+        .bind(filter.kind.map(InterestKind::as_str))
+        .bind(filter.is_waiting.map(i64::from))
+        .bind(at)
+        .bind(id)
+        .bind(i64::from(limit) + 1)
+        .fetch_all(conn)
+        .await)?;
+    Ok(Page::readable(rows, limit, |row| (row.created_at, row.id.as_str()), Interest::try_from))
+}
+
+impl From<&Interest> for InterestWrite {
+    fn from(interest: &Interest) -> Self {
+        Self {
+            id: interest.id.to_string(),
+            lead_id: interest.lead_id.to_string(),
+            product_id: interest.product_id.to_string(),
+            kind: interest.kind.as_str(),
+            source: interest.source.clone(),
+            created_at: micros(interest.created_at),
+        }
+    }
+}
+
+impl TryFrom<InterestRow> for Interest {
+    type Error = StoreError;
+
+    fn try_from(row: InterestRow) -> Result<Self, StoreError> {
+        let bad = |column, problem: &dyn std::fmt::Display| {
+            StoreError::bad_row("interests", column, &row.id, problem)
+        };
+        Ok(Self {
+            id: row.id.parse().map_err(|e| bad("id", &e))?,
+            lead_id: row.lead_id.parse().map_err(|e| bad("lead_id", &e))?,
+            product_id: row.product_id.parse().map_err(|e| bad("product_id", &e))?,
+            kind: row.kind.parse().map_err(|e| bad("kind", &e))?,
+            created_at: instant_from_micros(row.created_at),
+            ended_at: row.ended_at.map(instant_from_micros),
+            source: row.source,
+        })
+    }
+}
