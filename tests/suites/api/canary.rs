@@ -50,6 +50,9 @@ async fn a_persons_data_and_secrets_stay_out_of_logs_and_metrics() {
         "debug,callwright_engine=trace,callwright_workers=trace,callwright_api=trace,sqlx=debug",
     );
     let lines = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(log.clone()).finish();
+    // With one subscriber alone, tracing asks the thread that comes to a span first whether anybody listens, and keeps its "no"
+    // for all: a request of another test would silence ours. Two make it ask everybody.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(lines);
 
     let walk = Walkthrough::open().await;
