@@ -25,6 +25,7 @@ mod publish;
 mod reconcile;
 mod render;
 mod restore;
+mod rules;
 mod running;
 mod schema;
 mod serve;

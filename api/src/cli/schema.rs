@@ -1,24 +1,24 @@
-//! `callwright schema`: the JSON Schema of a kind of definition.
+//! `callwright schema`: the JSON Schema of a kind of file.
 
 use std::process::ExitCode;
 
-use callwright_engine::definitions::schema::{DefinitionKind, schema};
+use callwright_engine::definitions::schema::{SchemaKind, schema};
 use clap::Args;
 
 use super::output;
 
-/// Prints the JSON Schema (draft 2020-12) of a kind of definition, for editors.
+/// Prints the JSON Schema (draft 2020-12) of a kind of file, for editors.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright schema flow > flow.schema.json\n\nThe first line of a flow then may be:\n  # yaml-language-server: $schema=../flow.schema.json"
+    after_help = "Examples:\n  callwright schema flow > flow.schema.json\n  callwright schema rules > rules.schema.json\n\nThe first line of a flow then may be:\n  # yaml-language-server: $schema=../flow.schema.json"
 )]
 pub struct SchemaArgs {
-    /// flow, script, cadence or test.
+    /// flow, script, cadence, test, rules or holidays.
     #[arg(value_parser = kind)]
-    kind: DefinitionKind,
+    kind: SchemaKind,
 }
 
-fn kind(text: &str) -> Result<DefinitionKind, String> {
+fn kind(text: &str) -> Result<SchemaKind, String> {
     text.parse().map_err(|error: callwright_engine::domain::UnknownText| error.to_string())
 }
 

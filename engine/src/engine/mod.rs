@@ -63,7 +63,8 @@ use crate::store::{Db, Tx, clock};
 pub struct Engine {
     pub db: Db,
     pub library: Arc<LibraryHandle>,
-    pub rules: &'static Rules,
+    /// The calling rules of this process: the shipped ones, or with those of its operator.
+    pub rules: Arc<Rules>,
     pub ids: Arc<IdSource>,
     pub time: TimeSource,
     pub metrics: Arc<Metrics>,
@@ -91,6 +92,17 @@ impl Engine {
         Self::with_safeguards(db, library, time, ids, Safeguards::default())
     }
 
+    /// An engine that goes by other rules than the shipped ones.
+    pub fn with_rules(
+        db: Db,
+        library: Arc<LibraryHandle>,
+        time: TimeSource,
+        ids: Arc<IdSource>,
+        rules: Arc<Rules>,
+    ) -> Arc<Self> {
+        Arc::new(Self::build(db, library, time, ids, rules, Safeguards::default()))
+    }
+
     /// For tests that must show what a missing safeguard would do.
     pub fn with_safeguards(
         db: Db,
@@ -99,10 +111,21 @@ impl Engine {
         ids: Arc<IdSource>,
         safeguards: Safeguards,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::build(db, library, time, ids, Rules::shipped(), safeguards))
+    }
+
+    fn build(
+        db: Db,
+        library: Arc<LibraryHandle>,
+        time: TimeSource,
+        ids: Arc<IdSource>,
+        rules: Arc<Rules>,
+        safeguards: Safeguards,
+    ) -> Self {
+        Self {
             db,
             library,
-            rules: Rules::embedded(),
+            rules,
             ids,
             time,
             metrics: Arc::default(),
@@ -110,7 +133,7 @@ impl Engine {
             interned: batch::Interned::default(),
             safeguards,
             outlets: outlets::Configured::default(),
-        })
+        }
     }
 
     /// The engine's present: the database's clock, or the virtual one it shares.

@@ -11,6 +11,7 @@ use crate::clock::Instant;
 use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::enrollment::EnrollmentState;
 use crate::id::LeadId;
+use crate::rules::Profile;
 use crate::store::decision::Kept;
 use crate::store::event_read::{self, EventFilter};
 use crate::store::jobs::admin;
@@ -31,6 +32,9 @@ pub struct Why {
     pub phone: Option<String>,
     pub zones: Vec<String>,
     pub tzdb: &'static str,
+    /// Version and profile of the calling rules by which the gates answer now.
+    pub rules: String,
+    pub rules_profile: String,
     /// The database was restored from a backup and has not been reconciled: nobody is called, whatever the gates say.
     pub recovering: bool,
     pub enrollments: Vec<WhyEnrollment>,
@@ -160,6 +164,8 @@ impl Engine {
             phone: on_file.phone.as_deref().map(redacted),
             zones: self.interned.zones(&on_file)?.iter().map(ToString::to_string).collect(),
             tzdb: tzdb_version(),
+            rules: self.rules.version().to_owned(),
+            rules_profile: self.rules.profile().to_string(),
             recovering: recovery::is_marked(&mut tx).await?,
             enrollments,
             attempts: attempts.collect(),
@@ -201,6 +207,9 @@ impl Why {
             out.push_str(
                 "The database was restored from a backup: nobody is called until `callwright reconcile` has run.\n",
             );
+        }
+        if self.rules_profile != Profile::STRICT {
+            let _ = writeln!(out, "Calling rules are read under profile {}.", self.rules_profile);
         }
         for each in &self.enrollments {
             each.describe(&mut out);

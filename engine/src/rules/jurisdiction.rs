@@ -91,6 +91,19 @@ impl serde::Serialize for Jurisdiction {
     }
 }
 
+impl schemars::JsonSchema for Jurisdiction {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Jurisdiction".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "description": "A country, or a state or province of one", "pattern": "^[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?$",
+            "examples": ["IN", "US-FL"],
+        })
+    }
+}
+
 impl<'de> serde::Deserialize<'de> for Jurisdiction {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)

@@ -9,6 +9,7 @@ use super::cadence_step::Compiler;
 use super::layout::{flatten, report_duplicates};
 use super::{condition, day_set, exact, item, parse};
 use crate::domain::priority::Priority;
+use crate::rules::Jurisdiction;
 use crate::time::zone::Zone;
 use crate::time::{DaySet, HolidayRule, Hours, LocalSpan};
 
@@ -32,6 +33,7 @@ pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Compiled {
     let cadence = Cadence {
         key: raw.cadence.clone(),
         title: raw.title.clone(),
+        targets: targets(findings, raw),
         enter_when,
         reentry,
         exits: exits(findings, raw),
@@ -47,6 +49,13 @@ pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Compiled {
         steps,
     };
     Compiled { cadence, pointers }
+}
+
+fn targets(findings: &mut Findings<'_>, raw: &RawCadence) -> Vec<Jurisdiction> {
+    let written = raw.targets.iter().flatten().enumerate();
+    written
+        .filter_map(|(index, text)| parse(findings, "unknown-place", &format!("/targets/{index}"), text))
+        .collect()
 }
 
 fn enter(findings: &mut Findings<'_>, raw: &RawCadence) -> (Option<Expression>, Reentry) {

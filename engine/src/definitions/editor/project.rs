@@ -13,6 +13,7 @@ use super::super::embedded;
 use super::super::schema::DefinitionKind;
 use super::super::source::{Node, Source};
 use super::super::workspace::{Workspace, kind_of};
+use crate::rules::Rules;
 use super::forgiving;
 use super::leaf::leaves;
 use super::slot::{Slot, slot};
@@ -166,7 +167,7 @@ impl Project {
         let surface = self.surface();
         let stale = self.stale(surface);
         let own = all.diagnostics.len();
-        check::run_on(&mut all, |path| stale.contains(path));
+        check::run_on(&mut all, Rules::embedded(), |path| stale.contains(path));
         let mut across: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
         for found in &all.diagnostics[own..] {
             across.entry(found.file.clone()).or_default().push(found.clone());
