@@ -4,4 +4,6 @@
 
 mod command;
 mod reader;
+mod vectors;
 mod year;
+
