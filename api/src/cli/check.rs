@@ -74,7 +74,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         Some(paths) => definitions(paths, args.stands_for.as_deref(), &law)?,
         None => Review::default(),
     };
-    let told = law.review.diagnostics.iter().filter(|each| law.only.as_ref().is_none_or(|only| *only == each.file));
+    let told =
+        law.review.diagnostics.iter().filter(|each| law.only.as_ref().is_none_or(|only| *only == each.file));
     review.diagnostics.extend(told.cloned());
     review.sources.extend(&law.review.sources);
     levels.apply(&mut review.diagnostics);
@@ -117,7 +118,8 @@ fn explain_code(code: &str) -> anyhow::Result<ExitCode> {
 
 fn human(review: &Review, law: &Law) {
     if review.diagnostics.is_empty() {
-        let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        let count =
+            |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
         if law.definitions.is_some() {
             let [flows, scripts, cadences] =
                 [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence]

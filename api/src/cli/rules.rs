@@ -42,14 +42,18 @@ impl RulesArgs {
             let told = render::terminal(&review.diagnostics, &review.sources, false);
             output::note(&told);
             let folder = self.rules.as_deref().unwrap_or_else(|| std::path::Path::new("."));
-            anyhow::bail!("the calling rules in {} have errors (--rules, CALLWRIGHT_RULES)", folder.display());
+            anyhow::bail!(
+                "the calling rules in {} have errors (--rules, CALLWRIGHT_RULES)",
+                folder.display()
+            );
         }
         if self.rules.is_none() && self.rules_profile.is_strict() {
             return Ok(Rules::shipped());
         }
-        review.rules(&self.rules_profile).map(Arc::new).map_err(|problem| {
-            anyhow::anyhow!("{problem} (--rules-profile, CALLWRIGHT_RULES_PROFILE)")
-        })
+        review
+            .rules(&self.rules_profile)
+            .map(Arc::new)
+            .map_err(|problem| anyhow::anyhow!("{problem} (--rules-profile, CALLWRIGHT_RULES_PROFILE)"))
     }
 
     /// What there is to say about the operator's files; nothing without any.

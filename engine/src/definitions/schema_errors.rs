@@ -153,9 +153,7 @@ fn explain(file: SchemaKind, error: &ValidationError<'_>, findings: &mut Finding
                 .label("needs an entry");
         }
         ValidationErrorKind::MinLength { .. } => {
-            findings
-                .error("empty", Place::value(pointer), format!("{name} is empty"))
-                .label("write it out");
+            findings.error("empty", Place::value(pointer), format!("{name} is empty")).label("write it out");
         }
         ValidationErrorKind::MaxProperties { limit } => {
             findings
@@ -246,13 +244,7 @@ const LENGTHS: [&str; 10] = [
 ];
 
 /// What to do about a value of the wrong type, where more can be said than its type.
-fn remedy(
-    kind: SchemaKind,
-    pointer: &str,
-    expected: &str,
-    found: &Value,
-    written: &str,
-) -> Option<String> {
+fn remedy(kind: SchemaKind, pointer: &str, expected: &str, found: &Value, written: &str) -> Option<String> {
     let key = pointer.split('/').rev().find(|segment| segment.parse::<usize>().is_err()).unwrap_or_default();
     match found {
         Value::Number(_) if LENGTHS.contains(&key) => Some(format!("add the unit: {written} days")),

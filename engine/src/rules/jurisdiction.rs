@@ -28,7 +28,8 @@ impl Jurisdiction {
     }
 
     fn new(country: &str, subdivision: &str) -> Result<Self, JurisdictionError> {
-        let wrong = || JurisdictionError(format!("{country}-{subdivision}").chars().take(20).collect());
+        let dash = if subdivision.is_empty() { "" } else { "-" };
+        let wrong = || JurisdictionError(format!("{country}{dash}{subdivision}").chars().take(20).collect());
         let fits = country.len() == 2
             && subdivision.len() <= 3
             && country.bytes().all(|b| b.is_ascii_alphabetic())

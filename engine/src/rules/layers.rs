@@ -86,7 +86,8 @@ impl Shipped {
             }
             files.insert(file.jurisdiction, file);
         }
-        let is_wanted = |file: &&RuleFile| file.profile.as_deref().is_none_or(|name| name == profile.as_str());
+        let is_wanted =
+            |file: &&RuleFile| file.profile.as_deref().is_none_or(|name| name == profile.as_str());
         // What a profile changes comes last: it may take the place of what holds always.
         let (always, chosen): (Vec<_>, Vec<_>) =
             operator.files.iter().filter(is_wanted).partition(|file| file.profile.is_none());

@@ -24,7 +24,8 @@ pub fn looser(own: &Rule, shipped: &Rule) -> Vec<Looser> {
     if own.voice != shipped.voice && own.voice != VoiceScope::Any {
         less("voice", "it binds fewer calls than the shipped rule".to_owned());
     }
-    let ends_early = own.effective.until.is_some_and(|until| shipped.effective.until.is_none_or(|end| until < end));
+    let ends_early =
+        own.effective.until.is_some_and(|until| shipped.effective.until.is_none_or(|end| until < end));
     if own.effective.from > shipped.effective.from || ends_early {
         less("effective", "it is in force on fewer days than the shipped rule".to_owned());
     }
@@ -38,9 +39,10 @@ pub fn looser(own: &Rule, shipped: &Rule) -> Vec<Looser> {
         }
     }
     for cap in &shipped.caps {
-        let holds = own.caps.iter().any(|own| {
-            own.calls <= cap.calls && own.hours >= cap.hours && own.scope <= cap.scope
-        });
+        let holds = own
+            .caps
+            .iter()
+            .any(|own| own.calls <= cap.calls && own.hours >= cap.hours && own.scope <= cap.scope);
         if !holds {
             less("caps", format!("it allows more than {} calls in {} hours", cap.calls, cap.hours));
         }
@@ -58,7 +60,10 @@ pub fn looser(own: &Rule, shipped: &Rule) -> Vec<Looser> {
             .iter()
             .any(|own| own.what == needed.what && soon(own.within_seconds) <= soon(needed.within_seconds));
         if !holds {
-            less("disclosures", "it leaves out, or allows later, something that the shipped rule wants said".to_owned());
+            less(
+                "disclosures",
+                "it leaves out, or allows later, something that the shipped rule wants said".to_owned(),
+            );
         }
     }
     found

@@ -10,7 +10,8 @@ fn main() -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let (text, region) = line.split_once('\t').map_or((line.as_str(), None), |(text, region)| (text, Some(region)));
+        let (text, region) =
+            line.split_once('\t').map_or((line.as_str(), None), |(text, region)| (text, Some(region)));
         writeln!(out, "{}", answer(text, region))?;
     }
     out.flush()

@@ -36,7 +36,8 @@ fn sound() -> BTreeMap<String, String> {
 pub fn review(path: &str, text: &str) -> Review {
     if rule_files::is_one(text) {
         let rules = rule_files::review([(path, text)]);
-        let mut review = Review { diagnostics: rules.diagnostics, ..Review::default() };
+        let mut review = Review::default();
+        review.diagnostics = rules.diagnostics;
         review.sources.extend(&rules.sources);
         return review;
     }

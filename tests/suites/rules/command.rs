@@ -130,5 +130,8 @@ fn sound_rules_are_counted() {
     assert!(output.status.success() && said.contains("rule files with"), "{said}");
     let output = callwright(here.path(), &["check", &operator(), "--strict"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.starts_with("5 rule files with 4 rules and 9 examples"), "{said}");
+    assert!(
+        output.status.success() && said.starts_with("5 rule files with 4 rules and 9 examples"),
+        "{said}"
+    );
 }

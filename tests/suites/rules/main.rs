@@ -6,4 +6,3 @@ mod command;
 mod reader;
 mod vectors;
 mod year;
-

@@ -108,8 +108,18 @@ fn a_wall_clock_that_is_skipped_or_shown_twice(#[case] wall: &str, #[case] insta
 
 #[rstest]
 #[case::the_offset_is_not_frozen("2026-03-07T20:00:00Z", DaySet::DAILY, 9, "2026-03-08T09:00:00-04:00")]
-#[case::the_weekday_is_the_local_one("2026-01-14T15:00:00Z", DaySet::of(Weekday::Fri), 20, "2026-01-16T20:00:00-05:00")]
-fn the_next_time_on_the_wall(#[case] now: &str, #[case] days: DaySet, #[case] hour: u8, #[case] expected: &str) {
+#[case::the_weekday_is_the_local_one(
+    "2026-01-14T15:00:00Z",
+    DaySet::of(Weekday::Fri),
+    20,
+    "2026-01-16T20:00:00-05:00"
+)]
+fn the_next_time_on_the_wall(
+    #[case] now: &str,
+    #[case] days: DaySet,
+    #[case] hour: u8,
+    #[case] expected: &str,
+) {
     let time = LocalTime::hm(hour.into(), 0).unwrap();
     assert_eq!(next_weekday_at(&zone("America/New_York"), at(now), days, time), Some(at(expected)));
 }

@@ -62,9 +62,10 @@ fn means_rules(path: &Path, stands_for: Option<&Path>) -> bool {
         let is_called_so = path.file_name().is_some_and(|name| name == "rules");
         let holds = |name: &str| path.join(name).is_dir();
         let is_of_definitions = ["flows", "cadences"].iter().any(|name| holds(name) || path.ends_with(name));
-        return is_called_so || (!is_of_definitions && rule_files::read_folder(path).is_ok_and(|files| {
-            files.iter().any(|(_, text)| rule_files::is_one(text))
-        }));
+        return is_called_so
+            || (!is_of_definitions
+                && rule_files::read_folder(path)
+                    .is_ok_and(|files| files.iter().any(|(_, text)| rule_files::is_one(text))));
     }
     std::fs::read_to_string(path).is_ok_and(|text| rule_files::is_one(&text))
 }

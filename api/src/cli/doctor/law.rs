@@ -35,7 +35,10 @@ fn rules(args: &RulesArgs, today: NaiveDate) -> Finding {
     const WHAT: &str = "calling rules";
     let rules = match args.review().and_then(|review| {
         let errors = review.diagnostics.iter().filter(|each| each.is_error()).count();
-        anyhow::ensure!(errors == 0, "{errors} errors in the files of --rules; `callwright check` shows them");
+        anyhow::ensure!(
+            errors == 0,
+            "{errors} errors in the files of --rules; `callwright check` shows them"
+        );
         review.rules(&args.rules_profile).map_err(|problem| anyhow::anyhow!(problem))
     }) {
         Ok(rules) => rules,

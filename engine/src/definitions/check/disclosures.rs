@@ -31,7 +31,8 @@ pub fn flow(scope: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
         let mut missing: Vec<&str> = Vec::new();
         let mut late: Vec<(&str, f64)> = Vec::new();
         for language in script.languages.keys() {
-            let answers = ways.iter().map(|way| answer(*what, need, &told(scope, way, language), way.listens));
+            let answers =
+                ways.iter().map(|way| answer(*what, need, &told(scope, way, language), way.listens));
             match answers.reduce(Answer::worse) {
                 None | Some(Answer::InTime) => {}
                 Some(Answer::Late(seconds)) => late.push((language, seconds)),
@@ -41,8 +42,11 @@ pub fn flow(scope: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
         let start = file.model.steps.get(file.model.start).map_or("", |step| step.name.as_str());
         let place = Place::key(format!("/steps/{}", escape(start)));
         if !missing.is_empty() {
-            let message =
-                format!("before its first question this flow does not {} in {}", words(*what), missing.join(", "));
+            let message = format!(
+                "before its first question this flow does not {} in {}",
+                words(*what),
+                missing.join(", ")
+            );
             tell(findings, "missing-disclosure", need, place.clone(), message, *what);
         }
         if let Some((_, seconds)) = late.iter().copied().reduce(|a, b| if a.1 >= b.1 { a } else { b }) {
@@ -81,7 +85,11 @@ pub fn script(_: &Scope<'_>, file: &ScriptFile, findings: &mut Findings<'_>) {
         if !known.contains(&name.as_str()) {
             let place = Place::key(format!("/discloses/{}", escape(name)));
             findings
-                .error("unknown-text", place, format!("this script has no text `{name}` that could tell anything"))
+                .error(
+                    "unknown-text",
+                    place,
+                    format!("this script has no text `{name}` that could tell anything"),
+                )
                 .suggest(name, known.iter().copied());
         }
     }
@@ -170,7 +178,9 @@ const fn remedy(what: DisclosureKind) -> &'static str {
     match what {
         DisclosureKind::Identity => "name {{ campaign.company }} in the first text, or include `opening`",
         DisclosureKind::Purpose => "say it, and note it in the script: `discloses: { TEXT: [purpose] }`",
-        DisclosureKind::CallbackNumber => "speak {{ agent.number | phone }} in the first texts, or include `may_stop`",
+        DisclosureKind::CallbackNumber => {
+            "speak {{ agent.number | phone }} in the first texts, or include `may_stop`"
+        }
         DisclosureKind::AutomatedOptOut => {
             "include `may_stop` right behind the opening, or note your own words in the script: `discloses: { TEXT: [automated-opt-out] }`"
         }

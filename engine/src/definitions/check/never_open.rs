@@ -53,7 +53,10 @@ pub fn cadence(scope: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_
             .error(
                 "never-open",
                 Place::key("/hours"),
-                format!("the law allows no call in these hours in {}, which this cadence targets", list(&named)),
+                format!(
+                    "the law allows no call in these hours in {}, which this cadence targets",
+                    list(&named)
+                ),
             )
             .label("nobody there would ever be called")
             .help("widen the hours, or take the place out of `targets`");

@@ -45,7 +45,13 @@ struct Search<'s, 'w> {
 }
 
 impl Search<'_, '_> {
-    fn step(&mut self, flow: &Flow, index: usize, mut texts: Vec<(String, String)>, seen: &mut Vec<(String, usize)>) {
+    fn step(
+        &mut self,
+        flow: &Flow,
+        index: usize,
+        mut texts: Vec<(String, String)>,
+        seen: &mut Vec<(String, usize)>,
+    ) {
         let here = (flow.key.clone(), index);
         let Some(step) = flow.steps.get(index).filter(|_| !seen.contains(&here)) else { return };
         if self.found.len() >= MOST_WAYS {
@@ -152,15 +158,18 @@ impl<'s> Spoken<'s> {
     fn declared(&self, scope: &Scope<'_>, name: &str, depth: usize) -> Vec<(DisclosureKind, Option<String>)> {
         let mut found = Vec::new();
         let keys = [self.script, COMMON];
-        let owner = keys.into_iter().filter_map(|key| scope.scripts.get(key)).find(|file| {
-            file.raw.languages.values().any(|words| words.texts.contains_key(name))
-        });
+        let owner = keys
+            .into_iter()
+            .filter_map(|key| scope.scripts.get(key))
+            .find(|file| file.raw.languages.values().any(|words| words.texts.contains_key(name)));
         let Some(owner) = owner else { return found };
         let piece = || {
             let template = scope.script(self.script)?.text(self.language, name)?;
             render(template, &self.sample)
         };
-        for kind in owner.raw.discloses.iter().flatten().filter(|(text, _)| *text == name).flat_map(|(_, all)| all) {
+        for kind in
+            owner.raw.discloses.iter().flatten().filter(|(text, _)| *text == name).flat_map(|(_, all)| all)
+        {
             found.push((*kind, piece().filter(|_| depth > 0)));
         }
         let sources = owner.raw.languages.get(self.language).or_else(|| owner.raw.languages.values().next());

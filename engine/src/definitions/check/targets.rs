@@ -11,16 +11,14 @@ pub fn cadence(scope: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_
         if is_known(scope.rules, place) {
             continue;
         }
-        let known: Vec<String> = places(scope.rules).map(|place| place.to_string()).collect();
-        let found = findings.error(
-            "unknown-place",
-            Place::value(format!("/targets/{index}")),
-            format!("there are no calling rules for {place}"),
-        );
-        found.label("nobody there is ever called").suggest(text, known.iter().map(String::as_str));
-        if found.help.is_none() {
-            found.help("rules of your own are laid over the shipped ones with --rules");
-        }
+        findings
+            .error(
+                "unknown-place",
+                Place::value(format!("/targets/{index}")),
+                format!("there are no calling rules for {place}"),
+            )
+            .label("nobody there is ever called")
+            .help(known(scope.rules, place));
     }
 }
 
@@ -33,12 +31,19 @@ fn is_known(rules: &Rules, place: Jurisdiction) -> bool {
     }
 }
 
-/// Countries with rules, and their parts.
-fn places(rules: &Rules) -> impl Iterator<Item = Jurisdiction> {
+/// What could be written instead: the parts of a known country, or the countries.
+fn known(rules: &Rules, place: Jurisdiction) -> String {
+    if let Some(country) = rules.file(place.whole_country()) {
+        return if country.subdivisions.is_empty() {
+            format!("write {}; all of {} has one law here", country.jurisdiction, country.title)
+        } else {
+            format!("parts of {} are {}", country.title, country.subdivisions.join(", "))
+        };
+    }
     let countries = rules.places().map(|(place, _)| place).filter(|place| place.subdivision().is_none());
-    countries.flat_map(move |country| {
-        let parts = rules.file(country).into_iter().flat_map(|file| &file.subdivisions);
-        let parts = parts.filter_map(move |part| format!("{country}-{part}").parse().ok());
-        std::iter::once(country).chain(parts)
-    })
+    let countries: Vec<String> = countries.map(|place| place.to_string()).collect();
+    format!(
+        "countries with rules are {}; rules of your own are laid over them with --rules",
+        countries.join(", ")
+    )
 }

@@ -13,10 +13,10 @@ use super::super::embedded;
 use super::super::schema::DefinitionKind;
 use super::super::source::{Node, Source};
 use super::super::workspace::{Workspace, kind_of};
-use crate::rules::Rules;
 use super::forgiving;
 use super::leaf::leaves;
 use super::slot::{Slot, slot};
+use crate::rules::Rules;
 
 /// One file, read.
 #[derive(Debug)]

@@ -9,7 +9,11 @@ pub(super) fn check(scope: &Scope<'_>, file: &RulesOf<'_>, findings: &mut Findin
     match file.file.profile.as_deref() {
         Some(Profile::STRICT) => {
             findings
-                .error("loosens-law", Place::value("/profile"), "`strict` is the reading that nothing loosens")
+                .error(
+                    "loosens-law",
+                    Place::value("/profile"),
+                    "`strict` is the reading that nothing loosens",
+                )
                 .label("not open to exceptions")
                 .help("leave the key out to add rules, or name a profile of your own");
         }
@@ -28,7 +32,10 @@ fn against_shipped(scope: &Scope<'_>, file: &RulesOf<'_>, findings: &mut Finding
                 .error(
                     "loosens-law",
                     Place::key(format!("{pointer}/{}", found.key)),
-                    format!("rule `{}` asks less than the law that ships with the product: {}", rule.id, found.words),
+                    format!(
+                        "rule `{}` asks less than the law that ships with the product: {}",
+                        rule.id, found.words
+                    ),
                 )
                 .label("less strict")
                 .help(help);
@@ -36,7 +43,8 @@ fn against_shipped(scope: &Scope<'_>, file: &RulesOf<'_>, findings: &mut Finding
     }
     let new = file.file.subdivisions.iter().find(|part| !shipped.subdivisions.contains(part));
     if let Some(new) = new {
-        let message = format!("{} is given the part {new}, which could be called from then on", shipped.title);
+        let message =
+            format!("{} is given the part {new}, which could be called from then on", shipped.title);
         findings.error("loosens-law", Place::key("/subdivisions"), message).label("less strict").help(help);
     }
 }

@@ -84,13 +84,8 @@ struct Scope<'s> {
 
 type Check = fn(&Scope<'_>, &RulesOf<'_>, &mut Findings<'_>);
 
-const CHECKS: [Check; 5] = [
-    duplicate_rule::check,
-    unknown_place::check,
-    examples::check,
-    unverified::check,
-    loosens_law::check,
-];
+const CHECKS: [Check; 5] =
+    [duplicate_rule::check, unknown_place::check, examples::check, unverified::check, loosens_law::check];
 
 /// Whether a text is a rule or holiday file by its first key.
 pub fn is_one(text: &str) -> bool {
@@ -165,11 +160,11 @@ fn kind_of(source: &Source, findings: &mut Findings<'_>) -> Option<SchemaKind> {
     }
     let first = source.root.entries().first().map(|entry| entry.key.as_str());
     let nearest = first.and_then(|key| suggestion(key, ["jurisdiction", "calendars"]));
-    findings.error("unknown-kind", Place::Bytes(0..0), "this file holds neither calling rules nor holidays").help(
-        nearest.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
+    findings
+        .error("unknown-kind", Place::Bytes(0..0), "this file holds neither calling rules nor holidays")
+        .help(nearest.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
             "begin with `jurisdiction: US-TX`, or with `calendars:` for holidays".to_owned()
-        }),
-    );
+        }));
     None
 }
 

@@ -9,7 +9,11 @@ pub(super) fn check(scope: &Scope<'_>, file: &RulesOf<'_>, findings: &mut Findin
     let own = scope.files.iter().find(|other| other.place == country).map(|other| &other.file);
     let Some(known) = scope.shipped.file(country).or(own) else {
         findings
-            .error("unknown-place", Place::value("/jurisdiction"), format!("there are no rules for the country {country}"))
+            .error(
+                "unknown-place",
+                Place::value("/jurisdiction"),
+                format!("there are no rules for the country {country}"),
+            )
             .label("a state only narrows its country")
             .help(format!("add a file with `jurisdiction: {country}`"));
         return;
@@ -28,6 +32,6 @@ pub(super) fn check(scope: &Scope<'_>, file: &RulesOf<'_>, findings: &mut Findin
     if parts.is_empty() {
         found.help(format!("write `jurisdiction: {country}`; all of it has one law here"));
     } else {
-        found.suggest(part, parts);
+        found.help(format!("its parts are {}", parts.join(", ")));
     }
 }

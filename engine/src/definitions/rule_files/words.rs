@@ -97,9 +97,9 @@ fn spans(written: &Value, pointer: &str, findings: &mut Findings<'_>) {
             && until <= from
         {
             let message = format!("these hours end at {until}, which is not after their start at {from}");
-            findings
-                .error("bad-hours", Place::value(format!("{here}/until")), message)
-                .help(format!("hours past midnight are two lines, {from}-24:00 and 00:00-{until} on the next day"));
+            findings.error("bad-hours", Place::value(format!("{here}/until")), message).help(format!(
+                "hours past midnight are two lines, {from}-24:00 and 00:00-{until} on the next day"
+            ));
         }
     }
 }

@@ -86,7 +86,8 @@ fn a_named_profile_replaces_only_when_it_is_chosen() {
 fn a_day_that_a_governor_proclaims_is_a_holiday() {
     // La. PSC General Order R-29617 V(A): no calls on legal holidays, also those that are proclaimed.
     let holidays = "calendars: { US-LA: { A proclaimed day: [2026-11-20] } }";
-    let own = OperatorRules { holidays: vec![serde_yaml::from_str(holidays).unwrap()], ..OperatorRules::default() };
+    let own =
+        OperatorRules { holidays: vec![serde_yaml::from_str(holidays).unwrap()], ..OperatorRules::default() };
     let rules = Rules::under(&own, &Profile::strict()).unwrap();
     let day = "2026-11-20".parse().unwrap();
     assert!(legal(&rules, "US-LA").holidays.contains(day));
