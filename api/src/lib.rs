@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod cli;
 pub mod enrolling;
+pub mod export;
 pub mod http;
 pub mod import;
 pub mod lsp;

@@ -39,7 +39,7 @@ macro_rules! ids {
 
 ids! {
     LeadId, PhoneId, ConsentId, SuppressionId, CampaignId, EnrollmentId, AttemptId, CallId, EventId, DecisionId, UserId,
-    ApiKeyId, JobId, ImportId, PublicationId,
+    ApiKeyId, JobId, ImportId, PublicationId, EmergencyStopId,
 }
 
 /// Makes UUIDv7 ids from an instant and a seed: unique per process, reproducible in tests and simulation.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_engine::clock::Instant;
+use callwright_engine::domain::registry::RegistryList;
 use callwright_engine::engine::Engine;
 use callwright_engine::metrics::{Kind, Pool, Queue, QueueState, Stated};
 use callwright_engine::store::jobs::{self, admin};
 use callwright_engine::store::vitals::{self, Vitals};
-use callwright_engine::store::{StoreError, vitals::Inflight};
+use callwright_engine::store::{StoreError, emergency_stop, registry, vitals::Inflight};
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
@@ -74,9 +75,13 @@ impl Watch {
         let now = self.engine.time.now(&mut tx).await?;
         let vitals = vitals::read(&mut tx, now).await?;
         let depth = admin::depth(&mut tx, now).await?;
+        let stops = emergency_stop::in_force(&mut tx).await?;
+        let lists = registry::lists(&mut tx).await?;
         tx.rollback().await?;
         self.dialing(&vitals, now);
         self.queues(&depth, now);
+        self.engine.metrics.emergency_stops.set(stops.len() as i64);
+        self.engine.metrics.registry_oldest_seconds.set(oldest(&lists, now));
         let asked = tokio::time::Instant::now();
         self.engine.db.begin().await?.rollback().await?;
         self.waited("write", asked);
@@ -129,6 +134,12 @@ impl Watch {
         }
         metrics.jobs_quarantined.set(depth.iter().map(|each| each.quarantined as i64).sum());
     }
+}
+
+/// Of lists whose data ages.
+fn oldest(lists: &[RegistryList], now: Instant) -> f64 {
+    let aging = lists.iter().filter(|list| list.registry.max_age_days.is_some());
+    seconds_since(aging.filter_map(|list| list.data_at).min(), now)
 }
 
 fn seconds_since(at: Option<Instant>, now: Instant) -> f64 {

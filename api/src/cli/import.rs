@@ -1,23 +1,31 @@
-//! `callwright import`: leads or suppressed numbers from a file.
+//! `callwright import`: leads, suppressed numbers or registries from a file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
+use callwright_engine::clock::Instant;
+use callwright_engine::domain::registry::Registry;
+use callwright_engine::domain::suppression::Source;
+use callwright_engine::engine::Engine;
+use chrono::{NaiveDate, NaiveTime};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use super::output::{self, Format};
 use super::{Global, session};
+use crate::import::registry::{Change, Load};
 use crate::import::{self, Format as RowFormat, ImportKind, Job, Report};
 
-/// Imports leads (or numbers that must not be called) from a CSV file or JSON lines.
+/// Imports leads, or numbers that must not be called: single entries from a CSV file or JSON lines, or a registry's list of
+/// millions from its own text file.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright import leads.csv\n  callwright import registry.csv --kind suppressions\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again."
+    after_help = "Examples:\n  callwright import leads.csv\n  callwright import blocked.csv --kind suppressions\n  callwright import full.txt --kind suppressions --registry us-dnc --as-of 2026-11-20\n  callwright import 415.txt --kind suppressions --registry us-dnc --area-codes 415,628\n  callwright import changes.txt --kind suppressions --registry us-dnc --change marked\n  callwright import litigators.csv --kind suppressions --registry litigators --source litigator\n\nColumns: externalId, email, firstName, lastName, phone, company, segment, status, language, timezone, country,\nregion, preferredContactTime, doNotCall, score, tags (separated by `;`), custom.ANYTHING.\nRows match leads on file by externalId, else email, else phone. An import that was cut off goes on where it stopped\nwhen it is started again.\n\nA registry's file has one number a line, or area code and number, without a heading. A full list replaces the full list\nbefore it: both hold until the new one has been read to its end. From a registry's first import on, calls to its country are\nput off when its data is too old (31 days for us-dnc and ca-dncl). `callwright registry list` shows the ages."
 )]
 pub struct ImportArgs {
     /// `.csv` with a header line, or `.json`/`.jsonl` with one object a line.
@@ -25,6 +33,34 @@ pub struct ImportArgs {
     /// What the rows are.
     #[arg(long, value_enum, default_value_t = Kind::Leads)]
     kind: Kind,
+    /// The file is a list of this registry: `us-dnc`, `ca-dncl`, `gb-tps`, `gb-ctps`, or a name of your own.
+    #[arg(long, value_name = "NAME", help_heading = "Registries")]
+    registry: Option<String>,
+    /// Where the registry comes from. [default: `national_registry` for the known ones, `internal` for others]
+    #[arg(long, value_name = "SOURCE", requires = "registry", help_heading = "Registries", value_parser = source)]
+    source: Option<Source>,
+    /// Two letters: where calls need the registry, and whose numbers have no country code. Known ones have their own.
+    #[arg(long, value_name = "COUNTRY", requires = "registry", help_heading = "Registries")]
+    country: Option<String>,
+    /// The file covers only these area codes, and replaces only their list.
+    #[arg(long, value_name = "CODES", value_delimiter = ',', requires = "registry", help_heading = "Registries",
+        value_parser = clap::value_parser!(u16).range(200..=999))]
+    area_codes: Vec<u16>,
+    /// The file is no full list but changes to the last one; `marked`: each row has an A (added) or D (deleted).
+    #[arg(long, value_enum, requires = "registry", help_heading = "Registries")]
+    change: Option<ChangeArg>,
+    /// Day on which the registry handed the data out; its age counts from then. [default: now]
+    #[arg(long, value_name = "DATE", requires = "registry", help_heading = "Registries", value_parser = day)]
+    as_of: Option<Instant>,
+    /// Days after which the data may not be relied on any more; never more than the law's.
+    #[arg(long, value_name = "DAYS", requires = "registry", help_heading = "Registries", value_parser = clap::value_parser!(u32).range(1..=366))]
+    max_age_days: Option<u32>,
+    /// Take a full list that has less than half of the numbers of the one before.
+    #[arg(long, requires = "registry", help_heading = "Registries")]
+    allow_fewer: bool,
+    /// Write every row that was refused into this file: line, what is wrong.
+    #[arg(long, value_name = "FILE.csv", requires = "registry", help_heading = "Registries")]
+    rejected: Option<PathBuf>,
     /// Import the file even if it was imported before.
     #[arg(long)]
     again: bool,
@@ -39,12 +75,33 @@ enum Kind {
     Suppressions,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ChangeArg {
+    Adds,
+    Deletes,
+    Marked,
+}
+
+fn source(text: &str) -> Result<Source, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+/// Midnight (UTC) of a day.
+fn day(text: &str) -> Result<Instant, String> {
+    let day: NaiveDate = text.parse().map_err(|_| format!("`{text}` is no date: write 2026-11-20"))?;
+    Ok(day.and_time(NaiveTime::MIN).and_utc())
+}
+
 pub async fn run(args: ImportArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let load = load(&args)?;
     let engine = session::open(global).await?;
     let mut file =
         File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
     let length = file.metadata()?.len();
     let source = format!("file:{}", digest(&mut file)?);
+    if let Some(load) = load {
+        return registry(&args, &engine, load, file, length, &source).await;
+    }
     let kind = match args.kind {
         Kind::Leads => ImportKind::Leads,
         Kind::Suppressions => ImportKind::Suppressions,
@@ -59,6 +116,71 @@ pub async fn run(args: ImportArgs, global: &Global) -> anyhow::Result<ExitCode> 
     .await
     .with_context(|| format!("{} was not read to its end", args.file.display()))?;
     bar.finish_and_clear();
+    match args.format {
+        Format::Human => human(&args.file, &report),
+        Format::Json => output::print_json(&report)?,
+    }
+    Ok(if report.rejected > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What the arguments say of a registry's list.
+fn load(args: &ImportArgs) -> anyhow::Result<Option<Load>> {
+    let Some(key) = &args.registry else { return Ok(None) };
+    anyhow::ensure!(
+        args.kind == Kind::Suppressions,
+        "--registry is for numbers that are not called: add --kind suppressions"
+    );
+    let registry = Registry::new(key, args.source, args.country.as_deref(), args.max_age_days)?;
+    let change = match args.change {
+        None => Change::Full,
+        Some(ChangeArg::Adds) => Change::Adds,
+        Some(ChangeArg::Deletes) => Change::Deletes,
+        Some(ChangeArg::Marked) => Change::Marked,
+    };
+    let country = args.country.clone().or_else(|| registry.country.clone());
+    Ok(Some(Load {
+        country: country.map(|country| country.to_ascii_uppercase()),
+        registry,
+        area_codes: args.area_codes.clone(),
+        change,
+        data_at: args.as_of,
+        allow_fewer: args.allow_fewer,
+    }))
+}
+
+async fn registry(
+    args: &ImportArgs,
+    engine: &Arc<Engine>,
+    load: Load,
+    file: File,
+    length: u64,
+    digest: &str,
+) -> anyhow::Result<ExitCode> {
+    let mut rejected = match &args.rejected {
+        Some(path) => {
+            let writer = csv::Writer::from_path(path);
+            Some(writer.with_context(|| format!("{} cannot be written", path.display()))?)
+        }
+        None => None,
+    };
+    let bar = bar(length)?;
+    let counted = bar.wrap_read(file);
+    let mut unwritten = None;
+    let report =
+        import::registry::run(engine, load.source(digest), args.again, load, counted, |so_far, mistakes| {
+            bar.set_message(format!("{} rows, {} rejected", so_far.rows_read, so_far.rejected));
+            if let Some(writer) = &mut rejected {
+                let rows = mistakes.iter().map(|row| writer.serialize((row.line, &row.message)));
+                unwritten = unwritten.take().or(rows.filter_map(Result::err).next());
+            }
+        })
+        .await
+        .with_context(|| format!("{} was not read to its end", args.file.display()))?;
+    bar.finish_and_clear();
+    if let Some(mut writer) = rejected {
+        writer.flush()?;
+        unwritten.map_or(Ok(()), Err).context("not every refused row could be written (--rejected)")?;
+    }
     match args.format {
         Format::Human => human(&args.file, &report),
         Format::Json => output::print_json(&report)?,

@@ -11,6 +11,7 @@ mod definitions;
 mod demo;
 mod doctor;
 mod enroll;
+mod export;
 mod graph;
 mod import;
 mod init;
@@ -20,9 +21,11 @@ mod lsp;
 mod migrate;
 mod new;
 mod operations;
+mod opt_in;
 pub mod output;
 mod publish;
 mod reconcile;
+mod registry;
 mod render;
 mod restore;
 mod rules;
@@ -33,6 +36,7 @@ mod session;
 mod simulate;
 mod starters;
 mod status;
+mod stop;
 mod test;
 mod user;
 mod why;
@@ -130,7 +134,12 @@ enum Command {
     Key(key::KeyArgs),
     User(user::UserArgs),
     Campaign(campaign::CampaignArgs),
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
+    Export(export::ExportArgs),
+    Registry(registry::RegistryArgs),
+    Stop(stop::StopArgs),
+    Resume(stop::ResumeArgs),
+    OptIn(opt_in::OptInArgs),
     Enroll(enroll::EnrollArgs),
     Why(why::WhyArgs),
     Status(status::StatusArgs),
@@ -217,7 +226,12 @@ impl Command {
             Self::Key(args) => key::run(args, global).await,
             Self::User(args) => user::run(args, global).await,
             Self::Campaign(args) => campaign::run(args, global).await,
-            Self::Import(args) => import::run(args, global).await,
+            Self::Import(args) => import::run(*args, global).await,
+            Self::Export(args) => export::run(args, global).await,
+            Self::Registry(args) => registry::run(args, global).await,
+            Self::Stop(args) => stop::stop(args, global).await,
+            Self::Resume(args) => stop::resume(args, global).await,
+            Self::OptIn(args) => opt_in::run(args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
             Self::Why(args) => why::run(args, global).await,
             Self::Status(args) => status::run(args, global).await,

@@ -140,7 +140,7 @@ impl Running {
         );
         let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
         let hints = Hints::new();
-        let workers = jobs_of(engine, args, &owner, hints.clone())?;
+        let workers = jobs_of(engine, &provider, args, &owner, hints.clone())?;
         tasks.spawn(workers.run(cancel.clone(), LONGEST_STOP / 2));
         let scheduler = recurring(engine, hints.clone(), retention)?;
         tasks.spawn(herald::run(engine.db.clone(), owner.clone(), bell.clone(), hints, cancel.clone()));
@@ -204,10 +204,17 @@ impl Running {
 }
 
 /// The workers of everything that is posted elsewhere; they also tell the engine what can be reached.
-fn jobs_of(engine: &Arc<Engine>, args: &ProviderArgs, owner: &str, hints: Hints) -> anyhow::Result<Workers> {
+fn jobs_of(
+    engine: &Arc<Engine>,
+    provider: &Arc<dyn Provider>,
+    args: &ProviderArgs,
+    owner: &str,
+    hints: Hints,
+) -> anyhow::Result<Workers> {
     let endpoints = args.endpoint.iter().cloned().collect();
     let secret = args.outgoing_secret.clone().into_bytes();
-    let outgoing = Arc::new(Outgoing::new(Arc::clone(engine), args.messages_url.clone(), endpoints, secret)?);
+    let outgoing = Outgoing::new(Arc::clone(engine), args.messages_url.clone(), endpoints, secret)?;
+    let outgoing = Arc::new(outgoing.with_provider(Arc::clone(provider)));
     engine.set_outlets(outgoing.outlets());
     let config = QueueConfig {
         time: engine.time.clone(),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use callwright_engine::definitions::library::{Library, LibraryHandle};
+use callwright_engine::domain::user::Role;
 use callwright_engine::engine::{Engine, TimeSource};
 use callwright_engine::id::IdSource;
 use callwright_engine::journal::{self, Journal};
 use callwright_engine::rules::Rules;
-use callwright_engine::store::{Db, Durability};
+use callwright_engine::store::{Db, Durability, user};
 
 use super::Global;
 use crate::backup::path_of;
@@ -107,6 +108,22 @@ pub fn engine(db: Db, library: Library) -> Arc<Engine> {
 pub fn engine_under(db: Db, library: Library, rules: Arc<Rules>) -> Arc<Engine> {
     let ids = Arc::new(IdSource::new(rand::random()));
     Engine::with_rules(db, Arc::new(LibraryHandle::new(library)), TimeSource::Database, ids, rules)
+}
+
+/// The name under which a manager's act is kept; an error unless the e-mail address is an active manager's.
+pub async fn manager(engine: &Engine, email: &str) -> anyhow::Result<String> {
+    let mut tx = engine.db.begin_read().await?;
+    let found = user::by_email(&mut tx, email).await?;
+    tx.rollback().await?;
+    let (user, _) =
+        found.with_context(|| format!("there is no user `{email}` (--by); `callwright user list`"))?;
+    anyhow::ensure!(user.is_active, "the user `{email}` is not active (--by)");
+    anyhow::ensure!(
+        matches!(user.role, Role::Manager | Role::SuperAdmin),
+        "this is a manager's act, and `{email}` has the role {} (--by)",
+        user.role
+    );
+    Ok(user.email)
 }
 
 /// Opens the database with the definitions at hand; commands that neither enroll nor dial need no better ones.

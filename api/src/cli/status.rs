@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use callwright_engine::engine::{QueueStatus, Status};
+use callwright_engine::engine::{QueueStatus, RegistryAge, Status, Stopped};
 use clap::Args;
 
 use super::output::{self, Format};
@@ -14,7 +14,7 @@ use super::{Global, session};
 /// Shows what is due, under way, in doubt and failed; exit code 1 when something needs somebody's hands.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright status\n  callwright status --watch\n  callwright status --format json --database-url postgres://dialer@db/dialer\n\nExit code 1: orphan calls, attempts in doubt for over 10 minutes, or jobs that failed."
+    after_help = "Examples:\n  callwright status\n  callwright status --watch\n  callwright status --format json --database-url postgres://dialer@db/dialer\n\nExit code 1: orphan calls, attempts in doubt for over 10 minutes, jobs that failed, or a registry whose data is too old."
 )]
 pub struct StatusArgs {
     /// Show it anew every so many seconds until Ctrl-C.
@@ -47,7 +47,8 @@ pub async fn run(args: StatusArgs, global: &Global) -> anyhow::Result<ExitCode> 
 
 fn is_fine(status: &Status) -> bool {
     let in_doubt = status.oldest_unknown_seconds.is_some_and(|age| age > DOUBT_S);
-    status.orphans == 0 && !in_doubt && status.queues.iter().all(|queue| queue.failed == 0)
+    let stale = status.registries.iter().any(|registry| registry.is_stale);
+    status.orphans == 0 && !in_doubt && !stale && status.queues.iter().all(|queue| queue.failed == 0)
 }
 
 fn show(status: &Status, format: Format, again: bool) -> anyhow::Result<()> {
@@ -92,6 +93,8 @@ fn text(status: &Status) -> String {
                 status.last_minute.dialed, status.last_minute.finished, status.last_minute.jobs_done
             ),
         ),
+        ("stopped", stopped(&status.emergency_stops)),
+        ("registries", registries(&status.registries)),
         ("paused", if paused.is_empty() { "no campaign".to_owned() } else { paused }),
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
@@ -109,6 +112,37 @@ fn text(status: &Status) -> String {
         }
     }
     screen
+}
+
+fn stopped(stops: &[Stopped]) -> String {
+    if stops.is_empty() {
+        return "nothing".to_owned();
+    }
+    let words = |stop: &Stopped| {
+        format!(
+            "calls {} since {} by {}: {}",
+            stop.calls,
+            stop.since.format("%Y-%m-%d %H:%M UTC"),
+            stop.by,
+            stop.reason
+        )
+    };
+    stops.iter().map(words).collect::<Vec<_>>().join("; ")
+}
+
+/// Those that are too old by name, the others by number.
+fn registries(ages: &[RegistryAge]) -> String {
+    let (stale, fresh): (Vec<_>, Vec<_>) = ages.iter().partition(|age| age.is_stale);
+    let mut parts: Vec<String> = stale.iter().map(|age| age.text()).collect();
+    match (fresh.len(), parts.is_empty()) {
+        (0, true) => parts.push("none in use".to_owned()),
+        (0, false) => {}
+        (count, _) => {
+            let oldest = fresh.iter().filter_map(|age| age.age_days).max().unwrap_or_default();
+            parts.push(format!("{count} fresh, the oldest {oldest} days"));
+        }
+    }
+    parts.join("; ")
 }
 
 fn queues(queues: &[QueueStatus]) -> Vec<Vec<String>> {

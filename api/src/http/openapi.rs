@@ -17,6 +17,7 @@ use utoipa::{Modify, OpenApi};
         (name = "cadences", description = "Enrolling leads, and steering enrollments"),
         (name = "campaigns", description = "Schedules, limits, consent basis, caller ids"),
         (name = "suppressions", description = "Numbers that must not be called"),
+        (name = "emergency stops", description = "All new calls of a scope, at once, until a manager lets them go on"),
         (name = "definitions", description = "Schemas of the YAML files, and their published versions"),
         (name = "jobs", description = "The queue: what waits, what failed and why, and hands on it"),
         (name = "callbacks", description = "What carriers report; signed"),

@@ -17,9 +17,9 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::extract::BODY_BYTES;
 use super::families::crm::{
-    cadences, campaigns, consents, enrollments, events, imports, leads, suppressions,
+    cadences, campaigns, consents, enrollments, events, imports, leads, opt_in, suppressions,
 };
-use super::families::{definitions, jobs};
+use super::families::{definitions, emergency_stops, jobs};
 use super::openapi::Document;
 use super::state::App;
 use super::{auth, callbacks, health, idempotency, observe, schemas};
@@ -31,6 +31,7 @@ fn crm(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(leads::show, leads::change))
         .routes(routes!(leads::timeline))
         .routes(routes!(leads::why))
+        .routes(routes!(opt_in::opt_in))
         .routes(routes!(consents::grant, consents::list))
         .routes(routes!(consents::revoke))
         .routes(routes!(events::log, events::page))
@@ -46,6 +47,8 @@ fn crm(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(campaigns::resume))
         .routes(routes!(suppressions::add, suppressions::page))
         .routes(routes!(suppressions::remove))
+        .routes(routes!(suppressions::export))
+        .routes(routes!(suppressions::registries))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .merge(OpenApiRouter::new().routes(routes!(imports::leads)).layer(DefaultBodyLimit::disable()))
@@ -74,7 +77,7 @@ fn family(app: &App) -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require));
-    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions).merge(queue(app))
+    OpenApiRouter::new().nest("/crm", crm(app)).merge(definitions).merge(queue(app)).merge(stops(app))
 }
 
 /// The jobs of the queue.
@@ -88,6 +91,16 @@ fn queue(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::discard))
         .routes(routes!(jobs::cancel))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), auth::require))
+}
+
+/// Stops of everybody's calls at once.
+fn stops(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(emergency_stops::stop, emergency_stops::list))
+        .routes(routes!(emergency_stops::resume))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), auth::require))

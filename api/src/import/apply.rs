@@ -122,6 +122,7 @@ pub(super) async fn suppressions(
                 source: row.source.unwrap_or(Source::NationalRegistry),
                 campaign_id: None,
                 reason: row.reason.unwrap_or_else(|| "imported".to_owned()),
+                added_by: "import".to_owned(),
                 created_at: now,
                 expires_at: row.expires_at.map(|at| at.0),
             }),

@@ -5,6 +5,7 @@
 
 mod apply;
 mod columns;
+pub mod registry;
 mod rows;
 mod stream;
 
@@ -147,8 +148,7 @@ async fn apply_batch(
     progress.created += applied.created;
     progress.updated += applied.updated;
     progress.rejected += applied.rejected;
-    let room = ERRORS_KEPT.saturating_sub(progress.errors.len());
-    progress.errors.extend(applied.errors.into_iter().take(room));
+    keep(progress, &applied.errors);
     if !store::progress(&mut tx, id, progress, now).await? {
         return Err(ImportError::Ended);
     }
@@ -158,6 +158,12 @@ async fn apply_batch(
         engine.opt_out(lead, "marked in an import", "import").await?;
     }
     Ok(())
+}
+
+/// The first mistakes stay with the import.
+fn keep(progress: &mut Progress, errors: &[RowError]) {
+    let room = ERRORS_KEPT.saturating_sub(progress.errors.len());
+    progress.errors.extend(errors.iter().take(room).cloned());
 }
 
 impl Report {

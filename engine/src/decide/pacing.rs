@@ -6,7 +6,9 @@
 //! A rate of `n` calls per second allows ⌊n⌋ intents in any span of [`SPAN`], a little more than a second. What it is longer
 //! than a second is how late a request may reach the carrier: one that is later is not sent ([`Pick::send_within`]), so the
 //! carrier never sees more than `n` in a sliding second, and 92 % of the rate is used. Rates below one are an interval;
-//! intervals are kept with the same margin, or a tenth of them where that is less.
+//! intervals are kept with the same margin, or a tenth of them where that is less. Where machine and database are too slow for
+//! that, requests get more time ([`Pace`]) and count as later by what they get ([`counts_from`]): less of the rate is used, and
+//! calls go on.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,13 +23,19 @@ use crate::id::CampaignId;
 
 mod counter;
 mod desk;
+mod pace;
 mod shares;
+
+pub use self::pace::{Pace, counts_from};
 
 /// The span in which ⌊rate⌋ calls are allowed: a second and how late a request may be.
 pub const SPAN: TimeDelta = TimeDelta::milliseconds(1_087);
 
-/// How far back recent intents must be loaded.
-pub const LOOK_BACK: TimeDelta = SPAN;
+/// How late a request within a rate may be, where nothing is slow.
+const TOLERANCE: TimeDelta = TimeDelta::milliseconds(87);
+
+/// How far back recent intents must be loaded: a second, and the most that a request may be late.
+pub const LOOK_BACK: TimeDelta = TimeDelta::seconds(2);
 
 /// A call that has waited this long counts one class higher; after twice as long, low counts as high.
 pub const AGEING: TimeDelta = TimeDelta::minutes(30);
@@ -51,7 +59,7 @@ pub struct Load {
     pub last_intent: Option<Instant>,
     /// The latest intents, newest first: as many as [`REMEMBERED`], or fewer where nothing is shared.
     pub latest: Vec<Instant>,
-    /// Intents of the last [`LOOK_BACK`], in any order.
+    /// Intents of the last [`LOOK_BACK`] by when they count from ([`counts_from`]), in any order.
     pub recent: Vec<Instant>,
     /// Intents of the day the limit is counted by: a campaign's in its own zone, the others' in UTC.
     pub intents_today: u32,
@@ -82,6 +90,8 @@ pub struct Shared {
     pub provider: Load,
     /// By caller number, whichever campaign showed it.
     pub callers: BTreeMap<String, Load>,
+    /// Time that requests need to leave, if more than usual; see [`Pace::leeway`].
+    pub leeway: TimeDelta,
 }
 
 /// A planned attempt that is due.

@@ -7,7 +7,9 @@ use crate::clock::Instant;
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::Campaign;
 use crate::domain::consent::{Form, Purpose};
+use crate::domain::emergency::EmergencyStop;
 use crate::domain::lead::LeadStatus;
+use crate::domain::registry::RegistryList;
 use crate::domain::suppression::Source;
 use crate::id::{CampaignId, EnrollmentId, LeadId};
 use crate::phone::number::PhoneNumber;
@@ -36,6 +38,10 @@ pub struct Snapshot {
     /// The callee asked for this moment: campaign schedule, cadence hours, the usual preferred time and the minimum gap give
     /// way; law, suppression, consent and counted caps do not.
     pub promised: bool,
+    /// Emergency stops in force, whomever they concern.
+    pub emergency_stops: Arc<[EmergencyStop]>,
+    /// Lists of the registries in use, whoever is on them; who is on one has a suppression.
+    pub registries: Arc<[RegistryList]>,
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +76,19 @@ pub struct SuppressionFact {
     pub reason: String,
     pub created_at: Instant,
     pub expires_at: Option<Instant>,
+}
+
+impl SuppressionFact {
+    /// Of whoever is on a registry's list.
+    pub fn listed(list: &RegistryList) -> Self {
+        Self {
+            source: list.registry.source,
+            campaign_id: None,
+            reason: format!("on the list {}", list.name()),
+            created_at: list.data_at.unwrap_or_default(),
+            expires_at: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -21,6 +21,8 @@ text_enum! {
         PreferredTime = "preferred-time",
         FrequencyCap = "frequency-cap",
         NumberBusy = "number-busy",
+        EmergencyStop = "emergency-stop",
+        RegistryAge = "registry-age",
     }
 }
 
@@ -62,6 +64,10 @@ text_enum! {
         LegalCap = "legal-cap",
         // concurrency
         NumberBusy = "number-busy",
+        // emergency
+        EmergencyStopped = "emergency-stop",
+        // registries
+        RegistryStale = "registry-stale",
     }
 }
 

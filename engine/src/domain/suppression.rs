@@ -26,6 +26,8 @@ pub struct Suppression {
     /// Only for this campaign; `None` means everywhere.
     pub campaign_id: Option<CampaignId>,
     pub reason: String,
+    /// Key, user or part of the product; empty: not known.
+    pub added_by: String,
     pub created_at: Instant,
     pub expires_at: Option<Instant>,
 }

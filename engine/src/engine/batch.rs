@@ -12,6 +12,8 @@ use crate::decide::snapshot::{
     CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, Snapshot, SuppressionFact,
 };
 use crate::domain::campaign::Campaign;
+use crate::domain::emergency::EmergencyStop;
+use crate::domain::registry::RegistryList;
 use crate::id::{CampaignId, LeadId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
@@ -32,6 +34,8 @@ pub(super) struct Batch {
     intents_by_lead: HashMap<LeadId, Vec<Intent>>,
     intents_by_number: HashMap<String, Vec<(LeadId, Intent)>>,
     live: HashSet<String>,
+    emergency_stops: Arc<[EmergencyStop]>,
+    registries: Arc<[RegistryList]>,
 }
 
 /// Parsed forms of texts that repeat over millions of leads.
@@ -64,6 +68,14 @@ impl Batch {
             };
             batch.suppressions.entry(entry.number).or_default().push(fact);
         }
+        // Whoever is on a registry's list is suppressed like anybody else.
+        for (number, list) in on_file.listed {
+            if let Some(list) = on_file.lists.iter().find(|each| each.id == list) {
+                batch.suppressions.entry(number).or_default().push(SuppressionFact::listed(list));
+            }
+        }
+        batch.registries = on_file.lists.into();
+        batch.emergency_stops = on_file.emergency_stops.into();
         for entry in on_file.consents {
             let fact = ConsentFact {
                 purpose: entry.purpose,
@@ -106,6 +118,8 @@ impl Batch {
             cadence_hours: version.hours.clone(),
             cadence_limits: version.bundle.cadence.limits,
             promised: walk.enrollment.position.promised,
+            emergency_stops: Arc::clone(&self.emergency_stops),
+            registries: Arc::clone(&self.registries),
         })
     }
 

@@ -15,10 +15,10 @@ use super::pick::{Picked, PickedCall};
 use super::plan::lag;
 use super::{Engine, EngineError, package, weed};
 use crate::clock::{Instant, micros};
-use crate::decide::advance;
 use crate::decide::protocol::again::next_visit;
 use crate::decide::protocol::planned::{AtClaim, Planned, at_claim};
 use crate::decide::verdict::{Permit, Verdict};
+use crate::decide::{advance, pacing};
 use crate::domain::attempt::AttemptState;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::phone::number::PhoneNumber;
@@ -124,7 +124,7 @@ struct Claiming<'a> {
     follow_ups: FollowUps,
     /// The number that each attempt is to show, and within what time it must be asked for.
     picked: HashMap<AttemptId, PickedCall>,
-    intents: Vec<(String, i64, Option<String>)>,
+    intents: Vec<attempt::NewIntent>,
     requests: Vec<PlaceRequest>,
     /// Since when each was due.
     due: Vec<(AttemptId, Instant)>,
@@ -250,7 +250,7 @@ impl<'a> Claiming<'a> {
         self.changes.event(self.engine, walk, "attempt.dialing", self.now, data).attempt_id =
             Some(attempt.id);
         let campaign = batch.campaign(attempt.campaign_id);
-        self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone()));
+        self.intents.push((attempt.id.to_string(), attempt.fence, caller.clone(), None));
         self.due.push((attempt.id, attempt.due_at));
         let from = caller.as_deref().and_then(|number| PhoneNumber::e164_only(number).ok());
         let call = package::Call {
@@ -293,7 +293,10 @@ impl<'a> Claiming<'a> {
             .collect();
         campaign::bump_days(&mut tx, &days).await?;
         let counts = self.counts(limited, &taken);
-        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), intent_at).await?;
+        let latest =
+            self.requests.iter().map(|request| pacing::counts_from(intent_at, request.send_by)).max();
+        let latest = latest.unwrap_or(intent_at);
+        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), latest).await?;
         let changes = std::mem::take(&mut self.changes);
         let mut tally = self.engine.finish(&mut tx, changes, self.follow_ups, self.now).await?;
         tx.commit().await?;
@@ -312,11 +315,12 @@ impl<'a> Claiming<'a> {
             return Ok(self.now);
         }
         let intent_at = self.engine.time.now(tx).await?;
-        for request in &mut self.requests {
+        for (request, intent) in self.requests.iter_mut().zip(&mut self.intents) {
             if let Some(within) = self.within.get(&request.attempt_id) {
                 // As the permit's: it is the disk and the network that need the time, and those follow the wall.
-                let micros = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);
-                request.send_by = request.send_by.min(intent_at + TimeDelta::microseconds(micros as i64));
+                let length = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);
+                request.send_by = request.send_by.min(intent_at + TimeDelta::microseconds(length as i64));
+                intent.3 = Some(micros(request.send_by));
             }
         }
         Ok(intent_at)

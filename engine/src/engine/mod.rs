@@ -13,10 +13,13 @@ mod claim;
 mod context;
 mod control;
 mod converse;
+mod emergency;
 mod enroll;
 mod error;
 mod events;
+mod hang_up;
 mod jobs;
+mod opt_in;
 mod opt_out;
 mod outlets;
 pub mod package;
@@ -27,6 +30,7 @@ pub mod publish;
 mod reconcile;
 mod record;
 pub mod recover;
+mod registry_ages;
 mod state;
 mod status;
 pub mod time_source;
@@ -34,24 +38,30 @@ mod versions;
 mod weed;
 mod why;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use claim::Claimed;
 pub use control::EnrollmentView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
+pub use hang_up::HangUpOrder;
 pub use jobs::{FailedJobs, JobsChanged};
+pub use opt_in::OptedIn;
 pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlets};
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
 pub use record::{RecordReport, ReportedFact};
-pub use status::{Failure, LastMinute, QueueStatus, Status};
+pub use registry_ages::RegistryAge;
+pub use status::{Failure, LastMinute, QueueStatus, Status, Stopped};
 pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;
 
+use chrono::TimeDelta;
+
 use crate::clock::Instant;
+use crate::decide::pacing::Pace;
 use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
 use crate::metrics::Metrics;
@@ -72,6 +82,8 @@ pub struct Engine {
     interned: batch::Interned,
     safeguards: Safeguards,
     outlets: outlets::Configured,
+    /// What this process lately could do in time.
+    pace: Mutex<Pace>,
 }
 
 /// Safety measures that tests switch off one at a time, to show that a test would notice. All on, always, in the product.
@@ -79,11 +91,15 @@ pub struct Engine {
 pub struct Safeguards {
     pub window_gates: bool,
     pub number_lock: bool,
+    /// Stops are asked for once more between the claim and the provider.
+    pub second_look: bool,
+    /// A stop ends the enrollments and calls of everybody who is called at the number.
+    pub stops_reach_all: bool,
 }
 
 impl Default for Safeguards {
     fn default() -> Self {
-        Self { window_gates: true, number_lock: true }
+        Self { window_gates: true, number_lock: true, second_look: true, stops_reach_all: true }
     }
 }
 
@@ -133,7 +149,18 @@ impl Engine {
             interned: batch::Interned::default(),
             safeguards,
             outlets: outlets::Configured::default(),
+            pace: Mutex::default(),
         }
+    }
+
+    fn pace(&self) -> Pace {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Learns from a batch about to be sent; see [`Pace::after`].
+    fn keep_pace(&self, asked: usize, left: TimeDelta) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        *pace = pace.after(u32::try_from(asked).unwrap_or(u32::MAX), left);
     }
 
     /// The engine's present: the database's clock, or the virtual one it shares.

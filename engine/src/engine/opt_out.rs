@@ -1,4 +1,5 @@
-//! Opting out (CRM-5): the event, the lead's flags, the suppressed numbers, every enrollment and every planned call, in one transaction.
+//! Opting out (CRM-5): the event, the lead's flags, the suppressed numbers, every enrollment and every planned call, also of
+//! others who are called at the same numbers, and the end of calls under way: in one transaction.
 
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use crate::domain::event::{Event, kinds};
 use crate::domain::suppression::{Source, Suppression};
 use crate::id::{AttemptId, EventId, LeadId, SuppressionId};
 use crate::phone::number::PhoneNumber;
-use crate::store::{Tx, attempt, lead_change, number_lock, suppression, walk};
+use crate::store::{Tx, attempt, lead_change, number_lock, stopping, suppression, walk};
 
 /// One person's word that they want no more calls.
 #[derive(Debug, Clone)]
@@ -75,11 +76,28 @@ impl Engine {
             changes.lead(opt_out.lead_id).opted_out = 1;
             changes.events.push(self.opt_out_event(opt_out, now));
         }
-        for walk in walk::live_of_leads(tx, &leads).await? {
-            self.end(&mut changes, &walk, "opted_out", now);
+        // Others are called at these numbers too: they said nothing, and are not called there any more.
+        let others = match self.safeguards.stops_reach_all {
+            true => stopping::called_at(tx, &locked).await?,
+            false => Vec::new(),
+        };
+        let concerned = distinct(leads.iter().copied().chain(others));
+        let said_so = |lead: &LeadId| leads.contains(lead);
+        for walk in walk::live_of_leads(tx, &concerned).await? {
+            let result = if said_so(&walk.lead.id) { "opted_out" } else { "suppressed" };
+            self.end(&mut changes, &walk, result, now);
         }
-        for planned in attempt::planned_of_leads(tx, &leads).await? {
-            changes.step(&planned, AttemptState::Cancelled, now).detail = Some("opted-out".to_owned());
+        for planned in attempt::planned_of_leads(tx, &concerned).await? {
+            if said_so(&planned.lead_id) || locked.contains(&planned.number.as_str()) {
+                changes.step(&planned, AttemptState::Cancelled, now).detail = Some("opted-out".to_owned());
+            }
+        }
+        // The call in which it was said says good-bye by itself.
+        let ends_itself = |id: &AttemptId| opt_outs.iter().any(|opt_out| opt_out.attempt_id == Some(*id));
+        for call in stopping::under_way(tx, &locked, &leads).await? {
+            if let Some(call_id) = call.provider_call_id.as_deref().filter(|_| !ends_itself(&call.id)) {
+                self.hang_up(&mut changes, call.id, call.lead_id, call_id, now);
+            }
         }
         changes.flush(tx, now).await
     }
@@ -103,6 +121,7 @@ impl Engine {
                     source: Source::OptOut,
                     campaign_id: None,
                     reason: opt_out.reason.clone(),
+                    added_by: opt_out.source.clone(),
                     created_at: opt_out.at,
                     expires_at: None,
                 });

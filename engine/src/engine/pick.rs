@@ -16,7 +16,7 @@ use crate::store::attempt::{Candidate, Range};
 use crate::store::campaign::WithPlanned;
 use crate::store::intent::{CampaignLoad, LoadOf};
 use crate::store::pacing_counter::{self, Counted, Scope};
-use crate::store::{Tx, attempt, campaign, intent, number_lock};
+use crate::store::{Tx, attempt, campaign, emergency_stop, intent, number_lock};
 
 /// What pacing lets go.
 #[derive(Debug)]
@@ -69,7 +69,9 @@ impl Engine {
         let now = if limited.is_empty() { now } else { self.time.now(tx).await? };
         let is_shared = limited.iter().any(|scope| !matches!(scope, Scope::Campaign(_)));
         let lanes = lanes(tx, &planned, is_shared, now).await?;
-        let shared = shared(tx, &limited, &counted, provider, &planned, now).await?;
+        let mut shared = shared(tx, &limited, &counted, provider, &planned, now).await?;
+        shared.leeway = self.pace().leeway();
+        let limit = limit.min(self.pace().batch());
         let mut picking = Picking::new(&lanes, &shared, limit as usize, now);
         let mut candidates: Vec<Candidate> = Vec::new();
         while let Some(wanted) = picking.wanted() {
@@ -147,20 +149,30 @@ async fn lanes(
     let counted = planned.iter().map(|planned| &planned.campaign);
     let days: Vec<_> = counted.filter(|campaign| campaign.pacing.max_per_day.is_some()).map(day).collect();
     let today: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
+    // A stopped caller number takes no turns; a campaign that has no other is put off by the gate.
+    let stops = emergency_stop::in_force(tx).await?;
+    let callers = |campaign: &Campaign| -> Vec<String> {
+        let all = campaign.caller_ids.iter();
+        all.filter(|caller| !gate::caller_is_stopped(caller, &stops)).cloned().collect()
+    };
     let lane = |WithPlanned { campaign, oldest }: &WithPlanned| {
         let load = loads.remove(&campaign.id).unwrap_or_default();
+        let last_intent = load.latest.first().zip(load.latest_send_by);
+        let last_intent = last_intent.map(|(at, send_by)| pacing::counts_from(*at, send_by));
+        let recent: Vec<Instant> =
+            load.recent.iter().map(|(at, send_by)| pacing::counts_from(*at, *send_by)).collect();
         Lane {
             campaign: campaign.id,
             limits: campaign.pacing.clone(),
             load: Load {
                 live: load.live,
-                last_intent: load.latest.first().copied(),
+                last_intent,
                 latest: load.latest,
-                recent: load.recent,
+                recent,
                 intents_today: today.get(&campaign.id).copied().unwrap_or(0),
                 day_ends: Some(campaign.zone.instant_of(campaign.zone.local(now).date + Days::new(1), 0)),
             },
-            callers: campaign.caller_ids.clone(),
+            callers: callers(campaign),
             caller_limits: campaign.caller_pacing.clone(),
             oldest: *oldest,
             is_closed: gate::campaign_is_closed(campaign, now),
@@ -195,11 +207,12 @@ async fn shared(
     };
     if any(&|limits| limits.calls_per_second.is_some()) {
         for intent in intent::recent_of_all(tx, now - pacing::LOOK_BACK).await? {
+            let at = pacing::counts_from(intent.at, intent.send_by);
             if intent.provider.as_deref() == Some(provider.name()) {
-                ours.recent.push(intent.at);
+                ours.recent.push(at);
             }
             if let Some(load) = intent.caller.as_ref().and_then(|number| callers.get_mut(number)) {
-                load.recent.push(intent.at);
+                load.recent.push(at);
             }
         }
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::changes::Changes;
+use super::hang_up::is_stopped;
 use super::{Engine, EngineError, state};
 use crate::clock::{Instant, micros};
 use crate::decide::advance;
@@ -48,7 +49,7 @@ impl PlaceReport {
 
 fn on_file(changed: second_look::Changed) -> (AttemptId, OnFile) {
     let second_look::Changed { id, campaign, opted_out, suppressed, state } = changed;
-    (id, OnFile { campaign, opted_out, suppressed, attempt: state })
+    (id, OnFile { campaign, opted_out, suppressed, stopped: false, attempt: state })
 }
 
 impl Engine {
@@ -94,24 +95,33 @@ impl Engine {
         let changed: HashMap<AttemptId, OnFile> =
             second_look::changed(&mut tx, &ids, now).await?.into_iter().map(on_file).collect();
         let recovering = recovery::is_marked(&mut tx).await?;
+        let stopped = self.stopped(&mut tx, requests).await?;
         tx.rollback().await?;
         let unchanged = OnFile {
             campaign: CampaignStatus::Active,
             opted_out: false,
             suppressed: false,
+            stopped: false,
             attempt: AttemptState::Dialing,
         };
+        let mut least = TimeDelta::MAX;
         let look = |request: &mut PlaceRequest| {
             let left = (request.send_by - now).num_microseconds().unwrap_or(i64::MAX) as f64 / speed;
-            request.deadline = began.shifted(TimeDelta::microseconds(left as i64));
+            let left = TimeDelta::microseconds(left as i64);
+            least = least.min(left);
+            request.deadline = began.shifted(left);
             if recovering {
                 return Some((request.attempt_id, HeldBack::Recovering));
             }
             let on_file = changed.get(&request.attempt_id).unwrap_or(&unchanged);
+            let on_file = if self.safeguards.second_look { on_file } else { &unchanged };
+            let on_file = OnFile { stopped: stopped.contains(&request.attempt_id), ..*on_file };
             let late = request.deadline.has_passed().then_some(HeldBack::TooLate);
-            Some((request.attempt_id, held_back(on_file, request.send_by, now).or(late)?))
+            Some((request.attempt_id, held_back(&on_file, request.send_by, now).or(late)?))
         };
-        Ok(requests.iter_mut().filter_map(look).collect())
+        let held = requests.iter_mut().filter_map(look).collect();
+        self.keep_pace(requests.len(), least);
+        Ok(held)
     }
 
     async fn record_placements(
@@ -260,4 +270,7 @@ pub(super) fn mark_placed(
         "callId": provider_call_id, "flowId": attempt.flow, "step": attempt.step, "attemptNumber": attempt.attempt,
     });
     changes.event(engine, walk, kinds::CALL_PLACED, placed_at, data).attempt_id = Some(attempt.id);
+    if is_stopped(walk) {
+        engine.hang_up(changes, attempt.id, walk.lead.id, provider_call_id, now);
+    }
 }

@@ -3,10 +3,13 @@
 use chrono::TimeDelta;
 use serde::Serialize;
 
+use super::registry_ages::{self, RegistryAge};
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::domain::campaign::CampaignStatus;
+use crate::domain::emergency::EmergencyStop;
 use crate::store::campaign;
+use crate::store::emergency_stop;
 use crate::store::jobs::admin::{self, Depth};
 use crate::store::vitals::{self, Rates, Vitals};
 
@@ -38,6 +41,10 @@ pub struct Status {
     /// Keys of campaigns that are paused, the newest first, and whether there are more.
     pub paused_campaigns: Vec<String>,
     pub more_paused: bool,
+    /// What somebody has stopped at once, the oldest first.
+    pub emergency_stops: Vec<Stopped>,
+    /// Lists of the registries in use.
+    pub registries: Vec<RegistryAge>,
     pub queues: Vec<QueueStatus>,
     /// The newest failed jobs.
     pub failures: Vec<Failure>,
@@ -51,6 +58,25 @@ pub struct LastMinute {
     /// Of these, over.
     pub finished: u64,
     pub jobs_done: u64,
+}
+
+/// An emergency stop in force.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopped {
+    pub stop_id: crate::id::EmergencyStopId,
+    /// In words; a caller number is redacted.
+    pub calls: String,
+    pub since: Instant,
+    pub by: String,
+    pub reason: String,
+}
+
+impl From<EmergencyStop> for Stopped {
+    fn from(stop: EmergencyStop) -> Self {
+        let calls = stop.scope.to_string();
+        Self { stop_id: stop.id, calls, since: stop.stopped_at, by: stop.stopped_by, reason: stop.reason }
+    }
 }
 
 /// One kind of job.
@@ -88,6 +114,8 @@ impl Engine {
         let paused = campaign::page(&mut tx, Some(CampaignStatus::Paused), None, SHOWN).await?;
         let depth = admin::depth(&mut tx, now).await?;
         let failed = admin::failed(&mut tx, None, None, SHOWN).await?;
+        let stops = emergency_stop::in_force(&mut tx).await?;
+        let registries = registry_ages::all(&mut tx, now).await?;
         tx.rollback().await?;
         let failures = failed.into_iter().map(|job| Failure {
             job_id: job.id,
@@ -100,6 +128,8 @@ impl Engine {
         Ok(Status {
             orphans,
             last_orphan_at,
+            emergency_stops: stops.into_iter().map(Stopped::from).collect(),
+            registries,
             more_paused: paused.next.is_some(),
             paused_campaigns: paused.items.into_iter().map(|campaign| campaign.key).collect(),
             queues: depth.into_iter().map(|each| queue(each, now)).collect(),
@@ -127,6 +157,8 @@ fn of_vitals(vitals: &Vitals, rates: &Rates, now: Instant) -> Status {
         last_minute: LastMinute { dialed: rates.intents, finished: rates.finished, jobs_done: rates.jobs },
         paused_campaigns: Vec::new(),
         more_paused: false,
+        emergency_stops: Vec::new(),
+        registries: Vec::new(),
         queues: Vec::new(),
         failures: Vec::new(),
     }

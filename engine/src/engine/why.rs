@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::batch::Batch;
 use super::control::EnrollmentView;
+use super::registry_ages::{self, RegistryAge};
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
@@ -37,6 +38,8 @@ pub struct Why {
     pub rules_profile: String,
     /// The database was restored from a backup and has not been reconciled: nobody is called, whatever the gates say.
     pub recovering: bool,
+    /// Lists of the registries in use.
+    pub registries: Vec<RegistryAge>,
     pub enrollments: Vec<WhyEnrollment>,
     pub attempts: Vec<WhyAttempt>,
     /// Steps that were left out, newest first: their time had passed, or their condition did not hold.
@@ -167,6 +170,7 @@ impl Engine {
             rules: self.rules.version().to_owned(),
             rules_profile: self.rules.profile().to_string(),
             recovering: recovery::is_marked(&mut tx).await?,
+            registries: registry_ages::all(&mut tx, at).await?,
             enrollments,
             attempts: attempts.collect(),
             skipped: skipped.collect(),
@@ -213,6 +217,10 @@ impl Why {
         }
         for each in &self.enrollments {
             each.describe(&mut out);
+        }
+        if !self.registries.is_empty() {
+            let ages: Vec<String> = self.registries.iter().map(RegistryAge::text).collect();
+            let _ = writeln!(out, "Registries in use: {}.", ages.join("; "));
         }
         if self.enrollments.is_empty() {
             out.push_str("Not enrolled in any cadence, so nothing is going to call this lead.\n");

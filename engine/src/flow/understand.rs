@@ -35,7 +35,7 @@ pub(super) enum Consented {
 }
 
 /// Understood in every flow, whatever its script says: English, Hindi, Hinglish.
-const OPT_OUT: [&str; 29] = [
+const OPT_OUT: [&str; 33] = [
     "stop",
     "remove",
     "unsubscribe",
@@ -57,6 +57,10 @@ const OPT_OUT: [&str; 29] = [
     "call mat karna",
     "phone mat karo",
     "phone mat karna",
+    "mat karo call",
+    "mat call karo",
+    "mat karo phone",
+    "call na karo",
     "number hata do",
     "mera number hatao",
     "band karo",
@@ -356,6 +360,7 @@ mod tests {
     #[case::opt_out_outweighs("yes yes, just don't call me again", Heard::OptOut)]
     #[case::hindi_opt_out("मुझे कॉल मत करो", Heard::OptOut)]
     #[case::hinglish_opt_out("arre bhai call mat karo", Heard::OptOut)]
+    #[case::hinglish_opt_out_turned_round("mat karo call yaar", Heard::OptOut)]
     #[case::stop_the_recording("stop recording", Heard::Nothing)]
     #[case::stop_the_recording_in_hinglish("recording band karo", Heard::Nothing)]
     #[case::stop_calling_and_recording("stop recording and don't call me again", Heard::OptOut)]

@@ -5,8 +5,10 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Instant;
 use crate::domain::consent::Purpose;
+use crate::domain::emergency::Scope;
+use crate::domain::registry::Described;
 use crate::domain::suppression::Source;
-use crate::id::{CampaignId, ConsentId, LeadId, SuppressionId};
+use crate::id::{CampaignId, ConsentId, EmergencyStopId, LeadId, SuppressionId};
 use crate::phone::number::PhoneNumber;
 
 /// Numbers in one line at most: an import of millions is a few thousand lines, about 16 bytes a number.
@@ -43,12 +45,45 @@ pub enum Word {
     },
     /// An opt-out was taken back with evidence.
     Reinstated { lead: LeadId },
+    /// A registry is in use: calls to its country need its data.
+    RegistryDeclared { list: Described },
+    /// Numbers of a registry's list, under the count of the full list that has them, or that came before the change.
+    Listed { list: Described, generation: i64, numbers: Vec<PhoneNumber> },
+    /// A full list has been read to its end: older numbers that it left out are no longer on it.
+    ListCompleted {
+        registry: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<u16>,
+        generation: i64,
+        data_at: Instant,
+    },
+    /// A registry's list of changes took numbers off.
+    Unlisted {
+        registry: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<u16>,
+        numbers: Vec<PhoneNumber>,
+    },
+    /// A registry is not in use any more.
+    RegistryWithdrawn { registry: String },
+    /// Somebody stopped calls at once.
+    EmergencyStopped { stop: EmergencyStopId, scope: Scope, reason: String, by: String, stopped_at: Instant },
+    /// … and let them go on.
+    EmergencyLifted { stop: EmergencyStopId, by: String, reason: String, lifted_at: Instant },
 }
 
 impl Word {
     /// Does it keep somebody from being called? Those lines are written before the commit, the others after it.
     pub const fn protects(&self) -> bool {
-        !matches!(self, Self::Lifted { .. } | Self::Reinstated { .. })
+        !matches!(
+            self,
+            Self::Lifted { .. }
+                | Self::Reinstated { .. }
+                | Self::ListCompleted { .. }
+                | Self::Unlisted { .. }
+                | Self::RegistryWithdrawn { .. }
+                | Self::EmergencyLifted { .. }
+        )
     }
 }
 

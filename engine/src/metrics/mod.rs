@@ -67,6 +67,9 @@ pub struct Metrics {
     pub db_pool_wait_seconds: Histograms<Pool>,
     pub db_connections: Family<Pool, Whole>,
     pub clock_skew_seconds: Fraction,
+    // stops
+    pub emergency_stops: Whole,
+    pub registry_oldest_seconds: Fraction,
     pub watch_failures: Counter,
     // definitions
     pub definitions_loaded: Family<Kind, Whole>,
@@ -203,6 +206,11 @@ impl Default for Metrics {
             db_connections: m.plain("dialer_db_connections", "Open connections"),
             clock_skew_seconds: m
                 .plain("dialer_clock_skew_seconds", "This machine's clock minus the database's"),
+            emergency_stops: m.plain("dialer_emergency_stops", "Emergency stops in force"),
+            registry_oldest_seconds: m.plain(
+                "dialer_registry_oldest_seconds",
+                "Age of the oldest data among registries whose data ages; 0: there is none",
+            ),
             watch_failures: m.plain("dialer_watch_failures", "Rounds in which the gauges could not be read"),
             definitions_loaded: m.plain("dialer_definitions_loaded", "Definitions in use"),
             definition_errors: m

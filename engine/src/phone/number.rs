@@ -85,6 +85,11 @@ impl PhoneNumber {
         format!("+{}", self.0)
     }
 
+    /// The digits behind the `+`. Not for messages or logs.
+    pub const fn digits(self) -> u64 {
+        self.0
+    }
+
     /// ISO 3166 code of the country or territory whose plan the number belongs to; none for international services.
     pub fn region(self) -> Option<String> {
         let number = self.parsed()?;

@@ -156,7 +156,8 @@ const PULL_FORWARD: &str =
     "UPDATE attempts SET due_at = $1 WHERE campaign_id = $2 AND state = 'planned' AND due_at > $1";
 
 static CLAIM: Sql = Sql::new(
-    "UPDATE attempts SET state = 'dialing', fence = fence + 1, owner = $2, intent_at = $3, send_by = $4, provider = $5,
+    "UPDATE attempts SET state = 'dialing', fence = fence + 1, owner = $2, intent_at = $3,
+            send_by = coalesce(CAST(e.value->>3 AS BIGINT), $4), provider = $5,
             caller = e.value->>2
      FROM {each}
      WHERE attempts.id = e.value->>0 AND attempts.state || '' = 'planned' AND attempts.fence = CAST(e.value->>1 AS BIGINT)
@@ -439,11 +440,13 @@ pub async fn pull_forward(tx: &mut Tx, campaign: CampaignId, now: Instant) -> Re
         .map(|done| done.rows_affected()))?)
 }
 
-/// Commits intents of `(attempt, fence, number shown)`: planned → dialing under a new fence. Answers the ids that were really
-/// taken.
+/// An attempt, its fence, the number shown and until when (micros) its request may leave, if earlier than the others'.
+pub type NewIntent = (String, i64, Option<String>, Option<i64>);
+
+/// Commits intents: planned → dialing under a new fence. Answers the ids that were really taken.
 pub async fn claim(
     tx: &mut Tx,
-    rows: &[(String, i64, Option<String>)],
+    rows: &[NewIntent],
     owner: &str,
     provider: &str,
     now: Instant,

@@ -6,11 +6,15 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::db::{Sql, Tx, on_db};
+use super::emergency_stop::{self, stops_in_force};
 use super::error::StoreError;
 use super::intent::{CountedIntent, intents};
 use super::packed::{self, packed};
+use super::registry::{self, every_list, listed};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::consent::{Form, Purpose};
+use crate::domain::emergency::EmergencyStop;
+use crate::domain::registry::RegistryList;
 use crate::domain::suppression::Source;
 use crate::id::{CampaignId, LeadId};
 
@@ -23,6 +27,12 @@ pub struct GateFacts {
     pub consents: Vec<Consented>,
     /// Those that count in caps, and everything under way; by number and by lead, each once.
     pub intents: Vec<CountedIntent>,
+    /// Every list of a registry, whoever is on it: their age matters to all.
+    pub lists: Vec<RegistryList>,
+    /// `(E.164, list's id)` of numbers that are on a list.
+    pub listed: Vec<(String, i64)>,
+    /// Emergency stops in force.
+    pub emergency_stops: Vec<EmergencyStop>,
 }
 
 /// An entry that may forbid calling a number.
@@ -85,6 +95,12 @@ static FACTS: Sql = Sql::new(concat!(
     // Of the leads at numbers they had before.
     "), (",
     intents!("FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 AND a.number <> e.value->>1"),
+    "), (",
+    listed!("{each3}", "e3.value->>0"),
+    "), (",
+    every_list!(),
+    "), (",
+    stops_in_force!(),
     ")"
 ));
 
@@ -98,19 +114,23 @@ pub async fn of(
     numbers.sort_unstable();
     numbers.dedup();
     let (sql, pairs, numbers) = (FACTS.on(tx.dialect()), super::bulk(leads)?, super::bulk(&numbers)?);
-    let texts: (String, String, String, String) = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(pairs)
-        .bind(micros(since))
-        .bind(numbers)
-        .fetch_one(conn)
-        .await)?;
-    let (suppressions, consents, by_number, by_lead) = texts;
+    let texts: (String, String, String, String, String, String, String) =
+        on_db!(tx, |conn| sqlx::query_as(sql)
+            .bind(pairs)
+            .bind(micros(since))
+            .bind(numbers)
+            .fetch_one(conn)
+            .await)?;
+    let (suppressions, consents, by_number, by_lead, listed, lists, stops) = texts;
     let suppressions = packed::rows::<SuppressionRow<'_>>("suppressions", &suppressions)?;
     let consents = packed::rows::<ConsentRow<'_>>("consents", &consents)?;
     Ok(GateFacts {
         suppressions: suppressions.into_iter().map(Suppressed::try_from).collect::<Result<_, _>>()?,
         consents: consents.into_iter().map(Consented::try_from).collect::<Result<_, _>>()?,
         intents: super::intent::each_once(&by_number, &by_lead)?,
+        listed: packed::rows("registry_numbers", &listed)?,
+        lists: registry::unpacked(&lists)?,
+        emergency_stops: emergency_stop::unpacked(&stops)?,
     })
 }
 

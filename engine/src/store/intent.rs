@@ -30,7 +30,10 @@ static LATEST: Sql = Sql::new(
             CAST((SELECT {array}(l.at) FROM (
                 SELECT a.intent_at AS at FROM attempts a
                 WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL AND a.state <> 'not_sent'
-                ORDER BY a.intent_at DESC LIMIT $2) AS l) AS TEXT)
+                ORDER BY a.intent_at DESC LIMIT $2) AS l) AS TEXT),
+            (SELECT coalesce(a.send_by, a.intent_at) FROM attempts a
+             WHERE a.campaign_id = e.value->>0 AND a.intent_at IS NOT NULL AND a.state <> 'not_sent'
+             ORDER BY a.intent_at DESC LIMIT 1)
      FROM {each}",
 );
 static LIVE: Sql = Sql::new(
@@ -40,12 +43,12 @@ static LIVE: Sql = Sql::new(
 );
 // What was surely not sent counts in no rate.
 static RECENT: Sql = Sql::new(
-    "SELECT a.campaign_id, a.intent_at FROM {each} JOIN attempts a ON a.campaign_id = e.value->>0 AND a.intent_at > $2
+    "SELECT a.campaign_id, a.intent_at, coalesce(a.send_by, a.intent_at) FROM {each} JOIN attempts a ON a.campaign_id = e.value->>0 AND a.intent_at > $2
      WHERE a.state <> 'not_sent'",
 );
 
 // Per campaign, which is how both indexes begin.
-const RECENT_OF_ALL: &str = "SELECT a.provider, a.caller, a.intent_at
+const RECENT_OF_ALL: &str = "SELECT a.provider, a.caller, a.intent_at, coalesce(a.send_by, a.intent_at)
      FROM campaigns c JOIN attempts a ON a.campaign_id = c.id AND a.intent_at > $1 WHERE a.state <> 'not_sent'";
 const LIVE_OF_ALL: &str = "SELECT a.provider, a.caller, count(*)
      FROM campaigns c JOIN attempts a ON a.campaign_id = c.id AND a.state IN ('dialing', 'placed', 'unknown')
@@ -58,6 +61,8 @@ pub struct SharedIntent {
     /// Number shown.
     pub caller: Option<String>,
     pub at: Instant,
+    /// Until when its request may leave.
+    pub send_by: Instant,
 }
 
 /// Calls dialing, talking or unknown, by what campaigns share.
@@ -74,10 +79,12 @@ pub struct SharedLines {
 pub struct CampaignLoad {
     /// Newest first.
     pub latest: Vec<Instant>,
+    /// Until when the request of the newest may leave.
+    pub latest_send_by: Option<Instant>,
     /// Calls dialing, talking or unknown, if asked for.
     pub live: u32,
-    /// Intents newer than the asked instant, unordered, if asked for.
-    pub recent: Vec<Instant>,
+    /// Intents newer than the asked instant, unordered, if asked for, each with the instant by which its request has left.
+    pub recent: Vec<(Instant, Instant)>,
 }
 
 /// Which campaigns' loads to read: counting costs, so it is done where there is a limit.
@@ -141,19 +148,21 @@ pub async fn campaign_load(
     };
     if !of.campaigns.is_empty() {
         let (sql, keys) = (LATEST.on(tx.dialect()), super::keys(of.campaigns));
-        let rows: Vec<(String, Option<String>)> = on_db!(tx, |conn| sqlx::query_as(sql)
+        let rows: Vec<(String, Option<String>, Option<i64>)> = on_db!(tx, |conn| sqlx::query_as(sql)
             .bind(keys)
             .bind(i64::from(of.latest))
             .fetch_all(conn)
             .await)?;
-        for (campaign, list) in rows {
+        for (campaign, list, send_by) in rows {
             let Some(list) = list else { continue };
             let bad = |problem| StoreError::bad_row("attempts", "intent_at", &campaign, problem);
             let mut latest: Vec<i64> = serde_json::from_str(&list).map_err(bad)?;
             // An aggregate has no order.
             latest.sort_unstable_by(|a, b| b.cmp(a));
             let latest = latest.into_iter().map(instant_from_micros).collect();
-            loads.entry(id(campaign)?).or_default().latest = latest;
+            let load = loads.entry(id(campaign)?).or_default();
+            load.latest = latest;
+            load.latest_send_by = send_by.map(instant_from_micros);
         }
     }
     if !of.lines.is_empty() {
@@ -166,10 +175,11 @@ pub async fn campaign_load(
     }
     if !of.rated.is_empty() {
         let (sql, keys) = (RECENT.on(tx.dialect()), super::keys(of.rated));
-        let rows: Vec<(String, i64)> =
+        let rows: Vec<(String, i64, i64)> =
             on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).bind(micros(of.since)).fetch_all(conn).await)?;
-        for (campaign, at) in rows {
-            loads.entry(id(campaign)?).or_default().recent.push(instant_from_micros(at));
+        for (campaign, at, send_by) in rows {
+            let intent = (instant_from_micros(at), instant_from_micros(send_by));
+            loads.entry(id(campaign)?).or_default().recent.push(intent);
         }
     }
     Ok(loads)
@@ -177,9 +187,14 @@ pub async fn campaign_load(
 
 /// Every intent after `since`, whichever campaign it was of.
 pub async fn recent_of_all(tx: &mut Tx, since: Instant) -> Result<Vec<SharedIntent>, StoreError> {
-    let rows: Vec<(Option<String>, Option<String>, i64)> =
+    let rows: Vec<(Option<String>, Option<String>, i64, i64)> =
         on_db!(tx, |conn| sqlx::query_as(RECENT_OF_ALL).bind(micros(since)).fetch_all(conn).await)?;
-    let read = |(provider, caller, at)| SharedIntent { provider, caller, at: instant_from_micros(at) };
+    let read = |(provider, caller, at, send_by)| SharedIntent {
+        provider,
+        caller,
+        at: instant_from_micros(at),
+        send_by: instant_from_micros(send_by),
+    };
     Ok(rows.into_iter().map(read).collect())
 }
 

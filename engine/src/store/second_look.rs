@@ -8,17 +8,29 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::campaign::CampaignStatus;
 use crate::id::AttemptId;
 
-static CHANGED: Sql = Sql::new(
+// Whatever list of a registry has the number.
+macro_rules! is_listed {
+    () => {
+        "EXISTS (SELECT 1 FROM registry_numbers r JOIN registry_lists g ON g.id = r.list AND g.in_force <= r.generation
+                 WHERE r.number = CAST(substr(a.number, 2) AS BIGINT))"
+    };
+}
+
+static CHANGED: Sql = Sql::new(concat!(
     "SELECT a.id, c.status, CASE WHEN l.do_not_call = 1 OR l.status = 'opted_out' THEN 1 ELSE 0 END,
-            CASE WHEN s.number IS NOT NULL THEN 1 ELSE 0 END, a.state
+            CASE WHEN s.number IS NOT NULL OR ",
+    is_listed!(),
+    " THEN 1 ELSE 0 END, a.state
      FROM {each}
      JOIN attempts a ON a.id = e.value->>0
      JOIN campaigns c ON c.id = a.campaign_id
      JOIN leads l ON l.id = a.lead_id
      LEFT JOIN suppressions s ON s.number = a.number AND (s.campaign_id = '' OR s.campaign_id = a.campaign_id)
                              AND (s.expires_at IS NULL OR s.expires_at > $2)
-     WHERE c.status <> 'active' OR l.do_not_call = 1 OR l.status = 'opted_out' OR s.number IS NOT NULL OR a.state <> 'dialing'",
-);
+     WHERE c.status <> 'active' OR l.do_not_call = 1 OR l.status = 'opted_out' OR s.number IS NOT NULL OR a.state <> 'dialing'
+        OR ",
+    is_listed!()
+));
 
 /// What is on file about an attempt of which something has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

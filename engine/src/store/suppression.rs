@@ -25,6 +25,7 @@ bulk_row! {
         reason: String,
         created_at: i64,
         expires_at: Option<i64>,
+        added_by: String,
     }
 }
 
@@ -37,12 +38,13 @@ struct SuppressionRow {
     reason: String,
     created_at: i64,
     expires_at: Option<i64>,
+    added_by: String,
 }
 
 macro_rules! suppression {
     ($rest:literal) => {
         concat!(
-            "SELECT s.id, s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at ",
+            "SELECT s.id, s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at, s.added_by ",
             $rest
         )
     };
@@ -50,12 +52,12 @@ macro_rules! suppression {
 
 // The longer protection wins: an entry that expires does not shorten one that does not.
 static ADD: Sql = Sql::new(
-    "INSERT INTO suppressions (id, number, source, campaign_id, reason, created_at, expires_at)
+    "INSERT INTO suppressions (id, number, source, campaign_id, reason, created_at, expires_at, added_by)
      SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, CAST(e.value->>5 AS BIGINT),
-            CAST(e.value->>6 AS BIGINT)
+            CAST(e.value->>6 AS BIGINT), e.value->>7
      FROM {each} WHERE true
      ON CONFLICT (number, source, campaign_id) DO UPDATE SET
-        reason = excluded.reason,
+        reason = excluded.reason, added_by = excluded.added_by,
         expires_at = CASE WHEN suppressions.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
                           ELSE {greatest}(suppressions.expires_at, excluded.expires_at) END",
 );
@@ -145,6 +147,7 @@ fn merged(entries: &[Suppression]) -> Vec<Row> {
         let place = *places.entry((entry.number, entry.source, entry.campaign_id)).or_insert(rows.len());
         if let Some(known) = rows.get_mut(place) {
             known.reason.clone_from(&entry.reason);
+            known.added_by.clone_from(&entry.added_by);
             known.expires_at = known.expires_at.zip(expires_at).map(|(known, new)| known.max(new));
             continue;
         }
@@ -156,6 +159,7 @@ fn merged(entries: &[Suppression]) -> Vec<Row> {
             reason: entry.reason.clone(),
             created_at: micros(entry.created_at),
             expires_at,
+            added_by: entry.added_by.clone(),
         });
     }
     rows
@@ -250,6 +254,7 @@ impl TryFrom<SuppressionRow> for Suppression {
             created_at: instant_from_micros(row.created_at),
             expires_at: row.expires_at.map(instant_from_micros),
             reason: row.reason,
+            added_by: row.added_by,
         })
     }
 }

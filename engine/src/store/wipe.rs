@@ -22,6 +22,10 @@ const TABLES: &[&str] = &[
     "DELETE FROM pacing_counters",
     "DELETE FROM campaigns",
     "DELETE FROM suppressions",
+    "DELETE FROM registry_numbers",
+    "DELETE FROM registry_lists",
+    "DELETE FROM emergency_stops",
+    "DELETE FROM imports",
     "DELETE FROM carrier_ledger",
     "DELETE FROM idempotency_keys",
     "DELETE FROM virtual_clock",
@@ -30,7 +34,7 @@ const TABLES: &[&str] = &[
 // Deleted rows would stay in PostgreSQL's tables and indexes, and slow the next run down.
 const TRUNCATE: &[&str] = &[
     "TRUNCATE callbacks, calls, attempts, enrollments, decisions, events, tasks, jobs, phones, consents, leads, campaign_days,
-              pacing_counters, campaigns, suppressions, carrier_ledger, idempotency_keys, virtual_clock CASCADE",
+              pacing_counters, campaigns, suppressions, registry_numbers, registry_lists, emergency_stops, imports, carrier_ledger, idempotency_keys, virtual_clock CASCADE",
     "DELETE FROM api_keys WHERE name = 'bench'",
 ];
 

@@ -104,6 +104,8 @@ pub(super) fn snapshot(
         cadence_hours: cadence.hours.clone().map(Arc::new),
         cadence_limits: cadence.limits,
         promised: false,
+        emergency_stops: Arc::default(),
+        registries: Arc::default(),
     })
 }
 

@@ -55,6 +55,13 @@ struct Intended {
     send_within: Option<TimeDelta>,
 }
 
+impl Intended {
+    /// Until when its request may leave, if its intent is of `intent_at`.
+    fn send_by(&self, intent_at: Instant) -> Instant {
+        self.send_within.map_or(self.expires_at, |within| self.expires_at.min(intent_at + within))
+    }
+}
+
 /// What a claim has decided and will write.
 #[derive(Debug, Clone, Default)]
 pub struct ClaimRead {
@@ -229,9 +236,7 @@ impl World {
         let began_at = read.began_at.unwrap_or(self.now);
         let request = |intended: &Intended| Request {
             attempt: intended.attempt,
-            send_by: intended
-                .send_within
-                .map_or(intended.expires_at, |within| intended.expires_at.min(intent_at + within)),
+            send_by: intended.send_by(intent_at),
             began_at,
         };
         read.intents.iter().map(request).collect()
@@ -265,7 +270,8 @@ impl World {
         let has_little_time = read.intents.iter().any(|intended| intended.send_within.is_some());
         let intent_at = if has_little_time { self.instant_of(worker) } else { now };
         let mut taken = Vec::new();
-        for Intended { attempt, fence, caller, .. } in &read.intents {
+        for intended in &read.intents {
+            let Intended { attempt, fence, caller, .. } = intended;
             let row = &self.db.attempts[*attempt];
             let is_mine = row.state == AttemptState::Planned && row.fence == *fence;
             if !is_mine && !self.has(Bug::BlindClaim) {
@@ -277,19 +283,19 @@ impl World {
             row.fence += 1;
             row.owner = Some(owner);
             row.intent_at = Some(intent_at);
-            row.send_by = now + Permit::LIFETIME;
+            row.send_by = intended.send_by(intent_at);
             row.caller = *caller;
             row.events.dialing += 1;
             row.claimed_in = commit;
             taken.push(*attempt);
-            self.count_intent(*attempt, now, intent_at);
+            self.count_intent(*attempt, now, pacing::counts_from(intent_at, intended.send_by(intent_at)));
         }
         let mut requests = self.requests(read, intent_at);
         requests.retain(|request| taken.contains(&request.attempt));
         requests
     }
 
-    fn count_intent(&mut self, attempt: usize, now: Instant, intent_at: Instant) {
+    fn count_intent(&mut self, attempt: usize, now: Instant, counts_from: Instant) {
         let (campaign, caller) = (self.db.attempts[attempt].campaign, self.db.attempts[attempt].caller);
         let day = self.campaign_day(campaign, now);
         let row = &mut self.db.campaigns[campaign];
@@ -299,7 +305,7 @@ impl World {
         let counters = caller.map(|caller| &mut self.db.callers[caller]);
         for counter in counters.into_iter().chain(std::iter::once(&mut self.db.provider)) {
             *counter.days.entry(now.date_naive()).or_default() += 1;
-            counter.last_intent = Some(intent_at);
+            counter.last_intent = Some(counts_from);
         }
     }
 
@@ -339,8 +345,10 @@ impl World {
             provider_limits: self.setting.provider_limits.clone(),
             provider: load(&self.db.provider, &|_| true),
             callers,
+            leeway: self.workers[worker].pace.leeway(),
         };
-        let mut picking = Picking::new(&lanes, &shared, BATCH, now);
+        let mut picking =
+            Picking::new(&lanes, &shared, BATCH.min(self.workers[worker].pace.batch() as usize), now);
         while let Some(wanted) = picking.wanted() {
             let offered: Vec<Waiting> = wanted.iter().flat_map(|wanted| self.candidates(wanted)).collect();
             picking.offer(&offered);
@@ -416,9 +424,10 @@ impl World {
             let is_forgotten = self.has(Bug::LinesIgnoreUnknown) && row.state == AttemptState::Unknown;
             load.live += u32::from(row.state.is_live() && !is_forgotten);
             load.latest.push(at);
-            load.last_intent = load.last_intent.max(Some(at));
+            let counts_from = pacing::counts_from(at, row.send_by);
+            load.last_intent = load.last_intent.max(Some(counts_from));
             if at > self.now - pacing::LOOK_BACK {
-                load.recent.push(at);
+                load.recent.push(counts_from);
             }
         }
         load.latest.sort_unstable_by(|a, b| b.cmp(a));

@@ -23,6 +23,10 @@ impl World {
         if self.is_down() {
             return self.rest(worker);
         }
+        if let Some(left) = requests.iter().map(|request| request.send_by - self.now).min() {
+            let pace = &mut self.workers[worker].pace;
+            *pace = pace.after(requests.len() as u32, left);
+        }
         let mut asked = Vec::new();
         let mut kept_back = Vec::new();
         for request in requests {
@@ -56,6 +60,8 @@ impl World {
                     (entry.campaign_id.is_none() || is_ours(entry.campaign_id))
                         && entry.expires_at.is_none_or(|end| end > self.now)
                 }),
+            // Nobody stops everything at once here: what the stop of one number does is enough to look at.
+            stopped: false,
             attempt: row.state,
         };
         held_back(&on_file, request.send_by, self.now)

@@ -164,6 +164,8 @@ impl World {
             cadence_hours: walked.hours.clone(),
             cadence_limits: walked.cadence.limits,
             promised: row.position.promised,
+            emergency_stops: Arc::default(),
+            registries: Arc::default(),
         }
     }
 

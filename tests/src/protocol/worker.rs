@@ -2,6 +2,7 @@
 //! may be killed or stop for hours.
 
 use callwright_engine::clock::Instant;
+use callwright_engine::decide::pacing::Pace;
 use callwright_engine::provider::Placement;
 use chrono::TimeDelta;
 
@@ -52,6 +53,8 @@ pub struct Worker {
     /// When pacing lets the next call go.
     pub again_at: Option<Instant>,
     pub woke_at: Instant,
+    /// What it lately could do in time.
+    pub pace: Pace,
 }
 
 /// The database drops a connection that is silent inside a transaction after this long.
@@ -74,6 +77,7 @@ impl Worker {
             is_busy: false,
             again_at: None,
             woke_at: now,
+            pace: Pace::default(),
         }
     }
 }

@@ -14,6 +14,8 @@ mod imports;
 mod openapi;
 mod operators;
 mod publishing;
+mod registry_files;
 mod routes;
 mod source_client;
+mod stops;
 mod walkthrough;

@@ -104,7 +104,7 @@ on_both! {
         let provider = Fake::default();
         let claimed = world.claim(&provider).await?;
         let mut tx = world.engine.db.begin().await?;
-        let stale = [(planned.id.to_string(), planned.fence, None)];
+        let stale = [(planned.id.to_string(), planned.fence, None, None)];
         let now = world.now();
         assert!(attempt::claim(&mut tx, &stale, "late", "fake", now, now).await?.is_empty());
         let late = attempt::Step { fence: planned.fence, ..attempt::Step::of(&world.last(lead).await?, AttemptState::Unknown, now) };

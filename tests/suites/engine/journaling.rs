@@ -25,7 +25,7 @@ use crate::recovering::suppressed;
 impl World {
     /// From now on this world's stops are in a journal; the engine from before it stands for the restored database, which
     /// shares everything but those.
-    fn journaled(&mut self, folder: &Path) -> anyhow::Result<()> {
+    pub fn journaled(&mut self, folder: &Path) -> anyhow::Result<()> {
         let db = self.db.db.clone().with_journal(Some(Journal::open(folder, "test")?));
         let (library, time) = (Arc::clone(&self.engine.library), TimeSource::Manual(Arc::clone(&self.clock)));
         self.engine = Engine::new(db, library, time, Arc::new(IdSource::seeded(77)));
@@ -39,6 +39,7 @@ impl World {
             source,
             campaign_id: None,
             reason: "asked".to_owned(),
+            added_by: String::new(),
             created_at: self.now(),
             expires_at: None,
         };
@@ -72,6 +73,10 @@ fn kinds(folder: &Path) -> anyhow::Result<Vec<&'static str>> {
         Word::ConsentRevoked { .. } | Word::PurposeRevoked { .. } => "revoked",
         Word::Lifted { .. } => "lifted",
         Word::Reinstated { .. } => "reinstated",
+        Word::RegistryDeclared { .. } | Word::Listed { .. } => "listed",
+        Word::ListCompleted { .. } | Word::Unlisted { .. } | Word::RegistryWithdrawn { .. } => "unlisted",
+        Word::EmergencyStopped { .. } => "stopped",
+        Word::EmergencyLifted { .. } => "resumed",
     };
     let mut kinds: Vec<_> = found.lines.iter().map(|line| kind(&line.word)).collect();
     kinds.sort_unstable();

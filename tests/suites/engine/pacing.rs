@@ -164,7 +164,7 @@ on_both! {
         let wanted =
             Range { campaign, priority: Priority::Medium, after: None, until: world.now(), most: 2 };
         let taken: Vec<_> = attempt::candidates(&mut theirs, &[wanted]).await?;
-        let taken: Vec<_> = taken.iter().map(|found| (found.id.to_string(), 0, None)).collect();
+        let taken: Vec<_> = taken.iter().map(|found| (found.id.to_string(), 0, None, None)).collect();
         attempt::claim(&mut theirs, &taken, "other", "fake", world.now(), world.now()).await?;
 
         let provider = Fake::default();

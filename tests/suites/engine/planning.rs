@@ -39,6 +39,7 @@ async fn suppress(world: &World, number: &str) -> anyhow::Result<()> {
         source: Source::NationalRegistry,
         campaign_id: None,
         reason: "registered".to_owned(),
+        added_by: String::new(),
         created_at: world.now(),
         expires_at: None,
     };

@@ -93,6 +93,7 @@ on_both! {
             source: Source::Internal,
             campaign_id: None,
             reason: "asked".to_owned(),
+            added_by: String::new(),
             created_at: world.now(),
             expires_at: None,
         };

@@ -10,7 +10,7 @@ use callwright_tests::{Backend, TestDb};
 use serde_json::Value;
 
 /// Every scenario, with the number of its figures.
-const SCENARIOS: [(&str, usize); 13] = [
+const SCENARIOS: [(&str, usize); 14] = [
     ("steps", 1),
     ("calls", 1),
     ("enroll", 1),
@@ -24,6 +24,7 @@ const SCENARIOS: [(&str, usize); 13] = [
     ("start", 1),
     ("workers", 3),
     ("capacity", 5),
+    ("suppression", 4),
 ];
 
 fn bench(folder: &Path, arguments: &[&str]) -> anyhow::Result<Vec<Value>> {

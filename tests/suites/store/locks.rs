@@ -23,6 +23,7 @@ fn opt_out(number: &str) -> anyhow::Result<Suppression> {
         source: Source::OptOut,
         campaign_id: None,
         reason: "stop".to_owned(),
+        added_by: String::new(),
         created_at: now(),
         expires_at: None,
     })

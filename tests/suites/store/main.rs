@@ -7,6 +7,7 @@ mod given;
 mod keys;
 mod leads;
 mod locks;
+mod registries;
 mod schema;
 mod suppressions;
 mod upserts;

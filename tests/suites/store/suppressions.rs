@@ -18,6 +18,7 @@ fn entry(number: &str, source: Source) -> anyhow::Result<Suppression> {
         source,
         campaign_id: None,
         reason: "said stop".to_owned(),
+        added_by: String::new(),
         created_at: now(),
         expires_at: None,
     })

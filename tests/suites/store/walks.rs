@@ -30,7 +30,8 @@ fn than(before: Instant) -> attempt::Overdue {
 async fn claimed(tx: &mut Tx, walking: &Walking, number: &str) -> anyhow::Result<AttemptId> {
     let planned = planned(tx, walking, number).await?;
     let taken =
-        attempt::claim(tx, &[(planned.to_string(), 0, None)], "me", "simulated", now(), after(1)).await?;
+        attempt::claim(tx, &[(planned.to_string(), 0, None, None)], "me", "simulated", now(), after(1))
+            .await?;
     anyhow::ensure!(taken == [planned], "not claimed: {taken:?}");
     Ok(planned)
 }
@@ -118,7 +119,7 @@ on_both! {
         let found = attempt::candidates(&mut tx, &[wanted(10, None)]).await?;
         assert_eq!(found.iter().map(|found| (found.id, found.number.as_str())).collect::<Vec<_>>(), [(planned, ALICE)]);
         assert_eq!(attempt::lock_planned(&mut tx, &[planned]).await?.len(), 1);
-        let claim = [(planned.to_string(), 0, None)];
+        let claim = [(planned.to_string(), 0, None, None)];
         assert_eq!(attempt::claim(&mut tx, &claim, "me", "sim", now(), after(1)).await?, [planned]);
         assert!(attempt::claim(&mut tx, &claim, "you", "sim", now(), after(1)).await?.is_empty());
         assert!(attempt::lock_planned(&mut tx, &[planned]).await?.is_empty());
@@ -138,7 +139,7 @@ on_both! {
         let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], now()).await?.intents;
         assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
-        let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None)], "me", "sim", now(), after(1)).await;
+        let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None, None)], "me", "sim", now(), after(1)).await;
         let error = error.err().context("an error")?;
         assert!(error.breaks("attempts_number_live", "attempts.number"), "{error}");
     }
@@ -158,7 +159,7 @@ on_both! {
         let of = LoadOf { campaigns: &all, latest: 3, lines: &all, rated: &all, since: now() - TimeDelta::hours(1) };
         let load = intent::campaign_load(&mut tx, of).await?.remove(&one.campaign_id).context("the load")?;
         assert_eq!((load.live, load.latest), (1, vec![now(), after(-50)]));
-        assert_eq!(load.recent.iter().max(), Some(&now()));
+        assert_eq!(load.recent.iter().map(|(at, _)| *at).max(), Some(now()));
     }
 
     async fn overdue_and_deferred_attempts(db) {

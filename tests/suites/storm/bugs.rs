@@ -74,6 +74,8 @@ impl Bug {
         Safeguards {
             window_gates: !matches!(bug, Some(Self::NoWindowGates)),
             number_lock: !matches!(bug, Some(Self::NoNumberLock)),
+            second_look: true,
+            stops_reach_all: true,
         }
     }
 

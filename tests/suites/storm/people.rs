@@ -221,6 +221,7 @@ async fn suppress(desk: &Engine, number: &str, campaign_id: Option<CampaignId>) 
         source: if campaign_id.is_some() { Source::Campaign } else { Source::NationalRegistry },
         campaign_id,
         reason: "registry file".to_owned(),
+        added_by: String::new(),
         created_at: now,
         expires_at: None,
     };

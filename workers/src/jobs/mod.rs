@@ -3,6 +3,7 @@
 mod call_endpoint;
 pub mod check_promises;
 mod deliver_message;
+mod hang_up;
 pub mod keep_house;
 pub mod retention;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_engine::engine::{Engine, Outlets};
+use callwright_engine::provider::Provider;
 use reqwest::StatusCode;
 use serde::Serialize;
 use url::Url;
@@ -22,6 +24,7 @@ use crate::trace;
 pub use call_endpoint::CallEndpoint;
 pub use check_promises::CheckPromises;
 pub use deliver_message::DeliverMessage;
+pub use hang_up::HangUp;
 pub use keep_house::KeepHouse;
 pub use retention::{Keep, Retention};
 
@@ -36,6 +39,8 @@ pub struct Outgoing {
     messages: Option<Url>,
     endpoints: BTreeMap<String, Url>,
     secret: Vec<u8>,
+    /// Whom to ask to end a call.
+    provider: Option<Arc<dyn Provider>>,
 }
 
 impl Outgoing {
@@ -45,19 +50,27 @@ impl Outgoing {
         endpoints: BTreeMap<String, Url>,
         secret: Vec<u8>,
     ) -> reqwest::Result<Self> {
-        Ok(Self { engine, client: http::repeatable(PATIENCE)?, messages, endpoints, secret })
+        let client = http::repeatable(PATIENCE)?;
+        Ok(Self { engine, client, messages, endpoints, secret, provider: None })
+    }
+
+    /// Calls that must not go on are ended there.
+    #[must_use]
+    pub fn with_provider(self, provider: Arc<dyn Provider>) -> Self {
+        Self { provider: Some(provider), ..self }
     }
 
     /// The same for another engine: the client with its connections is shared.
     #[must_use]
     pub fn of(&self, engine: Arc<Engine>) -> Self {
-        let Self { client, messages, endpoints, secret, .. } = self;
+        let Self { client, messages, endpoints, secret, provider, .. } = self;
         Self {
             engine,
             client: client.clone(),
             messages: messages.clone(),
             endpoints: endpoints.clone(),
             secret: secret.clone(),
+            provider: provider.clone(),
         }
     }
 
@@ -106,6 +119,7 @@ pub async fn handle(
         CallEndpoint::KIND => {
             Some(call_endpoint::run(serde_json::from_str(payload).ok()?, outgoing, run).await)
         }
+        HangUp::KIND => Some(hang_up::run(serde_json::from_str(payload).ok()?, outgoing, run).await),
         KeepHouse::KIND => {
             let engine = Arc::clone(&outgoing.engine);
             Some(keep_house::run(serde_json::from_str(payload).ok()?, engine, run).await)
@@ -120,6 +134,7 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
     workers
         .register::<DeliverMessage, _, _, _>(Arc::clone(outgoing), deliver_message::run)
         .register::<CallEndpoint, _, _, _>(Arc::clone(outgoing), call_endpoint::run)
+        .register::<HangUp, _, _, _>(Arc::clone(outgoing), hang_up::run)
         .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
         .register::<CheckPromises, _, _, _>(Arc::clone(&outgoing.engine), check_promises::run)
 }

@@ -101,6 +101,7 @@ impl Trial {
                 source,
                 campaign_id: None,
                 reason: reason.to_owned(),
+                added_by: String::new(),
                 created_at: now,
                 expires_at: None,
             })

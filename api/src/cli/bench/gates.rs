@@ -130,6 +130,8 @@ impl Ground {
                 cadence_hours: hours.clone(),
                 cadence_limits: bundle.cadence.limits,
                 promised: false,
+                emergency_stops: Arc::default(),
+                registries: Arc::default(),
             })
         };
         let snapshots = walks.iter().map(snapshot).collect::<anyhow::Result<Vec<_>>>()?;

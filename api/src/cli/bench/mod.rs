@@ -18,6 +18,7 @@ mod place;
 mod simulate;
 mod start;
 mod steps;
+mod suppression;
 mod workers;
 
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ use super::running::stop_signal;
 /// Measures the product beside the limit of hand-written SQL and beside its goals. Figures are medians; ratios are what to quote.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright bench --quick\n  callwright bench steps calls --runs 5 --format json\n  callwright bench calls api workers --on postgres://bench@127.0.0.1/bench\n  callwright bench backlog --waiting 10000000\n  callwright bench simulate --replay bank-telemarketing.csv\n\nThe database is a new file in the current folder unless --on names one, which must hold no real leads and is emptied.\nWithout --quick everything takes about half an hour and 2 GB of disk; a million waiting take a minute to write.\nExit code 1 when a scenario cannot be measured; a missed goal is no error."
+    after_help = "Examples:\n  callwright bench --quick\n  callwright bench steps calls --runs 5 --format json\n  callwright bench calls api workers --on postgres://bench@127.0.0.1/bench\n  callwright bench backlog --waiting 10000000\n  callwright bench suppression --numbers 5000000\n  callwright bench simulate --replay bank-telemarketing.csv\n\nThe database is a new file in the current folder unless --on names one, which must hold no real leads and is emptied.\nWithout --quick everything takes about half an hour and 2 GB of disk; a million waiting take a minute to write.\nExit code 1 when a scenario cannot be measured; a missed goal is no error."
 )]
 pub struct BenchArgs {
     /// What to measure; everything by default.
@@ -48,6 +49,9 @@ pub struct BenchArgs {
     /// Enrollments that wait for later in `backlog`, `memory` and `start`. [default: 1000000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     waiting: Option<u64>,
+    /// Suppressed numbers in `suppression`. [default: 5000000]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=50_000_000))]
+    numbers: Option<u64>,
     /// Runs per figure; the median is shown. [default: 5; 1 with --quick]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: Option<u32>,
@@ -99,6 +103,8 @@ enum Scenario {
     Workers,
     /// Virtual time: workers that die share one calls-per-second limit; the backlog of an outage drains.
     Capacity,
+    /// Five million suppressed numbers: their import as a registry's list, its memory, and what gates then ask per lead.
+    Suppression,
 }
 
 impl Scenario {
@@ -115,6 +121,8 @@ struct Sizes {
     /// Leads of `enroll`.
     enrolled: u64,
     waiting: u64,
+    /// Numbers of the registry in `suppression`.
+    numbers: u64,
     /// Leads of the population in `simulate`.
     simulated: u64,
     runs: u32,
@@ -133,6 +141,7 @@ impl Sizes {
             leads: size(args.leads, 10_000, 200),
             enrolled: size(args.leads, 1_000_000, 2_000),
             waiting: size(args.waiting, 1_000_000, 2_000),
+            numbers: size(args.numbers, 5_000_000, 20_000),
             simulated: size(args.leads, 1_000_000, 30),
             runs: args.runs.unwrap_or(if args.quick { 1 } else { 5 }),
             rate: if args.quick { args.rate.min(100) } else { args.rate },
@@ -208,5 +217,6 @@ async fn measure(scenario: Scenario, target: &Target, sizes: &Sizes) -> anyhow::
         Scenario::Start => start::measure(target, sizes).await,
         Scenario::Workers => workers::measure(target, sizes).await,
         Scenario::Capacity => capacity::measure(sizes).await,
+        Scenario::Suppression => suppression::measure(target, sizes).await,
     }
 }

@@ -1,10 +1,14 @@
 //! What the database says of itself: migrations, the mark of a restore, clocks, backups, settings, soundness, keys.
 
 use callwright_engine::clock::Instant;
+use callwright_engine::domain::emergency::EmergencyStop;
+use callwright_engine::domain::registry::RegistryList;
+use callwright_engine::engine::TimeSource;
 use callwright_engine::store::backup::{self, PostgresHealth};
-use callwright_engine::store::{Db, StoreError, api_key, clock, recovery};
+use callwright_engine::store::{Db, StoreError, api_key, clock, emergency_stop, recovery, registry};
 use chrono::{TimeDelta, Utc};
 
+use super::super::registry::is_stale;
 use super::{Finding, State, finding};
 
 /// A worker whose clock is further off does not claim.
@@ -39,6 +43,8 @@ pub(super) async fn all(db: &Db, deep: bool) -> anyhow::Result<Vec<Finding>> {
     findings.push(seen.recovering());
     findings.extend(seen.clocks());
     findings.push(seen.backed_up());
+    findings.push(seen.registries());
+    findings.extend(seen.stopped());
     findings.push(match seen.keys {
         0 => finding("API keys", State::Warning, "none; `callwright key create NAME` makes one"),
         count => finding("API keys", State::Fine, format!("{count} in force")),
@@ -59,6 +65,10 @@ struct Seen {
     mark: Option<recovery::Recovery>,
     backup: Option<backup::Made>,
     keys: usize,
+    /// By the engine's clock.
+    now: Instant,
+    lists: Vec<RegistryList>,
+    stops: Vec<EmergencyStop>,
 }
 
 async fn look(db: &Db) -> Result<Seen, StoreError> {
@@ -69,6 +79,9 @@ async fn look(db: &Db) -> Result<Seen, StoreError> {
         mark: recovery::current(&mut tx).await?,
         backup: backup::latest(&mut tx).await?,
         keys: api_key::list(&mut tx).await?.iter().filter(|key| key.revoked_at.is_none()).count(),
+        now: TimeSource::Database.now(&mut tx).await?,
+        lists: registry::lists(&mut tx).await?,
+        stops: emergency_stop::in_force(&mut tx).await?,
     };
     tx.rollback().await?;
     Ok(seen)
@@ -101,6 +114,32 @@ impl Seen {
             findings.push(finding("clock", State::Warning, message));
         }
         findings
+    }
+
+    fn registries(&self) -> Finding {
+        let stale: Vec<String> =
+            self.lists.iter().filter(|list| is_stale(list, self.now)).map(RegistryList::name).collect();
+        if !stale.is_empty() {
+            let message = format!(
+                "too old or never loaded, so that calls are put off: {}; `callwright import FILE --kind suppressions --registry NAME`",
+                stale.join(", ")
+            );
+            return finding("registries", State::Bad, message);
+        }
+        let oldest = self.lists.iter().filter_map(|list| list.data_at).min();
+        let message = match oldest {
+            Some(at) => format!("{} lists, the oldest of {}", self.lists.len(), at.date_naive()),
+            None => "none in use".to_owned(),
+        };
+        finding("registries", State::Fine, message)
+    }
+
+    /// Not wrong, and never to be forgotten.
+    fn stopped(&self) -> Option<Finding> {
+        let stops: Vec<String> =
+            self.stops.iter().map(|stop| format!("{}: {}", stop.scope, stop.reason)).collect();
+        let message = format!("calls are stopped {}; `callwright resume` lets them go on", stops.join("; "));
+        (!stops.is_empty()).then(|| finding("stops", State::Warning, message))
     }
 
     fn backed_up(&self) -> Finding {
@@ -215,6 +254,9 @@ mod tests {
             mark: None,
             backup: None,
             keys: 1,
+            now: Utc::now(),
+            lists: Vec::new(),
+            stops: Vec::new(),
         };
         assert_eq!(seen(500).clocks()[0].state, State::Fine);
         assert_eq!(seen(2_100).clocks()[0].state, State::Bad);

@@ -7,8 +7,10 @@ use callwright_engine::decide::gate::inquiry::{Cause, Inquiry, NumberFacts, inqu
 use callwright_engine::decide::snapshot::SuppressionFact;
 use callwright_engine::decide::verdict::Gate;
 use callwright_engine::domain::campaign::VoiceClass;
+use callwright_engine::domain::emergency::EmergencyStop;
+use callwright_engine::domain::registry::RegistryList;
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::store::{Db, suppression};
+use callwright_engine::store::{Db, emergency_stop, registry, suppression};
 use callwright_engine::time::zone::tzdb_version;
 use chrono::SubsecRound as _;
 use serde::Serialize;
@@ -50,7 +52,7 @@ pub(super) async fn run(args: &WhyArgs, global: &Global) -> anyhow::Result<ExitC
     let at = args.at.map_or_else(|| chrono::Utc::now().trunc_subsecs(0), |at| at.0);
     let mut facts = NumberFacts::of(number);
     if let Ok(number) = number {
-        facts.suppressions = suppressions(number, global).await;
+        on_file(&mut facts, number, global).await;
     }
     facts.attempts = args.attempts.iter().map(|attempt| attempt.0).collect();
     anyhow::ensure!(
@@ -80,8 +82,22 @@ pub(super) async fn run(args: &WhyArgs, global: &Global) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Entries for the number, if there is a database to ask; nothing is created or migrated for a question.
-async fn suppressions(number: PhoneNumber, global: &Global) -> Option<Vec<SuppressionFact>> {
+/// What is on file about the number, if there is a database to ask; nothing is created or migrated for a question.
+async fn on_file(facts: &mut NumberFacts, number: PhoneNumber, global: &Global) {
+    if let Some(found) = read(number, global).await {
+        facts.suppressions = Some(found.suppressions);
+        facts.registries = found.registries.into();
+        facts.emergency_stops = found.emergency_stops.into();
+    }
+}
+
+struct Found {
+    suppressions: Vec<SuppressionFact>,
+    registries: Vec<RegistryList>,
+    emergency_stops: Vec<EmergencyStop>,
+}
+
+async fn read(number: PhoneNumber, global: &Global) -> Option<Found> {
     let db = Db::open_read_only(&global.database_url).await.ok()?;
     let mut tx = db.begin_read().await.ok()?;
     let entries = suppression::of_numbers(&mut tx, &[number.e164()]).await.ok()?;
@@ -92,7 +108,14 @@ async fn suppressions(number: PhoneNumber, global: &Global) -> Option<Vec<Suppre
         created_at: entry.created_at,
         expires_at: entry.expires_at,
     };
-    Some(entries.into_iter().map(fact).collect())
+    let listed = registry::of_number(&mut tx, number).await.ok()?;
+    let suppressions =
+        entries.into_iter().map(fact).chain(listed.iter().map(SuppressionFact::listed)).collect();
+    Some(Found {
+        suppressions,
+        registries: registry::lists(&mut tx).await.ok()?,
+        emergency_stops: emergency_stop::in_force(&mut tx).await.ok()?,
+    })
 }
 
 impl Answer {

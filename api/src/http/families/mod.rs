@@ -2,4 +2,5 @@
 
 pub mod crm;
 pub mod definitions;
+pub mod emergency_stops;
 pub mod jobs;

@@ -38,6 +38,11 @@ pub(super) fn is_granted(snapshot: &Snapshot, purpose: Purpose, now: Instant) ->
     matches!(standing(snapshot, purpose, now), Standing::Granted(_))
 }
 
+/// Has the person agreed in writing to be called, and not taken it back since? Of the ledger only.
+pub(super) fn is_written(snapshot: &Snapshot, now: Instant) -> bool {
+    standing(snapshot, Purpose::VoiceContact, now) == Standing::Granted(Form::ExpressWritten)
+}
+
 fn call(moment: &Moment<'_>, need: Option<Form>) -> Result<(), Reason> {
     granted(moment, Purpose::VoiceContact, need)?;
     if moment.look.voice == VoiceClass::Artificial {

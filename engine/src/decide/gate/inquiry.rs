@@ -11,13 +11,18 @@ use serde::Serialize;
 
 use super::frequency_cap::{Use, used_up};
 use super::look::{Look, Moment, dates};
-use super::{Check, GUARD, frequency_cap, latest_deferral, legal_hours, phone, stop_of, suppression};
+use super::{
+    Check, GUARD, emergency_stop, frequency_cap, latest_deferral, legal_hours, phone, registry_age, stop_of,
+    suppression,
+};
 use crate::clock::Instant;
 use crate::decide::snapshot::{Intent, LeadFacts, PhoneFacts, Snapshot, SuppressionFact};
 use crate::decide::verdict::{Answer, Gate, GateReport, Reason};
 use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::VoiceClass;
+use crate::domain::emergency::EmergencyStop;
 use crate::domain::lead::LeadStatus;
+use crate::domain::registry::RegistryList;
 use crate::id::{CampaignId, LeadId};
 use crate::rules::{Jurisdiction, Rule, Rules};
 use crate::time::window::Position;
@@ -33,6 +38,10 @@ pub struct NumberFacts {
     pub suppressions: Option<Vec<SuppressionFact>>,
     /// Instants at which it was called before, in any order.
     pub attempts: Vec<Instant>,
+    /// In force; asked only where suppressions are known.
+    pub emergency_stops: Arc<[EmergencyStop]>,
+    /// In use; asked only where suppressions are known.
+    pub registries: Arc<[RegistryList]>,
 }
 
 /// The answer.
@@ -64,7 +73,14 @@ pub struct Cause {
     pub detail: String,
 }
 
-const ASKED: [Check; 4] = [phone::check, suppression::check, legal_hours::check, frequency_cap::check];
+const ASKED: [Check; 6] = [
+    phone::check,
+    suppression::check,
+    legal_hours::check,
+    frequency_cap::check,
+    emergency_stop::check,
+    registry_age::check,
+];
 
 /// May the number be called at `now` by a voice of one of these classes? Of several, all have to be allowed: for people who
 /// do not say whose voice it would be.
@@ -113,8 +129,9 @@ impl Standing {
 
 fn left_out(facts: &NumberFacts) -> Vec<Gate> {
     let asked = [Gate::Phone, Gate::LegalHours, Gate::FrequencyCap];
+    let on_file = [Gate::Suppression, Gate::EmergencyStop, Gate::RegistryAge];
     let is_asked =
-        |gate: &Gate| asked.contains(gate) || (*gate == Gate::Suppression && facts.suppressions.is_some());
+        |gate: &Gate| asked.contains(gate) || (on_file.contains(gate) && facts.suppressions.is_some());
     Gate::ALL.iter().copied().filter(|gate| !is_asked(gate)).collect()
 }
 
@@ -142,6 +159,8 @@ fn snapshot(facts: &NumberFacts) -> Snapshot {
         cadence_hours: None,
         cadence_limits: Limits::default(),
         promised: false,
+        emergency_stops: Arc::clone(&facts.emergency_stops),
+        registries: Arc::clone(&facts.registries),
     }
 }
 
@@ -253,7 +272,13 @@ impl NumberFacts {
             }
             Err(error) => PhoneFacts::Invalid(error.to_string()),
         };
-        Self { phone, suppressions: None, attempts: Vec::new() }
+        Self {
+            phone,
+            suppressions: None,
+            attempts: Vec::new(),
+            emergency_stops: Arc::default(),
+            registries: Arc::default(),
+        }
     }
 
     /// Names of every zone in which it may ring; for a toll-free number those of its whole plan.

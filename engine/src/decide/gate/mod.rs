@@ -6,6 +6,7 @@
 mod cadence_hours;
 mod campaign;
 mod consent;
+mod emergency_stop;
 mod frequency_cap;
 pub mod inquiry;
 mod lead_status;
@@ -14,11 +15,13 @@ mod look;
 mod number_busy;
 mod phone;
 mod preferred_time;
+mod registry_age;
 mod suppression;
 
 use chrono::TimeDelta;
 
 pub use self::campaign::is_closed as campaign_is_closed;
+pub use self::emergency_stop::is_stopped as caller_is_stopped;
 use self::look::{Look, Moment};
 use super::snapshot::{PhoneFacts, Snapshot};
 use super::verdict::{Answer, Decision, Gate, GateReport, Permit, Reason, Verdict};
@@ -35,7 +38,7 @@ const MOST_ROUNDS: usize = 64;
 type Check = fn(&Moment<'_>) -> GateReport;
 
 /// In the order in which people read the explanation. The order never changes a verdict.
-const GATES: [Check; 10] = [
+const GATES: [Check; 12] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -46,10 +49,12 @@ const GATES: [Check; 10] = [
     preferred_time::check,
     frequency_cap::check,
     number_busy::check,
+    emergency_stop::check,
+    registry_age::check,
 ];
 
 /// Gates of a message to the number: what protects a line from ringing does not apply.
-const MESSAGE_GATES: [Check; 8] = [
+const MESSAGE_GATES: [Check; 10] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -58,9 +63,11 @@ const MESSAGE_GATES: [Check; 8] = [
     legal_hours::check,
     cadence_hours::check,
     preferred_time::check,
+    emergency_stop::check,
+    registry_age::check,
 ];
 
-const GATES_WITHOUT_WINDOWS: [Check; 7] = [
+const GATES_WITHOUT_WINDOWS: [Check; 9] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -68,6 +75,8 @@ const GATES_WITHOUT_WINDOWS: [Check; 7] = [
     campaign::check,
     frequency_cap::check,
     number_busy::check,
+    emergency_stop::check,
+    registry_age::check,
 ];
 
 /// Runs every gate over `snapshot` at `now`. A stop outweighs a deferral, a deferral outweighs proceeding.

@@ -86,6 +86,8 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         cadence_hours: None,
         cadence_limits: Limits::default(),
         promised: false,
+        emergency_stops: Arc::default(),
+        registries: Arc::default(),
     }
 }
 

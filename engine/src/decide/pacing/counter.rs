@@ -2,12 +2,10 @@
 
 use chrono::{NaiveTime, TimeDelta};
 
-use super::{Load, RECHECK, SPAN};
+use super::{Load, RECHECK, SPAN, TOLERANCE};
 use crate::clock::Instant;
 use crate::domain::campaign::Pacing;
 
-/// How late a request within a rate may be.
-const TOLERANCE: TimeDelta = TimeDelta::milliseconds(87);
 /// Nothing goes so shortly before a day ends whose calls are counted: it might arrive on the next one.
 const TURN: TimeDelta = TimeDelta::seconds(1);
 /// However short an interval is, a request takes this long to leave.
@@ -78,8 +76,10 @@ impl Counter {
         all.flatten().min().unwrap_or(usize::MAX)
     }
 
-    pub(super) fn tolerance(&self) -> Option<TimeDelta> {
-        self.tolerance.map(|tolerance| tolerance.max(LEAST_TOLERANCE))
+    /// How late a request may be that needs `leeway`. Only short intervals cannot give it: they have no more than their margin.
+    pub(super) fn tolerance(&self, leeway: TimeDelta) -> Option<TimeDelta> {
+        let given = |own: TimeDelta| if own < TOLERANCE { own.max(LEAST_TOLERANCE) } else { own.max(leeway) };
+        self.tolerance.map(given)
     }
 
     pub(super) fn take(&mut self, now: Instant) {

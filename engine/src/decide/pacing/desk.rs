@@ -19,6 +19,7 @@ pub(super) struct Desk {
     places: HashMap<String, Vec<(usize, usize)>>,
     /// Lanes whose calls only come to be put off.
     pub(super) is_closed: Vec<bool>,
+    leeway: TimeDelta,
     now: Instant,
 }
 
@@ -63,6 +64,7 @@ impl Desk {
                 .map(|(lane, own)| lane.is_closed || own.left_today == Some(0))
                 .collect(),
             own,
+            leeway: shared.leeway,
             now,
         }
     }
@@ -100,11 +102,12 @@ impl Desk {
         let place = self.next_caller(lane)?;
         self.own[lane].take(now);
         self.provider.take(now);
-        let tolerances = [self.own[lane].tolerance(), self.provider.tolerance()];
+        let leeway = self.leeway;
+        let tolerances = [self.own[lane].tolerance(leeway), self.provider.tolerance(leeway)];
         let mut send_within = tolerances.into_iter().flatten().min();
         let Some(place) = place else { return Ok((None, send_within)) };
         let caller = &self.callers[lane][place];
-        send_within = [send_within, caller.counter.tolerance()].into_iter().flatten().min();
+        send_within = [send_within, caller.counter.tolerance(leeway)].into_iter().flatten().min();
         let number = caller.number.clone();
         for (lane, place) in self.places.get(&number).into_iter().flatten() {
             let caller = &mut self.callers[*lane][*place];

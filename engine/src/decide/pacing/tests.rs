@@ -145,6 +145,32 @@ fn run(limits: &Pacing, shared: &Pacing, length: TimeDelta, wakes: &[u32]) -> Ve
     intents
 }
 
+/// Claims with endless work under the provider's `limits`, each with another leeway (ms), and lets every request take any part
+/// of its time (per mille); answers when they arrive.
+fn arrivals(limits: &Pacing, length: TimeDelta, claims: &[(i64, i64)]) -> Vec<Instant> {
+    let waiting = calls(1, 60, Priority::Medium);
+    let mut now = start();
+    let (mut counted, mut arrived): (Vec<Instant>, Vec<Instant>) = Default::default();
+    for (leeway, share) in claims.iter().cycle() {
+        if now >= start() + length {
+            break;
+        }
+        let recent = counted.iter().copied().filter(|at| *at > now - LOOK_BACK).collect();
+        let provider = Load { last_intent: counted.iter().max().copied(), recent, ..Load::default() };
+        let leeway = TimeDelta::milliseconds(*leeway);
+        let shared = Shared { provider_limits: limits.clone(), provider, leeway, ..Shared::default() };
+        let picked = pick(&[lane(1, Pacing::default())], &shared, &waiting, 400, now);
+        for pick in &picked.picks {
+            let within = pick.send_within.expect("a limit gives a request its time");
+            counted.push(counts_from(now, now + within));
+            arrived.push(now + within * i32::try_from(*share).unwrap_or(0) / 1_000);
+        }
+        now = picked.again_at.unwrap_or(now).max(now) + TimeDelta::milliseconds(1);
+    }
+    arrived.sort_unstable();
+    arrived
+}
+
 fn most_in_a_second(intents: &[Instant]) -> usize {
     let in_second = |from: &Instant| {
         intents.iter().filter(|at| *from <= **at && **at < *from + TimeDelta::seconds(1)).count()
@@ -163,6 +189,25 @@ proptest! {
     ) {
         let intents = run(&per_second(f64::from(own)), &per_second(f64::from(rate)), TimeDelta::seconds(10), &wakes);
         prop_assert!(most_in_a_second(&intents) <= rate as usize);
+    }
+
+    #[test]
+    fn limits_hold_at_the_carrier_however_much_time_requests_are_given(
+        rate in 1u32..40,
+        interval_ms in 50u32..5_000,
+        claims in prop::collection::vec((87i64..=900, 0i64..=1_000), 1..12),
+    ) {
+        let arrived = arrivals(&per_second(f64::from(rate)), TimeDelta::seconds(10), &claims);
+        prop_assert!(arrived.len() >= 5 && most_in_a_second(&arrived) <= rate as usize);
+        let slow = f64::from(rate) / 50.0;
+        let arrived = arrivals(&per_second(slow), TimeDelta::seconds(100), &claims);
+        let apart = TimeDelta::milliseconds((1e3 / slow) as i64);
+        prop_assert!(slow >= 1.0 || arrived.windows(2).all(|pair| pair[1] - pair[0] >= apart));
+        let limits = Pacing { min_interval_s: Some(f64::from(interval_ms) / 1e3), ..Pacing::default() };
+        let arrived = arrivals(&limits, TimeDelta::seconds(20), &claims);
+        // The shortest intervals give a request 20 ms, however little their margin is.
+        let apart = TimeDelta::milliseconds(i64::from(interval_ms) - if interval_ms < 200 { 20 } else { 0 });
+        prop_assert!(arrived.windows(2).all(|pair| pair[1] - pair[0] >= apart));
     }
 
     #[test]

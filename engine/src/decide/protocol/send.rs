@@ -11,6 +11,8 @@ text_enum! {
         CampaignPaused = "campaign-paused",
         OptedOut = "opted-out",
         Suppressed = "suppressed",
+        /// Somebody stopped all such calls at once.
+        EmergencyStop = "emergency-stop",
         /// The database was restored and is not reconciled.
         Recovering = "recovering",
         /// The attempt has been moved on by somebody else.
@@ -28,6 +30,8 @@ pub struct OnFile {
     pub opted_out: bool,
     /// An entry forbids the number to this campaign now.
     pub suppressed: bool,
+    /// An emergency stop holds for it.
+    pub stopped: bool,
     pub attempt: AttemptState,
 }
 
@@ -41,6 +45,9 @@ pub fn held_back(on_file: &OnFile, send_by: Instant, now: Instant) -> Option<Hel
     }
     if on_file.suppressed {
         return Some(HeldBack::Suppressed);
+    }
+    if on_file.stopped {
+        return Some(HeldBack::EmergencyStop);
     }
     if on_file.attempt != AttemptState::Dialing {
         return Some(HeldBack::ClaimLost);

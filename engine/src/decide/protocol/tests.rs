@@ -133,6 +133,7 @@ fn the_second_look_sees_pause_stop_and_time() {
         campaign: CampaignStatus::Active,
         opted_out: false,
         suppressed: false,
+        stopped: false,
         attempt: AttemptState::Dialing,
     };
     let look = |on_file| held_back(&on_file, noon(), noon());
@@ -142,6 +143,7 @@ fn the_second_look_sees_pause_stop_and_time() {
     assert_eq!(look(paused), Some(HeldBack::CampaignPaused));
     assert_eq!(look(OnFile { opted_out: true, ..fine }), Some(HeldBack::OptedOut));
     assert_eq!(look(OnFile { suppressed: true, ..fine }), Some(HeldBack::Suppressed));
+    assert_eq!(look(OnFile { stopped: true, ..fine }), Some(HeldBack::EmergencyStop));
     assert_eq!(look(OnFile { attempt: AttemptState::Unknown, ..fine }), Some(HeldBack::ClaimLost));
 }
 

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod group;
+mod lists;
 mod replay;
 
 use std::time::Duration;

@@ -33,6 +33,10 @@ pub struct Replayed {
     pub opted_out: usize,
     pub consents_revoked: u64,
     pub lifted: u64,
+    /// Numbers put on lists of registries, known ones included.
+    pub listed: usize,
+    /// Emergency stops that this database did not know.
+    pub emergency_stops: usize,
 }
 
 type Key = (PhoneNumber, Source, Option<CampaignId>);
@@ -78,6 +82,14 @@ impl Folded {
                 let last = self.purposes.entry((*lead, *purpose)).or_insert(*revoked_at);
                 *last = (*last).max(*revoked_at);
             }
+            // In their order, beside the folding: `again`.
+            Word::RegistryDeclared { .. }
+            | Word::Listed { .. }
+            | Word::ListCompleted { .. }
+            | Word::Unlisted { .. }
+            | Word::RegistryWithdrawn { .. }
+            | Word::EmergencyStopped { .. }
+            | Word::EmergencyLifted { .. } => {}
         }
     }
 }
@@ -103,6 +115,8 @@ impl Engine {
         let mut report = Replayed { files, lines: lines.len(), lifted, ..Replayed::default() };
         self.suppress_again(&db, &lines, &folded, &mut report, &mut tell).await?;
         self.opt_out_again(&db, &folded, &mut report).await?;
+        self.registries_again(&db, &lines, &mut report).await?;
+        self.emergency_stops_again(&db, &lines, &mut report).await?;
         report.consents_revoked = revoke_again(&db, &folded).await?;
         Ok(report)
     }
@@ -132,6 +146,7 @@ impl Engine {
                         source: *source,
                         campaign_id: *campaign_id,
                         reason: reason.clone(),
+                        added_by: "journal".to_owned(),
                         created_at: *created_at,
                         expires_at: *expires_at,
                     });

@@ -44,8 +44,12 @@ impl NewJob {
         payload: &impl serde::Serialize,
         run_at: Instant,
     ) -> Result<Self, serde_json::Error> {
-        let payload = serde_json::to_string(payload)?;
-        Ok(Self { id, kind, payload, dedup_key: None, priority: Priority::Medium, run_at, max_attempts: 10 })
+        Ok(Self::of_json(id, kind, serde_json::to_string(payload)?, run_at))
+    }
+
+    /// The same of a payload that is JSON already.
+    pub fn of_json(id: JobId, kind: &'static str, payload: String, run_at: Instant) -> Self {
+        Self { id, kind, payload, dedup_key: None, priority: Priority::Medium, run_at, max_attempts: 10 }
     }
 
     #[must_use]

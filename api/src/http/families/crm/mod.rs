@@ -12,6 +12,7 @@ pub mod events;
 pub mod imports;
 pub mod lead_body;
 pub mod leads;
+pub mod opt_in;
 pub mod suppressions;
 
 use callwright_engine::id::{CampaignId, LeadId};

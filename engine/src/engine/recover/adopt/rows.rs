@@ -67,6 +67,7 @@ impl Adopting<'_> {
             source: Source::Internal,
             campaign_id: None,
             reason: "called after the backup that was restored; for whom is not on file".to_owned(),
+            added_by: "backup".to_owned(),
             created_at: self.now,
             expires_at: Some(call.asked_at + PEACE),
         }
