@@ -25,22 +25,29 @@ struct Need<'r> {
 pub fn flow(scope: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
     let Some(audience) = scope.audiences.get(file.model.key.as_str()) else { return };
     let needs = needs(scope.rules, audience);
+    if needs.is_empty() {
+        return;
+    }
     let Some(script) = scope.script(&file.model.script) else { return };
     let ways = ways(scope, &file.model);
+    let start = file.model.steps.get(file.model.start).map_or("", |step| step.name.as_str());
+    let place = Place::key(format!("/steps/{}", escape(start)));
+    let languages: Vec<(&str, Vec<BTreeMap<DisclosureKind, Told>>)> = script
+        .languages
+        .keys()
+        .map(|language| (language.as_str(), ways.iter().map(|way| told(scope, way, language)).collect()))
+        .collect();
     for (what, need) in &needs {
         let mut missing: Vec<&str> = Vec::new();
         let mut late: Vec<(&str, f64)> = Vec::new();
-        for language in script.languages.keys() {
-            let answers =
-                ways.iter().map(|way| answer(*what, need, &told(scope, way, language), way.listens));
+        for (language, told) in &languages {
+            let answers = ways.iter().zip(told).map(|(way, told)| answer(*what, need, told, way.listens));
             match answers.reduce(Answer::worse) {
                 None | Some(Answer::InTime) => {}
                 Some(Answer::Late(seconds)) => late.push((language, seconds)),
                 Some(Answer::Missing) => missing.push(language),
             }
         }
-        let start = file.model.steps.get(file.model.start).map_or("", |step| step.name.as_str());
-        let place = Place::key(format!("/steps/{}", escape(start)));
         if !missing.is_empty() {
             let message = format!(
                 "before its first question this flow does not {} in {}",
@@ -57,7 +64,7 @@ pub fn flow(scope: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>) {
                 languages.join(", "),
                 need.within_seconds.unwrap_or_default()
             );
-            tell(findings, "late-disclosure", need, place, message, *what);
+            tell(findings, "late-disclosure", need, place.clone(), message, *what);
         }
     }
 }
