@@ -22,6 +22,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::DefinitionsArgs;
+use super::rules::RulesArgs;
 use super::running::{ProviderArgs, Running};
 use super::{Global, session};
 use crate::http::families::crm::campaign_body::blank;
@@ -66,6 +67,8 @@ pub struct CallArgs {
     provider: ProviderArgs,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    #[command(flatten)]
+    rules: RulesArgs,
 }
 
 /// Campaign of all test calls.
@@ -73,7 +76,8 @@ const CAMPAIGN: &str = "test-calls";
 
 pub async fn run(args: CallArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let library = with_single_call(&args.definitions.load()?, &args.flow)?;
-    let engine = session::engine(session::database(global).await?, library);
+    let rules = args.rules.load()?;
+    let engine = session::engine_under(session::database(global).await?, library, rules);
     let enrolled = prepare(&engine, &args).await?;
     let cancel = CancellationToken::new();
     let running =

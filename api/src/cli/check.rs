@@ -1,8 +1,9 @@
-//! `callwright check`: every problem of the definitions at once.
+//! `callwright check`: every problem of the definitions and of the calling rules at once.
 
+mod law;
 mod workspace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use callwright_engine::definitions::explain::{self, Levels};
@@ -12,17 +13,19 @@ use callwright_engine::definitions::schema::DefinitionKind;
 use clap::{Args, ValueEnum};
 
 use super::output;
+use super::rules::RulesArgs;
+use law::Law;
 use workspace::Target;
 pub(super) use workspace::folders;
 
-/// Checks flows, scripts and cadences, and reports all problems at once.
+/// Checks flows, scripts, cadences and calling rules, and reports all problems at once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright check\n  callwright check my-outreach\n  callwright check flows cadences --format github\n  callwright check flows/price-drop.yaml\n  callwright check - --as flows/price-drop.yaml < draft.yaml\n  callwright check --explain unknown-variable\n  callwright check --deny unguarded-variable --allow unused-text\n\nExit code 1 when there is an error."
+    after_help = "Examples:\n  callwright check\n  callwright check my-outreach\n  callwright check flows cadences --format github\n  callwright check flows/price-drop.yaml\n  callwright check - --as flows/price-drop.yaml < draft.yaml\n  callwright check rules\n  callwright check --rules our-rules\n  callwright check --explain unknown-variable\n  callwright check --deny unguarded-variable --allow unused-text\n\nExit code 1 when there is an error."
 )]
 pub struct CheckArgs {
-    /// A folder with `flows/` and `cadences/`, those folders themselves, or one file, which is checked among its neighbours;
-    /// `-` reads a file from standard input. This folder when left out.
+    /// A folder with `flows/` and `cadences/`, those folders themselves, a folder of calling rules, or one file, which is checked
+    /// among its neighbours; `-` reads a file from standard input. This folder when left out.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The file that standard input stands for.
@@ -46,6 +49,8 @@ pub struct CheckArgs {
     /// Explains a code, with a wrong and a right example; lists all codes when none is given.
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", conflicts_with = "paths")]
     explain: Option<String>,
+    #[command(flatten)]
+    rules: RulesArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,22 +69,33 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Some(refusal) = levels.refusal() {
         anyhow::bail!(refusal);
     }
-    let target = Target::find(&args.paths, args.stands_for.as_deref())?;
-    let files = target.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
-    let mut review = match &target.only {
-        Some(path) => Review::of_file(files, path),
-        None => Review::of(files),
+    let law = Law::find(&args.paths, args.stands_for.as_deref(), &args.rules)?;
+    let mut review = match law.definitions.as_deref() {
+        Some(paths) => definitions(paths, args.stands_for.as_deref(), &law)?,
+        None => Review::default(),
     };
-    review.diagnostics.splice(0..0, target.problems);
+    let told =
+        law.review.diagnostics.iter().filter(|each| law.only.as_ref().is_none_or(|only| *only == each.file));
+    review.diagnostics.extend(told.cloned());
+    review.sources.extend(&law.review.sources);
     levels.apply(&mut review.diagnostics);
     match args.format {
-        Format::Human => human(&review),
+        Format::Human => human(&review, &law),
         Format::Json => output::print_json(&render::json(&review.diagnostics, &review.sources))?,
         Format::Github => output::print_raw(&render::github(&review.diagnostics, &review.sources)),
     }
     let strict = |code: &str| args.strict && !args.warn.iter().any(|each| each == code);
     let fails = review.diagnostics.iter().any(|problem| problem.is_error() || strict(problem.code));
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The review of the definitions that the paths mean, by the law of the rules at hand.
+fn definitions(paths: &[PathBuf], stands_for: Option<&Path>, law: &Law) -> anyhow::Result<Review> {
+    let target = Target::find(paths, stands_for)?;
+    let files = target.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let mut review = Review::under(&law.rules, files, target.only.as_deref());
+    review.diagnostics.splice(0..0, target.problems);
+    Ok(review)
 }
 
 fn explain_code(code: &str) -> anyhow::Result<ExitCode> {
@@ -100,15 +116,22 @@ fn explain_code(code: &str) -> anyhow::Result<ExitCode> {
     anyhow::bail!(levels.refusal().unwrap_or_default())
 }
 
-fn human(review: &Review) {
+fn human(review: &Review, law: &Law) {
     if review.diagnostics.is_empty() {
-        let count = |kind: DefinitionKind| {
-            let number = review.count(kind);
-            format!("{number} {kind}{}", if number == 1 { "" } else { "s" })
-        };
-        let [flows, scripts, cadences] =
-            [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence].map(count);
-        output::print(&format!("{flows}, {scripts} and {cadences}: no problems"));
+        let count =
+            |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        if law.definitions.is_some() {
+            let [flows, scripts, cadences] =
+                [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence]
+                    .map(|kind| count(review.count(kind), kind.as_str()));
+            output::print(&format!("{flows}, {scripts} and {cadences}: no problems"));
+        }
+        if law.review.files > 0 {
+            let rules = &law.review;
+            let (files, named) = (count(rules.files, "rule file"), count(rules.rules, "rule"));
+            let examples = count(rules.vectors, "example");
+            output::print(&format!("{files} with {named} and {examples}: no problems"));
+        }
     } else {
         output::print_raw(&render::terminal(&review.diagnostics, &review.sources, output::colour()));
     }

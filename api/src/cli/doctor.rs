@@ -2,21 +2,22 @@
 //! safety is in `doctor/`.
 
 mod inside;
+mod law;
 mod safety;
 
 use std::process::ExitCode;
 
-use callwright_engine::time::zone::tzdb_version;
-use chrono::{Datelike, Utc};
+use chrono::Utc;
 use clap::Args;
 use serde::Serialize;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::output::{self, Format};
+use super::rules::RulesArgs;
 use super::{Global, session};
 
-/// Checks the database with its migrations, clock and settings, the journal of stops, backups, disk space, time zone data, keys
-/// and definitions. Changes nothing.
+/// Checks the database with its migrations, clock and settings, the journal of stops, backups, disk space, time zone data,
+/// calling rules, keys and definitions. Changes nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  callwright doctor --database-url postgres://dialer@localhost/dialer\n  callwright doctor --deep --format json\n\nExit code 1 when something must be mended."
@@ -27,6 +28,8 @@ pub struct DoctorArgs {
     deep: bool,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    #[command(flatten)]
+    rules: RulesArgs,
     /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -57,7 +60,8 @@ pub async fn run(args: DoctorArgs, global: &Global) -> anyhow::Result<ExitCode> 
         Err(error) => vec![finding("database", State::Bad, format!("{error:#}"))],
     };
     findings.extend(safety::all(global));
-    findings.extend([zones(), definitions_found(&args.definitions)]);
+    findings.extend(law::all(&args.rules, Utc::now().date_naive()));
+    findings.push(definitions_found(&args.definitions));
     match args.format {
         Format::Json => output::print_json(&findings)?,
         Format::Human => {
@@ -73,22 +77,6 @@ pub async fn run(args: DoctorArgs, global: &Global) -> anyhow::Result<ExitCode> 
     }
     let is_bad = findings.iter().any(|found| found.state == State::Bad);
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// The year of the bundled zone database tells how stale it is.
-fn zones() -> Finding {
-    let version = tzdb_version();
-    let year: Option<i32> = version.get(..4).and_then(|year| year.parse().ok());
-    match year {
-        Some(year) if Utc::now().year() - year <= 1 => {
-            finding("time zones", State::Fine, format!("database {version}"))
-        }
-        _ => finding(
-            "time zones",
-            State::Warning,
-            format!("database {version} may be stale; update Callwright"),
-        ),
-    }
 }
 
 fn definitions_found(args: &DefinitionsArgs) -> Finding {

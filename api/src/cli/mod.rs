@@ -30,6 +30,7 @@ mod reconcile;
 mod registry;
 mod render;
 mod restore;
+mod rules;
 mod running;
 mod schema;
 mod serve;

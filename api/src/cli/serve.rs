@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::operations::{RetentionArgs, WatchArgs};
+use super::rules::{self, RulesArgs};
 use super::running::{
     self, ProviderArgs, Running, close, is_loopback, set_virtual_clock, stop_signal, virtual_clock,
 };
@@ -27,7 +28,7 @@ use crate::http::{Access, App, router};
 /// Serves the API and dials, in one process.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n  callwright serve --metrics 127.0.0.1:9464 --keep-decisions 365\n\nWithout --dev every request needs a key: callwright key create NAME"
+    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n  callwright serve --metrics 127.0.0.1:9464 --keep-decisions 365\n  callwright serve --rules our-rules --rules-profile strict\n\nWithout --dev every request needs a key: callwright key create NAME"
 )]
 pub struct ServeArgs {
     /// Address to listen on.
@@ -61,6 +62,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     definitions: DefinitionsArgs,
     #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
     watch: WatchArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -79,7 +82,8 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let migrations = if args.no_migrate { Migrations::Demand } else { Migrations::Apply };
     let db = session::database_with(global, migrations).await?;
     session::prove_journal(global)?;
-    let engine = session::engine(db, args.definitions.load()?);
+    let engine = session::engine_under(db, args.definitions.load()?, args.rules.load()?);
+    rules::announce(&engine.rules);
     engine.publish().await?;
     if let Some(start) = args.virtual_clock {
         set_virtual_clock(&engine, start, args.rate).await?;

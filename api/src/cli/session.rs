@@ -10,6 +10,7 @@ use callwright_engine::domain::user::Role;
 use callwright_engine::engine::{Engine, TimeSource};
 use callwright_engine::id::IdSource;
 use callwright_engine::journal::{self, Journal};
+use callwright_engine::rules::Rules;
 use callwright_engine::store::{Db, Durability, user};
 
 use super::Global;
@@ -98,10 +99,15 @@ pub fn boot() -> String {
     format!("{}-{:016x}", std::process::id(), rand::random::<u64>())
 }
 
-/// An engine in this process, on the database's clock.
+/// An engine in this process, on the database's clock, for what places no call.
 pub fn engine(db: Db, library: Library) -> Arc<Engine> {
+    engine_under(db, library, Rules::shipped())
+}
+
+/// An engine in this process, on the database's clock, that goes by these rules.
+pub fn engine_under(db: Db, library: Library, rules: Arc<Rules>) -> Arc<Engine> {
     let ids = Arc::new(IdSource::new(rand::random()));
-    Engine::new(db, Arc::new(LibraryHandle::new(library)), TimeSource::Database, ids)
+    Engine::with_rules(db, Arc::new(LibraryHandle::new(library)), TimeSource::Database, ids, rules)
 }
 
 /// The name under which a manager's act is kept; an error unless the e-mail address is an active manager's.

@@ -4,11 +4,13 @@ mod number;
 
 use std::process::ExitCode;
 
+use callwright_engine::definitions::library::Library;
 use callwright_engine::domain::campaign::VoiceClass;
 use callwright_engine::store::lead;
 use clap::Args;
 
 use super::output::{self, Format};
+use super::rules::RulesArgs;
 use super::{Global, session};
 use crate::http::moment::Moment;
 
@@ -16,7 +18,7 @@ use crate::http::moment::Moment;
 /// numbering plan, the suppression list and the law say; gates that need a lead are left out and named.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright why lead_123\n  callwright why lead_123 --at 2026-07-04T15:00:00Z --format json\n  callwright why +18502345678 --at 2026-01-14T13:30:00Z --voice live\n  callwright why +13052345678 --attempt 2026-01-14T15:00:00Z --attempt 2026-01-14T17:00:00Z --attempt 2026-01-14T19:00:00Z --format json"
+    after_help = "Examples:\n  callwright why lead_123\n  callwright why lead_123 --at 2026-07-04T15:00:00Z --format json\n  callwright why +18502345678 --at 2026-01-14T13:30:00Z --voice live\n  callwright why +13052345678 --attempt 2026-01-14T15:00:00Z --attempt 2026-01-14T17:00:00Z --attempt 2026-01-14T19:00:00Z --format json\n  callwright why +14012345678 --rules our-rules --rules-profile federal-only"
 )]
 pub struct WhyArgs {
     /// A lead, by our id or yours; or a number in the form +18502345678.
@@ -31,6 +33,8 @@ pub struct WhyArgs {
     /// For a number: an earlier call to it, repeatable; counted in the caps of the law.
     #[arg(long = "attempt", value_name = "TIME", value_parser = Moment::parse)]
     attempts: Vec<Moment>,
+    #[command(flatten)]
+    rules: RulesArgs,
     /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -45,7 +49,8 @@ pub async fn run(args: WhyArgs, global: &Global) -> anyhow::Result<ExitCode> {
         !is_about_numbers,
         "--voice and --attempt are for bare numbers such as +18502345678; a lead's campaign and attempts are on file"
     );
-    let engine = session::open(global).await?;
+    let rules = args.rules.load()?;
+    let engine = session::engine_under(session::database(global).await?, Library::embedded(), rules);
     let mut tx = engine.db.begin_read().await?;
     let id = lead::resolve(&mut tx, &args.subject).await?;
     tx.rollback().await?;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::definitions::{self, DefinitionsArgs};
 use super::operations::{RetentionArgs, WatchArgs};
+use super::rules::{self, RulesArgs};
 use super::running::{self, ProviderArgs, Running, close, stop_signal};
 use super::session::Migrations;
 use super::{Global, session};
@@ -29,6 +30,8 @@ pub struct WorkerArgs {
     #[command(flatten)]
     definitions: DefinitionsArgs,
     #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
     watch: WatchArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -39,7 +42,8 @@ pub async fn run(args: WorkerArgs, global: &Global) -> anyhow::Result<ExitCode> 
     let migrations = if args.no_migrate { Migrations::Demand } else { Migrations::Apply };
     let db = session::database_with(global, migrations).await?;
     session::prove_journal(global)?;
-    let engine = session::engine(db, args.definitions.load()?);
+    let engine = session::engine_under(db, args.definitions.load()?, args.rules.load()?);
+    rules::announce(&engine.rules);
     args.definitions.offer(&engine).await?;
     let cancel = CancellationToken::new();
     let bell = Bell::new();

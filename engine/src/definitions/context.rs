@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `lead` | `firstName lastName fullName company segment status language email zone country region score tags custom synthetic doNotCall`; `custom.ANYTHING` |
 //! | `campaign` | `key name company continueUnrecorded` |
-//! | `agent` | `name` |
+//! | `agent` | `name number` (where people can call back) |
 //! | `offer` | `type title percent savings coupon description expiresAt currency` |
 //! | `product` | `name oldPrice newPrice currency sku category url purchasedAt` |
 //! | `currency` | code for amounts whose own currency is not known |
@@ -37,7 +37,7 @@ static SAMPLE: LazyLock<Value> = LazyLock::new(|| {
             "custom": { "plan": "starter", "industry": "design" }, "synthetic": false, "doNotCall": false,
         },
         "campaign": { "key": "campaign_sample", "name": "Sample campaign", "company": "Acme", "continueUnrecorded": false },
-        "agent": { "name": "Rachel" },
+        "agent": { "name": "Rachel", "number": "+12125550123" },
         "offer": {
             "type": "price_drop", "title": "Price drop refund", "percent": 15, "savings": "150.00",
             "coupon": "PRICE-15-4821", "description": "15% refund", "expiresAt": "2026-12-31T23:59:00Z", "currency": "USD",

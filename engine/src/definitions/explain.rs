@@ -7,10 +7,12 @@ const TEXT: &str = include_str!("explain.md");
 
 /// Codes that may come as warnings, and so may be allowed or denied. All others are errors: they guard calls that would
 /// fail, or the law.
-pub const WARNINGS: [&str; 13] = [
+pub const WARNINGS: [&str; 15] = [
     "ambiguous-phrase",
     "cut-off",
     "impossible-cap",
+    "late-disclosure",
+    "missing-disclosure",
     "never-open",
     "stray-braces",
     "unguarded-variable",

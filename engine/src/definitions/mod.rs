@@ -27,6 +27,7 @@ mod neighbours;
 pub mod raw;
 pub mod render;
 pub mod review;
+pub mod rule_files;
 mod sandbox;
 mod scalar;
 pub mod schema;

@@ -49,7 +49,7 @@ impl Sources {
     }
 
     /// Adds the files of others.
-    pub(super) fn extend(&mut self, others: &Self) {
+    pub fn extend(&mut self, others: &Self) {
         self.parsed.extend(others.parsed.iter().map(|(path, source)| (path.clone(), source.clone())));
         self.unparsed.extend(others.unparsed.iter().map(|(path, text)| (path.clone(), text.clone())));
     }

@@ -10,6 +10,7 @@ use super::neighbours::Neighbours;
 use super::render::Sources;
 use super::schema::DefinitionKind;
 use super::workspace::Workspace;
+use crate::rules::Rules;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -24,16 +25,29 @@ pub struct Review {
 impl Review {
     /// Checks everything.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self::wanted(Neighbours::all(files.into_iter().collect()), |_| true)
+        Self::under(Rules::embedded(), files, None)
     }
 
     /// Checks one file against all others, and reports only its own problems. Of the others only those are read that it can
     /// have to do with.
     pub fn of_file<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, path: &str) -> Self {
-        Self::wanted(Neighbours::of(files.into_iter().collect(), path), |each| each == path)
+        Self::under(Rules::embedded(), files, Some(path))
     }
 
-    fn wanted(neighbours: Neighbours<'_>, wanted: impl Fn(&str) -> bool) -> Self {
+    /// The same by the law of `rules`; `only` one file, or all.
+    pub fn under<'a>(
+        rules: &Rules,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+        only: Option<&str>,
+    ) -> Self {
+        let files = files.into_iter().collect();
+        match only {
+            Some(path) => Self::wanted(rules, Neighbours::of(files, path), |each| each == path),
+            None => Self::wanted(rules, Neighbours::all(files), |_| true),
+        }
+    }
+
+    fn wanted(rules: &Rules, neighbours: Neighbours<'_>, wanted: impl Fn(&str) -> bool) -> Self {
         let mut workspace = Workspace::read(neighbours.read);
         let mut unread_tests = 0;
         for (kind, key, path) in neighbours.exist {
@@ -43,7 +57,7 @@ impl Review {
                 workspace.declared.entry((kind, key.to_owned())).or_insert_with(|| path.to_owned());
             }
         }
-        check::run_on(&mut workspace, &wanted);
+        check::run_on(&mut workspace, rules, &wanted);
         let mut diagnostics = std::mem::take(&mut workspace.diagnostics);
         diagnostics.retain(|each| wanted(&each.file));
         workspace.sources.sort(&mut diagnostics);

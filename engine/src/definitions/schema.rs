@@ -1,4 +1,4 @@
-//! JSON Schemas (draft 2020-12) of the definition kinds, generated from the raw types, so the two cannot drift (DEF-2).
+//! JSON Schemas (draft 2020-12) of every kind of file, generated from the types that are read, so the two cannot drift (DEF-2).
 
 use std::sync::LazyLock;
 
@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript, test::RawTest};
 use crate::domain::text_enum::text_enum;
+use crate::rules::{HolidayFile, RuleFile};
 
 text_enum! {
     /// What a file defines: the key it starts with.
@@ -19,24 +20,62 @@ text_enum! {
     }
 }
 
-static SCHEMAS: [LazyLock<Value>; 4] = [
-    LazyLock::new(|| generate::<RawFlow>(DefinitionKind::Flow)),
-    LazyLock::new(|| generate::<RawScript>(DefinitionKind::Script)),
-    LazyLock::new(|| generate::<RawCadence>(DefinitionKind::Cadence)),
-    LazyLock::new(|| generate::<RawTest>(DefinitionKind::Test)),
-];
-
-/// The schema of a kind. Its `$id` never changes: `https://callwright.dev/schema/flow.schema.json`.
-pub fn schema(kind: DefinitionKind) -> &'static Value {
-    match kind {
-        DefinitionKind::Flow => &SCHEMAS[0],
-        DefinitionKind::Script => &SCHEMAS[1],
-        DefinitionKind::Cadence => &SCHEMAS[2],
-        DefinitionKind::Test => &SCHEMAS[3],
+text_enum! {
+    /// Every kind of file that has a schema: definitions, and the files of calling rules.
+    pub enum SchemaKind {
+        Flow = "flow",
+        Script = "script",
+        Cadence = "cadence",
+        Test = "test",
+        Rules = "rules",
+        Holidays = "holidays",
     }
 }
 
-fn generate<T: JsonSchema>(kind: DefinitionKind) -> Value {
+impl From<DefinitionKind> for SchemaKind {
+    fn from(kind: DefinitionKind) -> Self {
+        match kind {
+            DefinitionKind::Flow => Self::Flow,
+            DefinitionKind::Script => Self::Script,
+            DefinitionKind::Cadence => Self::Cadence,
+            DefinitionKind::Test => Self::Test,
+        }
+    }
+}
+
+impl SchemaKind {
+    /// One such file, in a sentence.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Rules => "rule file",
+            Self::Holidays => "holiday file",
+            Self::Flow | Self::Script | Self::Cadence | Self::Test => self.as_str(),
+        }
+    }
+}
+
+static SCHEMAS: [LazyLock<Value>; 6] = [
+    LazyLock::new(|| generate::<RawFlow>(SchemaKind::Flow)),
+    LazyLock::new(|| generate::<RawScript>(SchemaKind::Script)),
+    LazyLock::new(|| generate::<RawCadence>(SchemaKind::Cadence)),
+    LazyLock::new(|| generate::<RawTest>(SchemaKind::Test)),
+    LazyLock::new(|| generate::<RuleFile>(SchemaKind::Rules)),
+    LazyLock::new(|| generate::<HolidayFile>(SchemaKind::Holidays)),
+];
+
+/// The schema of a kind. Its `$id` never changes: `https://callwright.dev/schema/flow.schema.json`.
+pub fn schema(kind: impl Into<SchemaKind>) -> &'static Value {
+    match kind.into() {
+        SchemaKind::Flow => &SCHEMAS[0],
+        SchemaKind::Script => &SCHEMAS[1],
+        SchemaKind::Cadence => &SCHEMAS[2],
+        SchemaKind::Test => &SCHEMAS[3],
+        SchemaKind::Rules => &SCHEMAS[4],
+        SchemaKind::Holidays => &SCHEMAS[5],
+    }
+}
+
+fn generate<T: JsonSchema>(kind: SchemaKind) -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<T>().to_value();
     tidy(&mut schema);

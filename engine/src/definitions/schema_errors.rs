@@ -8,29 +8,34 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::diagnostic::{Findings, Place, suggestion};
-use super::schema::{DefinitionKind, schema};
+use super::schema::{SchemaKind, schema};
 use super::source::escape;
 
 /// One per kind, made when the first file of its kind is read.
-static VALIDATORS: [LazyLock<Validator>; 4] = [
-    LazyLock::new(|| validator(DefinitionKind::Flow)),
-    LazyLock::new(|| validator(DefinitionKind::Script)),
-    LazyLock::new(|| validator(DefinitionKind::Cadence)),
-    LazyLock::new(|| validator(DefinitionKind::Test)),
+static VALIDATORS: [LazyLock<Validator>; 6] = [
+    LazyLock::new(|| validator(SchemaKind::Flow)),
+    LazyLock::new(|| validator(SchemaKind::Script)),
+    LazyLock::new(|| validator(SchemaKind::Cadence)),
+    LazyLock::new(|| validator(SchemaKind::Test)),
+    LazyLock::new(|| validator(SchemaKind::Rules)),
+    LazyLock::new(|| validator(SchemaKind::Holidays)),
 ];
 
-fn validator(kind: DefinitionKind) -> Validator {
+fn validator(kind: SchemaKind) -> Validator {
     jsonschema::validator_for(schema(kind)).expect("our generated schemas are valid, as a test proves")
 }
 
 /// Reports everything in which `value` departs from the schema, and takes the offending parts out, so that the rest can be
 /// compiled and all its problems are reported at once. Patterns are left to `compile`, which says more.
-pub fn report(kind: DefinitionKind, value: &mut Value, findings: &mut Findings<'_>) {
+pub fn report(kind: impl Into<SchemaKind>, value: &mut Value, findings: &mut Findings<'_>) {
+    let kind = kind.into();
     let validator = match kind {
-        DefinitionKind::Flow => &VALIDATORS[0],
-        DefinitionKind::Script => &VALIDATORS[1],
-        DefinitionKind::Cadence => &VALIDATORS[2],
-        DefinitionKind::Test => &VALIDATORS[3],
+        SchemaKind::Flow => &VALIDATORS[0],
+        SchemaKind::Script => &VALIDATORS[1],
+        SchemaKind::Cadence => &VALIDATORS[2],
+        SchemaKind::Test => &VALIDATORS[3],
+        SchemaKind::Rules => &VALIDATORS[4],
+        SchemaKind::Holidays => &VALIDATORS[5],
     };
     let mut offending: Vec<String> = Vec::new();
     let errors: Vec<ValidationError<'_>> = validator.iter_errors(value).collect();
@@ -95,7 +100,7 @@ fn take_out(value: &mut Value, pointer: &str) {
     }
 }
 
-fn explain(file: DefinitionKind, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
+fn explain(file: SchemaKind, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
     let pointer = error.instance_path().to_string();
     let name = display_name(&pointer);
     let instance: &Value = error.instance();
@@ -146,6 +151,9 @@ fn explain(file: DefinitionKind, error: &ValidationError<'_>, findings: &mut Fin
             findings
                 .error("empty", Place::key(pointer), format!("{name} is too short"))
                 .label("needs an entry");
+        }
+        ValidationErrorKind::MinLength { .. } => {
+            findings.error("empty", Place::value(pointer), format!("{name} is empty")).label("write it out");
         }
         ValidationErrorKind::MaxProperties { limit } => {
             findings
@@ -214,11 +222,11 @@ fn synonym(key: &str, known: &[String]) -> Option<String> {
 }
 
 /// A key that another kind of file has at its top.
-fn elsewhere(kind: DefinitionKind, pointer: &str, key: &str) -> Option<String> {
+fn elsewhere(kind: SchemaKind, pointer: &str, key: &str) -> Option<String> {
     let has =
-        |other: &&DefinitionKind| schema(**other).pointer(&format!("/properties/{}", escape(key))).is_some();
-    let other = DefinitionKind::ALL.iter().filter(|other| **other != kind && pointer.is_empty()).find(has)?;
-    Some(format!("`{key}` is a key of {other}s, not of {kind}s"))
+        |other: &&SchemaKind| schema(**other).pointer(&format!("/properties/{}", escape(key))).is_some();
+    let other = SchemaKind::ALL.iter().filter(|other| **other != kind && pointer.is_empty()).find(has)?;
+    Some(format!("`{key}` is a key of {}s, not of {}s", other.noun(), kind.noun()))
 }
 
 /// Keys that hold lengths of time.
@@ -236,20 +244,14 @@ const LENGTHS: [&str; 10] = [
 ];
 
 /// What to do about a value of the wrong type, where more can be said than its type.
-fn remedy(
-    kind: DefinitionKind,
-    pointer: &str,
-    expected: &str,
-    found: &Value,
-    written: &str,
-) -> Option<String> {
+fn remedy(kind: SchemaKind, pointer: &str, expected: &str, found: &Value, written: &str) -> Option<String> {
     let key = pointer.split('/').rev().find(|segment| segment.parse::<usize>().is_err()).unwrap_or_default();
     match found {
         Value::Number(_) if LENGTHS.contains(&key) => Some(format!("add the unit: {written} days")),
-        Value::Array(_) if pointer == "/steps" && kind == DefinitionKind::Flow => Some(
+        Value::Array(_) if pointer == "/steps" && kind == SchemaKind::Flow => Some(
             "give each step a name, without the dash: `greet: { say: greeting, next: offer }`".to_owned(),
         ),
-        Value::Object(_) if pointer == "/steps" && kind == DefinitionKind::Cadence => {
+        Value::Object(_) if pointer == "/steps" && kind == SchemaKind::Cadence => {
             Some("begin each step with a dash: `- id: first`".to_owned())
         }
         Value::String(text) if expected == "a list" => Some(format!("put it into brackets: [\"{text}\"]")),
@@ -280,7 +282,7 @@ fn name_rule(pointer: &str) -> &'static str {
 
 /// Several shapes are allowed: speak about the one whose type fits, or list the shapes.
 fn explain_choice(
-    kind: DefinitionKind,
+    kind: SchemaKind,
     error: &ValidationError<'_>,
     context: &[Vec<ValidationError<'static>>],
     findings: &mut Findings<'_>,
@@ -327,7 +329,7 @@ fn explain_choice(
 }
 
 fn wrong_type(
-    kind: DefinitionKind,
+    kind: SchemaKind,
     findings: &mut Findings<'_>,
     pointer: String,
     name: &str,
@@ -364,7 +366,7 @@ fn wrong_type(
 }
 
 fn not_among(
-    kind: DefinitionKind,
+    kind: SchemaKind,
     findings: &mut Findings<'_>,
     pointer: String,
     name: &str,
@@ -431,6 +433,9 @@ fn display_name(pointer: &str) -> String {
         [.., "steps", index] if index.parse::<usize>().is_ok() => {
             format!("step {}", index.parse::<usize>().unwrap_or_default() + 1)
         }
+        ["rules", index] if index.parse::<usize>().is_ok() => {
+            format!("rule {}", index.parse::<usize>().unwrap_or_default() + 1)
+        }
         [.., parent, index] if index.parse::<usize>().is_ok() => {
             format!("entry {} of `{parent}`", index.parse::<usize>().unwrap_or_default() + 1)
         }
@@ -439,7 +444,7 @@ fn display_name(pointer: &str) -> String {
 }
 
 /// Property names of the schema object that refused a key.
-fn properties_beside(kind: DefinitionKind, error: &ValidationError<'_>) -> Vec<String> {
+fn properties_beside(kind: SchemaKind, error: &ValidationError<'_>) -> Vec<String> {
     let path = error.schema_path().to_string();
     let owner = path.strip_suffix("/additionalProperties").unwrap_or(&path);
     let keys = |value: &Value| value.get("properties")?.as_object().map(|map| map.keys().cloned().collect());

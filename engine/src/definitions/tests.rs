@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::bundle::Bundle;
 use super::library::{Library, LibraryHandle};
-use super::schema::{DefinitionKind, schema};
+use super::schema::{DefinitionKind, SchemaKind, schema};
 use super::source::Source;
 use super::template::RenderLimits;
 use super::workspace::Workspace;
@@ -214,8 +214,9 @@ fn schemas_accept_every_shipped_file_and_are_valid_themselves() {
 
 #[test]
 fn schemas_carry_stable_ids_and_a_description_of_every_key() {
-    for kind in DefinitionKind::ALL.iter().copied() {
+    for kind in SchemaKind::ALL.iter().copied() {
         let schema = schema(kind);
+        jsonschema::meta::validate(schema).unwrap();
         assert_eq!(schema["$id"], format!("https://callwright.dev/schema/{kind}.schema.json"));
         let definitions = schema["$defs"].as_object().into_iter().flatten().map(|(_, definition)| definition);
         for owner in definitions.chain([schema]) {

@@ -12,6 +12,7 @@ use crate::domain::enrollment::Hold;
 use crate::domain::event::Event;
 use crate::id::{AttemptId, DecisionId, EnrollmentId, EventId, LeadId};
 use crate::metrics::Tally;
+use crate::rules::Rules;
 use crate::store::attempt::Attempt;
 use crate::store::walk::Walk;
 use crate::store::{Tx, attempt, call, decision, enrollment, event, lead_change, task};
@@ -154,7 +155,7 @@ impl Changes {
             gate,
             reason: reason.as_str(),
             until,
-            reports: reports(decision),
+            reports: reports(decision, &engine.rules),
         });
     }
 
@@ -189,11 +190,12 @@ fn unchanged(walk: &Walk, now: Instant) -> enrollment::Change {
     }
 }
 
-/// Every gate's report: those that merely passed by name, the others in full.
-fn reports(decision: &Decision) -> String {
+/// Every gate's report: those that merely passed by name, the others in full; and by which calling rules they were made.
+fn reports(decision: &Decision, rules: &Rules) -> String {
     let passed =
         |report: &&GateReport| matches!(report.answer, Answer::Pass { .. }) && report.facts.is_empty();
     let (content, telling): (Vec<_>, Vec<_>) = decision.reports.iter().partition(passed);
     let names: Vec<&str> = content.iter().map(|report| report.gate.as_str()).collect();
-    json!({"passed": names, "reports": telling}).to_string()
+    let (version, profile) = (rules.version(), rules.profile());
+    json!({"passed": names, "reports": telling, "rules": version, "profile": profile}).to_string()
 }

@@ -86,7 +86,8 @@ use crate::store::{Db, Tx, clock};
 pub struct Engine {
     pub db: Db,
     pub library: Arc<LibraryHandle>,
-    pub rules: &'static Rules,
+    /// The calling rules of this process: the shipped ones, or with those of its operator.
+    pub rules: Arc<Rules>,
     pub ids: Arc<IdSource>,
     pub time: TimeSource,
     pub metrics: Arc<Metrics>,
@@ -121,6 +122,17 @@ impl Engine {
         Self::with_safeguards(db, library, time, ids, Safeguards::default())
     }
 
+    /// An engine that goes by other rules than the shipped ones.
+    pub fn with_rules(
+        db: Db,
+        library: Arc<LibraryHandle>,
+        time: TimeSource,
+        ids: Arc<IdSource>,
+        rules: Arc<Rules>,
+    ) -> Arc<Self> {
+        Arc::new(Self::build(db, library, time, ids, rules, Safeguards::default()))
+    }
+
     /// For tests that must show what a missing safeguard would do.
     pub fn with_safeguards(
         db: Db,
@@ -129,10 +141,21 @@ impl Engine {
         ids: Arc<IdSource>,
         safeguards: Safeguards,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::build(db, library, time, ids, Rules::shipped(), safeguards))
+    }
+
+    fn build(
+        db: Db,
+        library: Arc<LibraryHandle>,
+        time: TimeSource,
+        ids: Arc<IdSource>,
+        rules: Arc<Rules>,
+        safeguards: Safeguards,
+    ) -> Self {
+        Self {
             db,
             library,
-            rules: Rules::embedded(),
+            rules,
             ids,
             time,
             metrics: Arc::default(),
@@ -142,7 +165,7 @@ impl Engine {
             outlets: outlets::Configured::default(),
             calling: calling::Said::default(),
             pace: Mutex::default(),
-        })
+        }
     }
 
     fn pace(&self) -> Pace {

@@ -103,7 +103,7 @@ impl Engine {
         tx.rollback().await?;
         let purpose = if order.channel == "email" { Purpose::Email } else { Purpose::Sms };
         let snapshot = batch.snapshot(self, &walk, &version)?;
-        match gate::decide_contact(&snapshot, self.rules, purpose, now).verdict {
+        match gate::decide_contact(&snapshot, &self.rules, purpose, now).verdict {
             Verdict::Proceed(_) => {}
             Verdict::Defer { until, .. } => return Ok(Composed::NotBefore(until)),
             Verdict::Stop { .. } => return Ok(Composed::NotAnyMore),

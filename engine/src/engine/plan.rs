@@ -142,7 +142,7 @@ impl Planning<'_> {
             }
             Next::Message { ref position, channel, .. } => {
                 let position = position.clone();
-                let decision = gate::decide_contact(&snapshot, engine.rules, channel.purpose(), now);
+                let decision = gate::decide_contact(&snapshot, &engine.rules, channel.purpose(), now);
                 self.message(changes, follow_ups, report, moved, &decision, &position)
             }
             _ => {
@@ -312,9 +312,9 @@ impl Engine {
     /// All gates over one snapshot; tests may leave the window gates out to show that something notices.
     pub(super) fn judge(&self, snapshot: &Snapshot, now: Instant) -> Decision {
         if self.safeguards.window_gates {
-            gate::decide(snapshot, self.rules, now)
+            gate::decide(snapshot, &self.rules, now)
         } else {
-            gate::decide_without_windows(snapshot, self.rules, now)
+            gate::decide_without_windows(snapshot, &self.rules, now)
         }
     }
 }

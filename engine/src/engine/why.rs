@@ -51,8 +51,9 @@ pub struct Why {
     pub tzdb: &'static str,
     /// The same, by the name it has for a bare number.
     pub tzdata: &'static str,
-    /// Version of the calling rules.
+    /// Version and profile of the calling rules by which the gates answer now.
     pub rules: String,
+    pub rules_profile: String,
     /// Whose agreement a recording of a call to this lead needs.
     pub recording: Recording,
     /// The consent ledger, oldest first.
@@ -254,6 +255,7 @@ impl Engine {
             tzdb: tzdb_version(),
             tzdata: tzdb_version(),
             rules: self.rules.version().to_owned(),
+            rules_profile: self.rules.profile().to_string(),
             answer,
             recording,
             consents: consent::of_leads(&mut tx, &[lead]).await?.into_iter().map(WhyConsent::from).collect(),

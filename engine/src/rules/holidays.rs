@@ -1,12 +1,11 @@
-//! Holiday dates by jurisdiction, from `engine/rules/holidays.yaml`.
+//! Holiday dates by jurisdiction, from `engine/rules/holidays.yaml` and the files of operators.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use serde::Deserialize;
 
 use super::jurisdiction::Jurisdiction;
-use super::schema::Effective;
+use super::schema::{Effective, HolidayFile};
 use crate::time::holiday::HolidayCalendar;
 
 /// Calendars of countries, and of states including their country's days.
@@ -16,23 +15,23 @@ pub(super) struct Holidays {
     calendars: BTreeMap<Jurisdiction, HolidayCalendar>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HolidayFile {
-    covers: Effective,
-    calendars: BTreeMap<Jurisdiction, BTreeMap<String, Vec<NaiveDate>>>,
-}
-
 impl Holidays {
-    pub(super) fn read(text: &str) -> Result<Holidays, String> {
-        let file: HolidayFile = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    /// `shipped` says which days are covered; what others bring is added to its dates.
+    pub(super) fn new<'a>(
+        shipped: &'a HolidayFile,
+        others: impl IntoIterator<Item = &'a HolidayFile>,
+    ) -> Result<Holidays, String> {
+        let covers = shipped.covers.ok_or("needs the key `covers`")?;
         let mut calendars: BTreeMap<Jurisdiction, HolidayCalendar> = BTreeMap::new();
-        for (place, days) in &file.calendars {
-            let own: HolidayCalendar = days
-                .iter()
-                .flat_map(|(name, dates)| dates.iter().map(|date| (*date, name.as_str())))
-                .collect();
-            calendars.insert(*place, own);
+        for file in std::iter::once(shipped).chain(others) {
+            for (place, days) in &file.calendars {
+                let named: HolidayCalendar = days
+                    .iter()
+                    .flat_map(|(name, dates)| dates.iter().map(|date| (*date, name.as_str())))
+                    .collect();
+                let own = calendars.entry(*place).or_default();
+                *own = own.union(&named);
+            }
         }
         let national = calendars.clone();
         for (place, calendar) in &mut calendars {
@@ -40,7 +39,7 @@ impl Holidays {
                 *calendar = calendar.union(country);
             }
         }
-        Ok(Holidays { covers: file.covers, calendars })
+        Ok(Holidays { covers, calendars })
     }
 
     /// The place's own calendar, else its country's, else none.

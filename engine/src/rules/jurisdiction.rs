@@ -28,7 +28,8 @@ impl Jurisdiction {
     }
 
     fn new(country: &str, subdivision: &str) -> Result<Self, JurisdictionError> {
-        let wrong = || JurisdictionError(format!("{country}-{subdivision}").chars().take(20).collect());
+        let dash = if subdivision.is_empty() { "" } else { "-" };
+        let wrong = || JurisdictionError(format!("{country}{dash}{subdivision}").chars().take(20).collect());
         let fits = country.len() == 2
             && subdivision.len() <= 3
             && country.bytes().all(|b| b.is_ascii_alphabetic())
@@ -88,6 +89,19 @@ impl FromStr for Jurisdiction {
 impl serde::Serialize for Jurisdiction {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl schemars::JsonSchema for Jurisdiction {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Jurisdiction".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "description": "A country, or a state or province of one", "pattern": "^[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?$",
+            "examples": ["IN", "US-FL"],
+        })
     }
 }
 

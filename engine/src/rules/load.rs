@@ -1,34 +1,20 @@
-//! Reads the embedded rule files once and combines those of several places into the one rule that binds a call.
+//! Combines the rules of several places into the one that binds a call. Which rules there are is [`super::layers`]' matter.
 //!
 //! Combining only ever tightens: hours are intersected, caps and disclosures added up, the strongest consent kept.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::files::{FILES, HOLIDAYS};
 use super::holidays::Holidays;
 use super::jurisdiction::Jurisdiction;
 use super::memo::Memo;
+use super::profile::Profile;
 use super::schema::{ConsentNeed, Disclosure, Grade, LegalCap, RecordingNeed, Rule, RuleFile, VoiceClass};
 use crate::time::holiday::HolidayCalendar;
 use crate::time::hours::Hours;
-
-static EMBEDDED: LazyLock<Rules> = LazyLock::new(|| {
-    // The files are part of the program and a test reads every one, so this cannot fail in a tested build.
-    Rules::read(FILES, HOLIDAYS).expect("embedded rule files are valid")
-});
-
-/// A rule file that cannot be used; a mistake in the program's own data.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {problem}")]
-pub struct RulesError {
-    pub file: String,
-    pub problem: String,
-}
 
 /// Why there is no rule for a call. Every one of them means: do not call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -104,42 +90,34 @@ impl LegalRule {
     }
 }
 
-/// All calling rules, by place.
+/// All calling rules, by place, under one profile.
 #[derive(Debug, Clone)]
 pub struct Rules {
     files: BTreeMap<Jurisdiction, RuleFile>,
     holidays: Holidays,
     version: String,
+    profile: Profile,
     memo: Memo,
 }
 
 impl Rules {
-    /// The rules that ship with the program.
-    pub fn embedded() -> &'static Rules {
-        &EMBEDDED
+    pub(super) fn new(
+        files: BTreeMap<Jurisdiction, RuleFile>,
+        holidays: Holidays,
+        version: String,
+        profile: Profile,
+    ) -> Self {
+        Rules { files, holidays, version, profile, memo: Memo::default() }
     }
 
-    /// Twelve hexadecimal digits that change with any rule or holiday; recorded with every decision.
+    /// Twelve hexadecimal digits that change with any rule, holiday or profile; recorded with every decision.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    fn read(files: &[(&str, &str)], holidays: &str) -> Result<Rules, RulesError> {
-        let wrong = |file: &str, problem: String| RulesError { file: file.to_owned(), problem };
-        let mut by_place = BTreeMap::new();
-        let mut hash = Sha256::new_with_prefix(holidays);
-        for (name, text) in files {
-            hash.update(text);
-            let file: RuleFile =
-                serde_yaml::from_str(text).map_err(|error| wrong(name, error.to_string()))?;
-            let place = file.jurisdiction;
-            if by_place.insert(place, file).is_some() {
-                return Err(wrong(name, format!("a second file for {place}")));
-            }
-        }
-        let holidays = Holidays::read(holidays).map_err(|problem| wrong("holidays.yaml", problem))?;
-        let version = hex::encode(&hash.finalize()[..6]);
-        Ok(Rules { files: by_place, holidays, version, memo: Memo::default() })
+    /// Under which reading of the law they are; recorded with every decision.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// The rule that binds calls of `voice` on `on` (a date on the called person's calendar) in all `places` at once.
@@ -230,6 +208,11 @@ impl Rules {
         self.files.iter().flat_map(|(place, file)| file.rules.iter().map(|rule| (*place, rule)))
     }
 
+    /// The file of a place.
+    pub fn file(&self, place: Jurisdiction) -> Option<&RuleFile> {
+        self.files.get(&place)
+    }
+
     /// The files that bind a place: its country's, then its own.
     fn chain(&self, place: Jurisdiction) -> Result<impl Iterator<Item = &RuleFile>, NoRule> {
         let country = self.files.get(&place.whole_country()).ok_or(NoRule::UnknownJurisdiction(place))?;
@@ -249,7 +232,7 @@ impl Rules {
 }
 
 fn applies(rule: &Rule, voice: VoiceClass, on: NaiveDate) -> bool {
-    rule.grade < Grade::C && rule.voice.covers(voice) && rule.effective.contains(on)
+    rule.binds() && rule.voice.covers(voice) && rule.effective.contains(on)
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub struct Kept {
     pub gate: Option<String>,
     pub reason: String,
     pub until: Option<Instant>,
-    /// `passed`: names of the gates that were content; `reports`: the others in full.
+    /// `passed`: names of the gates that were content; `reports`: the others in full; `rules` and `profile`: version and reading
+    /// of the calling rules.
     pub reports: serde_json::Value,
     /// Version of the zone database it was made with.
     pub tzdb: String,

@@ -14,8 +14,11 @@ use super::local::{LocalSpan, LocalTime};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
+    /// Weekdays: `mon-fri`, `sat`, `daily`.
     pub days: DaySet,
+    /// First minute, such as `"09:00"`.
     pub from: LocalTime,
+    /// First minute outside again; `"24:00"` is midnight.
     pub until: LocalTime,
 }
 
@@ -219,13 +222,26 @@ fn lines(week: &Week) -> Vec<Span> {
     lines
 }
 
-/// The stored form.
-#[derive(Clone, Serialize, Deserialize)]
+/// Weekly hours on the wall clock.
+#[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct HoursText {
+    /// Stretches of the week; outside all of them the hours are closed.
+    #[schemars(extend("minItems" = 1))]
     spans: Vec<Span>,
+    /// What holidays do: `call` (nothing), `skip` (closed), or `only` with hours of their own. `call` unless said otherwise.
     #[serde(default)]
     holidays: HolidayRule,
+}
+
+impl schemars::JsonSchema for Hours {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hours".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        HoursText::json_schema(generator)
+    }
 }
 
 impl From<Hours> for HoursText {

@@ -24,4 +24,4 @@ pub use interval::{Interval, IntervalSet};
 pub use local::{LocalSpan, LocalTime, LocalTimeError};
 pub use preferred::{PreferredTime, PreferredTimeError};
 pub use window::{Position, SEARCH_HORIZON, position_all};
-pub use zone::{LocalDateTime, UnknownZone, Zone, tzdb_version};
+pub use zone::{LocalDateTime, UnknownZone, Zone, tzdb_packaged_on, tzdb_version};

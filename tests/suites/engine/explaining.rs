@@ -1,9 +1,13 @@
 //! Why (ENG-8): what stands in the way of a call, gate by gate, and when the next one may go out.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use callwright_engine::decide::verdict::{Answer, Gate, Reason};
 use callwright_engine::domain::campaign::CampaignStatus;
-use callwright_engine::engine::EnrollRequest;
+use callwright_engine::engine::{Engine, EnrollRequest, TimeSource};
+use callwright_engine::id::IdSource;
+use callwright_engine::rules::{OperatorRules, Rules};
 
 use crate::facts::declined;
 use crate::fake::Fake;
@@ -30,6 +34,22 @@ on_both! {
             assert!(text.contains(words), "{words} is missing in\n{text}");
         }
         assert!(!text.contains("2024561111"), "a full number in\n{text}");
+    }
+
+    async fn a_decision_keeps_by_which_rules_it_was_made(db) {
+        let mut world = World::open(db).await?;
+        let rules = Arc::new(Rules::under(&OperatorRules::default(), &"federal-only".parse()?)?);
+        let (library, clock) = (Arc::clone(&world.engine.library), TimeSource::Manual(Arc::clone(&world.clock)));
+        let ids = Arc::new(IdSource::seeded(5));
+        world.engine = Engine::with_rules(world.db.db.clone(), library, clock, ids, rules);
+        let (lead, _) = world.welcomed(ALICE).await?;
+        world.plan().await?;
+        let why = world.engine.why(lead, None).await?;
+        let kept = why.decisions.first().context("the kept decision")?;
+        assert_eq!(kept.reports["profile"], "federal-only");
+        assert_eq!(kept.reports["rules"], world.engine.rules.version());
+        assert_ne!(world.engine.rules.version(), Rules::embedded().version());
+        assert!(why.text().contains("under profile federal-only"), "{}", why.text());
     }
 
     async fn it_tells_what_would_be_at_another_instant(db) {

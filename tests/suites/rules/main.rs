@@ -4,4 +4,5 @@
 
 mod command;
 mod reader;
+mod vectors;
 mod year;

@@ -2,7 +2,7 @@
 //! on the wall say, and does any line of the file allow it".
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 use serde_json::Value;
@@ -10,8 +10,9 @@ use serde_json::Value;
 /// Hours of one rule, as minutes of the day by weekday (Monday first).
 #[derive(Debug, Clone)]
 pub struct Rule {
+    id: String,
     voice: String,
-    grade: String,
+    binds: bool,
     usual: Vec<Span>,
     holidays: OnHolidays,
     dates: BTreeSet<NaiveDate>,
@@ -35,21 +36,49 @@ enum OnHolidays {
 #[derive(Debug)]
 pub struct Books(BTreeMap<String, Vec<Rule>>);
 
+/// Rules of an operator, as `--rules` takes them.
+pub const OPERATOR: &str = "suites/rules/operator";
+
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 impl Books {
     pub fn read() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/rules");
-        let holidays = yaml(&folder.join("holidays.yaml"));
-        let mut books = BTreeMap::new();
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let is_yaml = path.extension().is_some_and(|ending| ending == "yaml");
-            let file = if is_yaml { yaml(&path) } else { Value::Null };
-            let Some(place) = file["jurisdiction"].as_str() else { continue };
-            let dates = dates(&holidays, place);
-            let rules = file["rules"].as_array().unwrap().iter().filter(|rule| !rule["hours"].is_null());
-            books.insert(place.to_owned(), rules.map(|rule| Rule::read(rule, &dates)).collect());
+        Self::of(&["../engine/rules"], "strict")
+    }
+
+    /// The shipped files with those of an operator over them: what holds always first, then what the profile changes.
+    pub fn with_operator(profile: &str) -> Self {
+        Self::of(&["../engine/rules", OPERATOR], profile)
+    }
+
+    fn of(folders: &[&str], profile: &str) -> Self {
+        let folders: Vec<PathBuf> =
+            folders.iter().map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).collect();
+        let holidays: Vec<Value> = folders.iter().map(|folder| yaml(&folder.join("holidays.yaml"))).collect();
+        let mut books: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
+        for (folder, is_shipped) in folders.iter().zip([true, false]) {
+            let mut files: Vec<Value> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+                .map(|path| yaml(&path))
+                .filter(|file| file["jurisdiction"].is_string())
+                .filter(|file| file["profile"].as_str().is_none_or(|name| name == profile))
+                .collect();
+            files.sort_by_key(|file| file["profile"].is_string());
+            for file in files {
+                let place = file["jurisdiction"].as_str().unwrap();
+                let book = books.entry(place.to_owned()).or_default();
+                if is_shipped && profile == "federal-only" && place.starts_with("US-") {
+                    continue;
+                }
+                let dates = holidays.iter().flat_map(|file| dates(file, place)).collect();
+                for rule in file["rules"].as_array().unwrap().iter().filter(|rule| !rule["hours"].is_null()) {
+                    let rule = Rule::read(rule, &dates);
+                    book.retain(|known| known.id != rule.id);
+                    book.push(rule);
+                }
+            }
         }
         Self(books)
     }
@@ -62,7 +91,7 @@ impl Books {
             places.push(place);
         }
         let rules = places.iter().filter_map(|place| self.0.get(*place)).flatten();
-        rules.filter(|rule| (rule.voice == voice || rule.voice == "any") && rule.grade != "C").collect()
+        rules.filter(|rule| (rule.voice == voice || rule.voice == "any") && rule.binds).collect()
     }
 }
 
@@ -75,8 +104,9 @@ impl Rule {
             other => OnHolidays::Only(spans(&other["only"])),
         };
         Self {
+            id: rule["id"].as_str().unwrap().to_owned(),
             voice: rule["voice"].as_str().unwrap_or("any").to_owned(),
-            grade: rule["grade"].as_str().unwrap().to_owned(),
+            binds: rule["grade"] != "C" && rule["applied"] != false,
             usual: spans(&hours["spans"]),
             holidays,
             dates: dates.clone(),

@@ -2,17 +2,19 @@
 //! files say, read by someone else (GATE-5, I3). `CALLWRIGHT_RULE_NUMBERS` asks about more numbers, such as 20000.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use callwright_engine::clock::Instant;
 use callwright_engine::decide::gate::inquiry::{NumberFacts, Standing};
 use callwright_engine::decide::snapshot::PhoneFacts;
+use callwright_engine::definitions::rule_files;
 use callwright_engine::domain::campaign::VoiceClass;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::phone::zones::us_area_codes;
 use callwright_engine::rules::Rules;
 use chrono::{NaiveDateTime, TimeDelta};
 
-use super::reader::Books;
+use super::reader::{Books, OPERATOR};
 
 /// A place as the product sees it: names of zones and jurisdictions.
 type Place = (Vec<String>, Vec<String>);
@@ -92,10 +94,35 @@ fn expected(
 #[test]
 fn decisions_over_a_year_are_those_of_the_files() -> anyhow::Result<()> {
     let count = std::env::var("CALLWRIGHT_RULE_NUMBERS").map_or(Ok(500), |text| text.parse())?;
-    let (books, instants) = (Books::read(), instants());
     let numbers = numbers(count);
     anyhow::ensure!(numbers.len() == count, "{} numbers", numbers.len());
-    let places: Vec<(Place, NumberFacts)> = places(&numbers).into_iter().collect();
+    agree(&Books::read(), Rules::embedded(), &numbers, 1)
+}
+
+/// The same with an operator's files over the shipped ones, under each profile; every third half hour.
+#[test]
+fn decisions_under_an_operators_rules_and_profiles_are_those_of_the_files() -> anyhow::Result<()> {
+    let mut numbers: Vec<PhoneNumber> =
+        ["+12145550123", "+18502345678", "+13052345678", "+15042345678", "+14012345678", "+14042345678"]
+            .iter()
+            .chain(&["+5511987654321", "+919876512345"])
+            .map(|number| PhoneNumber::e164_only(number))
+            .collect::<Result<_, _>>()?;
+    numbers.sort_unstable();
+    let files = rule_files::read_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(OPERATOR))?;
+    let review = rule_files::review(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    anyhow::ensure!(review.diagnostics.is_empty(), "{:?}", review.diagnostics);
+    for profile in ["strict", "federal-only", "existing-customers"] {
+        let rules = review.rules(&profile.parse()?).map_err(anyhow::Error::msg)?;
+        agree(&Books::with_operator(profile), &rules, &numbers, 3)?;
+    }
+    Ok(())
+}
+
+/// Every answer of the product is that of the books.
+fn agree(books: &Books, rules: &Rules, numbers: &[PhoneNumber], every: usize) -> anyhow::Result<()> {
+    let instants: Vec<Instant> = instants().into_iter().step_by(every).collect();
+    let places: Vec<(Place, NumberFacts)> = places(numbers).into_iter().collect();
     let zones: std::collections::BTreeSet<&String> =
         places.iter().flat_map(|((zones, _), _)| zones).collect();
     let clocks: HashMap<String, _> =
@@ -104,8 +131,8 @@ fn decisions_over_a_year_are_those_of_the_files() -> anyhow::Result<()> {
         let halves: Vec<_> = places
             .chunks(places.len().div_ceil(2))
             .map(|half| {
-                let (books, clocks, instants) = (&books, &clocks, &instants);
-                scope.spawn(move || compare(half, books, clocks, instants))
+                let (clocks, instants) = (&clocks, &instants);
+                scope.spawn(move || compare(half, books, rules, clocks, instants))
             })
             .collect();
         halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
@@ -122,6 +149,7 @@ fn decisions_over_a_year_are_those_of_the_files() -> anyhow::Result<()> {
 fn compare(
     places: &[(Place, NumberFacts)],
     books: &Books,
+    rules: &Rules,
     clocks: &HashMap<String, Vec<[NaiveDateTime; 2]>>,
     instants: &[Instant],
 ) -> Vec<String> {
@@ -131,7 +159,7 @@ fn compare(
             let expected = expected(books, clocks, place, *voice, instants.len());
             let standing = Standing::of(facts);
             for (at, expected) in instants.iter().zip(expected) {
-                if standing.may_be_called(*voice, Rules::embedded(), *at) != expected {
+                if standing.may_be_called(*voice, rules, *at) != expected {
                     wrong.push(format!("{voice} voice to {place:?} at {at}: the files say {expected}"));
                 }
             }

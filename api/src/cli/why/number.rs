@@ -10,7 +10,6 @@ use callwright_engine::domain::campaign::VoiceClass;
 use callwright_engine::domain::emergency::EmergencyStop;
 use callwright_engine::domain::registry::RegistryList;
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::rules::Rules;
 use callwright_engine::store::{Db, emergency_stop, registry, suppression};
 use callwright_engine::time::zone::tzdb_version;
 use chrono::SubsecRound as _;
@@ -35,6 +34,7 @@ struct Answer {
     left_out: Vec<Gate>,
     tzdata: &'static str,
     rules: String,
+    profile: String,
 }
 
 /// Is it written like a number, not like an id?
@@ -60,8 +60,8 @@ pub(super) async fn run(args: &WhyArgs, global: &Global) -> anyhow::Result<ExitC
         "an earlier attempt (--attempt) lies after the instant that is asked about"
     );
     let voices = args.voice.map_or_else(|| VoiceClass::ALL.to_vec(), |voice| vec![voice]);
-    let rules = Rules::embedded();
-    let Inquiry { verdict, until, reasons, left_out } = inquire(&facts, &voices, rules, at);
+    let rules = args.rules.load()?;
+    let Inquiry { verdict, until, reasons, left_out } = inquire(&facts, &voices, &rules, at);
     let answer = Answer {
         number: number.ok().map(|number| number.to_string()),
         at,
@@ -73,6 +73,7 @@ pub(super) async fn run(args: &WhyArgs, global: &Global) -> anyhow::Result<ExitC
         left_out,
         tzdata: tzdb_version(),
         rules: rules.version().to_owned(),
+        profile: rules.profile().to_string(),
     };
     match args.format {
         Format::Human => output::print(&answer.text()),
@@ -147,7 +148,10 @@ impl Answer {
         }
         let left_out: Vec<&str> = self.left_out.iter().map(|gate| gate.as_str()).collect();
         lines.push(format!("Not asked, for want of a lead or a database: {}.", left_out.join(", ")));
-        lines.push(format!("Zone data {}, calling rules {}.", self.tzdata, self.rules));
+        lines.push(format!(
+            "Zone data {}, calling rules {}, profile {}.",
+            self.tzdata, self.rules, self.profile
+        ));
         lines.join("\n")
     }
 }

@@ -37,6 +37,7 @@ fn cadence(steps: Vec<CadenceStep>) -> Cadence {
     Cadence {
         key: "test".to_owned(),
         title: "Test".to_owned(),
+        targets: Vec::new(),
         enter_when: None,
         reentry: Reentry::AfterEnd,
         exits: Vec::new(),

@@ -3,16 +3,19 @@
 mod ambiguous_phrase;
 mod consent_before_recording;
 mod cut_off;
+mod disclosures;
 mod expressions;
 mod graph;
 mod impossible_cap;
 mod loop_without_wait;
 mod never_open;
 mod no_way_out;
+mod opening;
 mod opt_out_path;
 mod overlapping_hours;
 mod scope;
 mod split_shares;
+mod targets;
 mod test_subject;
 mod texts;
 mod unknown_answer;
@@ -27,6 +30,7 @@ use super::diagnostic::{Diagnostic, Findings};
 use super::model::{cadence::Cadence, flow::Flow, script::Script};
 use super::raw::{cadence::RawCadence, flow::RawFlow, script::RawScript};
 use super::workspace::{Compiled, Workspace};
+use crate::rules::Rules;
 use scope::Scope;
 
 type FlowFile = Compiled<RawFlow, Flow>;
@@ -45,7 +49,7 @@ const FLOW_PLACES: [FlowCheck; 6] = [
     unknown_event::flow,
     expressions::flow,
 ];
-const CADENCE_PLACES: [CadenceCheck; 9] = [
+const CADENCE_PLACES: [CadenceCheck; 10] = [
     unknown_definition::cadence,
     unknown_text::cadence,
     unknown_outcome::cadence,
@@ -55,29 +59,31 @@ const CADENCE_PLACES: [CadenceCheck; 9] = [
     impossible_cap::cadence,
     overlapping_hours::cadence,
     never_open::cadence,
+    targets::cadence,
 ];
 
 /// Look at how steps hang together: with a step missing or misspelt they would only repeat that.
-const FLOW_PATHS: [FlowCheck; 5] = [
+const FLOW_PATHS: [FlowCheck; 6] = [
     unreachable_step::flow,
     no_way_out::flow,
     loop_without_wait::flow,
     consent_before_recording::flow,
     opt_out_path::flow,
+    disclosures::flow,
 ];
 const CADENCE_PATHS: [CadenceCheck; 3] =
     [unreachable_step::cadence, no_way_out::cadence, loop_without_wait::cadence];
 
 /// Runs every check; problems go to the workspace, and files with errors count as broken from then on.
 pub(super) fn run(workspace: &mut Workspace) {
-    run_on(workspace, |_| true);
+    run_on(workspace, Rules::embedded(), |_| true);
 }
 
-/// Runs the checks of the files that are `wanted`, against all others.
-pub(super) fn run_on(workspace: &mut Workspace, wanted: impl Fn(&str) -> bool) {
+/// Runs the checks of the files that are `wanted`, against all others and by the law of `rules`.
+pub(super) fn run_on(workspace: &mut Workspace, rules: &Rules, wanted: impl Fn(&str) -> bool) {
     let mut found = Vec::new();
     {
-        let scope = Scope::new(workspace);
+        let scope = Scope::new(workspace, rules);
         for file in workspace.flows.values().filter(|file| wanted(&file.source.path)) {
             let mut findings = Findings::new(&file.source);
             for check in FLOW_PLACES {
@@ -94,6 +100,7 @@ pub(super) fn run_on(workspace: &mut Workspace, wanted: impl Fn(&str) -> bool) {
             let mut findings = Findings::new(&file.source);
             texts::script(&scope, file, &mut findings);
             unused_words::script(&scope, file, &mut findings);
+            disclosures::script(&scope, file, &mut findings);
             found.append(&mut findings.list);
         }
         for file in workspace.tests.values().filter(|file| wanted(&file.source.path)) {

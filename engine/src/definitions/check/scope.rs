@@ -11,6 +11,7 @@ use super::super::model::cadence::StepAction;
 use super::super::model::flow::{Action, Exit};
 use super::super::model::script::Script;
 use super::super::workspace::Workspace;
+use crate::rules::{Jurisdiction, Rules};
 
 /// The workspace with its cross references.
 pub struct Scope<'w> {
@@ -30,6 +31,18 @@ pub struct Scope<'w> {
     samples: BTreeMap<&'w str, Value>,
     /// Flows and cadences that speak each script.
     pub speakers: BTreeMap<&'w str, Vec<&'w str>>,
+    /// The law by which hours and words are judged.
+    pub rules: &'w Rules,
+    /// By flow, whom its cadences call: places they name, and whether one names none.
+    pub audiences: BTreeMap<&'w str, Audience>,
+}
+
+/// Whom the cadences of a flow call.
+#[derive(Debug, Clone, Default)]
+pub struct Audience {
+    pub places: BTreeSet<Jurisdiction>,
+    /// Some cadence does not say.
+    pub is_open: bool,
 }
 
 impl Deref for Scope<'_> {
@@ -41,7 +54,7 @@ impl Deref for Scope<'_> {
 }
 
 impl<'w> Scope<'w> {
-    pub fn new(workspace: &'w Workspace) -> Self {
+    pub fn new(workspace: &'w Workspace, rules: &'w Rules) -> Self {
         let scripts = workspace
             .scripts
             .keys()
@@ -58,6 +71,8 @@ impl<'w> Scope<'w> {
             optional: BTreeMap::new(),
             samples: BTreeMap::new(),
             speakers: BTreeMap::new(),
+            rules,
+            audiences: BTreeMap::new(),
         };
         scope.read_flows(workspace);
         scope.read_cadences(workspace);
@@ -122,6 +137,9 @@ impl<'w> Scope<'w> {
             let variables = &file.model.variables;
             for flow in file.model.flows() {
                 self.called.insert(flow);
+                let audience = self.audiences.entry(flow).or_default();
+                audience.places.extend(&file.model.targets);
+                audience.is_open |= file.model.targets.is_empty();
                 self.flow_variables.entry(flow).or_default().extend(variables.keys().cloned());
                 if let Some(flow) = workspace.flows.get(flow) {
                     self.bring(&flow.model.script, variables);

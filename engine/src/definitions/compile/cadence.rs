@@ -10,6 +10,7 @@ use super::layout::{flatten, report_duplicates};
 use super::{condition, day_set, exact, item, parse};
 use crate::domain::cap::{Cap, CapError};
 use crate::domain::priority::Priority;
+use crate::rules::Jurisdiction;
 use crate::time::zone::Zone;
 use crate::time::{DaySet, HolidayRule, Hours, LocalSpan};
 
@@ -33,6 +34,7 @@ pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Compiled {
     let cadence = Cadence {
         key: raw.cadence.clone(),
         title: raw.title.clone(),
+        targets: targets(findings, raw),
         enter_when,
         reentry,
         exits: exits(findings, raw),
@@ -49,6 +51,13 @@ pub fn compile(raw: &RawCadence, findings: &mut Findings<'_>) -> Compiled {
         steps,
     };
     Compiled { cadence, pointers }
+}
+
+fn targets(findings: &mut Findings<'_>, raw: &RawCadence) -> Vec<Jurisdiction> {
+    let written = raw.targets.iter().flatten().enumerate();
+    written
+        .filter_map(|(index, text)| parse(findings, "unknown-place", &format!("/targets/{index}"), text))
+        .collect()
 }
 
 fn enter(findings: &mut Findings<'_>, raw: &RawCadence) -> (Option<Expression>, Reentry) {

@@ -35,6 +35,8 @@ pub const fn action_key(action: &StepAction) -> &'static str {
 pub fn cadence(cadence: &Cadence) -> Fields {
     let mut fields = Fields::new();
     put(&mut fields, "title", Some(cadence.title.clone()));
+    let targets: Vec<String> = cadence.targets.iter().map(ToString::to_string).collect();
+    put(&mut fields, "targets", (!targets.is_empty()).then(|| targets.join(", ")));
     put(&mut fields, "enter.when", cadence.enter_when.as_ref().map(ToString::to_string));
     let again = match cadence.reentry {
         Reentry::Never => "never".to_owned(),

@@ -16,6 +16,7 @@ use super::super::workspace::{Workspace, kind_of};
 use super::forgiving;
 use super::leaf::leaves;
 use super::slot::{Slot, slot};
+use crate::rules::Rules;
 
 /// One file, read.
 #[derive(Debug)]
@@ -166,7 +167,7 @@ impl Project {
         let surface = self.surface();
         let stale = self.stale(surface);
         let own = all.diagnostics.len();
-        check::run_on(&mut all, |path| stale.contains(path));
+        check::run_on(&mut all, Rules::embedded(), |path| stale.contains(path));
         let mut across: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
         for found in &all.diagnostics[own..] {
             across.entry(found.file.clone()).or_default().push(found.clone());

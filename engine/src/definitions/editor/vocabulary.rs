@@ -33,6 +33,7 @@ pub const VARIABLES: &[Entry] = &[
     ("campaign.continueUnrecorded", "Whether a call goes on when recording was refused."),
     ("agent", "The voice that speaks."),
     ("agent.name", "The name it introduces itself with."),
+    ("agent.number", "Number at which a person answers; speak it with `| phone`; may be missing."),
     ("offer", "The offer an enrollment brings."),
     ("offer.type", "Kind of offer, such as `price_drop`."),
     ("offer.title", "The offer in a few words."),

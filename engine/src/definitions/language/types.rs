@@ -80,11 +80,10 @@ pub fn type_of(path: &str) -> Type {
         "offer.expiresAt" | "product.purchasedAt" => Type::Instant,
         "lead.firstName" | "lead.lastName" | "lead.fullName" | "lead.company" | "lead.language"
         | "lead.email" | "lead.zone" | "lead.country" | "lead.region" | "campaign.key" | "campaign.name"
-        | "campaign.company" | "agent.name" | "offer.type" | "offer.title" | "offer.coupon"
-        | "offer.description" | "offer.currency" | "product.name" | "product.currency" | "product.sku"
-        | "product.category" | "product.url" | "currency" | "event.type" | "cadence.key" | "cadence.step" => {
-            Type::Text
-        }
+        | "campaign.company" | "agent.name" | "agent.number" | "offer.type" | "offer.title"
+        | "offer.coupon" | "offer.description" | "offer.currency" | "product.name" | "product.currency"
+        | "product.sku" | "product.category" | "product.url" | "currency" | "event.type" | "cadence.key"
+        | "cadence.step" => Type::Text,
         "lead" | "lead.custom" | "campaign" | "agent" | "offer" | "product" | "answers" | "event"
         | "cadence" => Type::Map,
         _ => Type::Anything,

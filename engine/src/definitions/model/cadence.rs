@@ -10,6 +10,7 @@ use crate::definitions::expression::Expression;
 use crate::domain::cap::Cap;
 use crate::domain::consent::Purpose;
 use crate::domain::priority::Priority;
+use crate::rules::Jurisdiction;
 use crate::time::duration::Delay;
 use crate::time::{DaySet, Hours, LocalTime};
 
@@ -21,6 +22,8 @@ pub type StepIndex = usize;
 pub struct Cadence {
     pub key: String,
     pub title: String,
+    /// Whose law it says it keeps; empty when it does not say.
+    pub targets: Vec<Jurisdiction>,
     /// A lead may enter only when this holds.
     pub enter_when: Option<Expression>,
     pub reentry: Reentry,

@@ -19,6 +19,10 @@ pub struct RawCadence {
     pub cadence: String,
     /// What the cadence is for, in a few words for people.
     pub title: String,
+    /// Countries and states whose people it calls: `US` (all of it), `US-RI`, `IN`. What their law wants said is then obligatory,
+    /// and hours in which their law allows no call are an error.
+    #[schemars(extend("minItems" = 1))]
+    pub targets: Option<Vec<String>>,
     /// Who may enter, and whether again.
     pub enter: Option<RawEnter>,
     /// What ends an enrollment early; rules are tried in order.

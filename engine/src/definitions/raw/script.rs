@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::rules::DisclosureKind;
+
 /// The words of a flow or a message, per language.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,10 @@ pub struct RawScript {
     /// Languages to try when a lead's own is missing, in order.
     #[schemars(extend("maxItems" = 4))]
     pub fallback: Option<Vec<String>>,
+    /// What its texts tell the called person, by the text's name: `{ opening: [artificial-voice], may_stop: [automated-opt-out] }`.
+    /// Whoever includes such a text tells it too. That a text names `campaign.company` (identity) or `agent.number`
+    /// (callback-number) is seen without this.
+    pub discloses: Option<BTreeMap<String, Vec<DisclosureKind>>>,
     /// Words by language code: `en`, `hi-Latn` (Hinglish), `gu`, …
     #[schemars(extend("minProperties" = 1))]
     pub languages: BTreeMap<String, RawWords>,

@@ -8,6 +8,7 @@ use crate::clock::Instant;
 use crate::decide::gate::inquiry::Cause;
 use crate::decide::verdict::Answer;
 use crate::domain::consent::Purpose;
+use crate::rules::Profile;
 
 impl Why {
     /// The explanation for people.
@@ -25,6 +26,9 @@ impl Why {
             out.push_str(
                 "The database was restored from a backup: nobody is called until `callwright reconcile` has run.\n",
             );
+        }
+        if self.rules_profile != Profile::STRICT {
+            let _ = writeln!(out, "Calling rules are read under profile {}.", self.rules_profile);
         }
         for each in &self.enrollments {
             each.describe(&mut out);

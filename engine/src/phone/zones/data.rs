@@ -1,4 +1,4 @@
-//! The embedded tables: area codes, countries, states. Written by `engine/rules/regenerate_number_zones.py`.
+//! The embedded tables: area codes, countries, states. Written by `engine/numbers/regenerate_number_zones.py`.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -12,8 +12,8 @@ use crate::time::zone::Zone;
 static EMBEDDED: LazyLock<Places> = LazyLock::new(|| {
     // The tables are part of the program and a test reads them, so this cannot fail in a tested build.
     Places::read(
-        include_str!("../../../rules/number-zones.yaml"),
-        include_str!("../../../rules/us-states.yaml"),
+        include_str!("../../../numbers/number-zones.yaml"),
+        include_str!("../../../numbers/us-states.yaml"),
     )
     .expect("embedded number tables are valid")
 });

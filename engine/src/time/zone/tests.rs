@@ -79,6 +79,11 @@ fn the_database_is_recent_enough_for_vancouver() {
 }
 
 #[test]
+fn the_day_of_the_bundled_database_is_known() {
+    assert!(tzdb_packaged_on().is_some(), "look up when {} was packaged", tzdb_version());
+}
+
+#[test]
 fn aliases_keep_the_same_clock_but_are_different_names() {
     let (old, new) = (zone("Asia/Calcutta"), zone("Asia/Kolkata"));
     assert!(old.same_clock(&new) && old != new);

@@ -2,7 +2,7 @@
 """Writes number-zones.yaml from libphonenumber's metadata (package `phonenumbers`, Apache-2.0).
 
     python3 -m venv /tmp/pn && /tmp/pn/bin/pip install phonenumbers
-    /tmp/pn/bin/python engine/rules/regenerate_number_zones.py > engine/rules/number-zones.yaml
+    /tmp/pn/bin/python engine/numbers/regenerate_number_zones.py > engine/numbers/number-zones.yaml
 
 libphonenumber gives one default zone to many exchanges of area codes that lie in several zones, so only the union of
 all zones under an area code is taken. Newer overlays lack the split of the code they overlay and inherit it here.
