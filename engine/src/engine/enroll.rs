@@ -196,11 +196,6 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Admits this lead as described, on file or not.
-    pub(super) fn knows(&mut self, lead: LeadOnFile) {
-        self.leads.insert(lead.id, lead);
-    }
-
     pub(super) async fn load(
         engine: &Engine,
         tx: &mut Tx,

@@ -258,10 +258,9 @@ impl Preflighting<'_> {
         leads: Vec<(LeadOnFile, bool, Vec<ConsentFact>)>,
     ) -> Result<(), EngineError> {
         let requests: Vec<EnrollRequest> = leads.iter().map(|(lead, ..)| self.request(lead.id)).collect();
-        let mut entry = Entry::load(self.engine, tx, &requests, self.now).await?;
-        for (lead, ..) in &leads {
-            entry.knows(lead.clone());
-        }
+        // As described, on file or not.
+        let described = leads.iter().map(|(lead, ..)| lead.clone()).collect();
+        let entry = Entry::load(self.engine, tx, &requests, described, self.now).await?;
         let (bundle, campaign) = (Arc::clone(&self.version.bundle), self.campaign.clone());
         let walks: Vec<walk::Walk> = leads
             .iter()
@@ -324,7 +323,7 @@ impl Preflighting<'_> {
             }
         };
         self.count(verdict, Some(gate), reason.as_str().to_owned(), || {
-            let causes = explain(snapshot, engine.rules, at).reasons;
+            let causes = explain(snapshot, &engine.rules, at).reasons;
             let cause: Option<&Cause> =
                 causes.iter().find(|cause| (cause.gate, cause.code) == (gate, reason));
             let mut sample = shown(cause.map(|cause| cause.detail.clone()).unwrap_or_default());
@@ -340,7 +339,7 @@ impl Preflighting<'_> {
     fn mark(&mut self, snapshot: &Snapshot) {
         let from = self.found.at;
         let until = start_of(from, HOURS);
-        let open = openings(snapshot, self.engine.rules, from, until, MOST_OPENINGS);
+        let open = openings(snapshot, &self.engine.rules, from, until, MOST_OPENINGS);
         let mut is_first = true;
         for hour in 0..HOURS {
             let (start, end) = (start_of(from, hour), start_of(from, hour + 1));

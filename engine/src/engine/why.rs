@@ -202,7 +202,7 @@ impl Engine {
                 Some(due) => permitted(&self.judge(&snapshot, due)),
                 None => permitted(&decision),
             };
-            let answer = explain(&snapshot, self.rules, at);
+            let answer = explain(&snapshot, &self.rules, at);
             enrollments.push(WhyEnrollment {
                 enrollment,
                 verdict_now: Some(decision.signature().0),
@@ -283,7 +283,7 @@ impl Engine {
         let batch = Batch::load(self, tx, std::slice::from_ref(&walk), at).await?;
         let snapshot = batch.of_lead(self, &walk)?;
         let snapshot = if at == now { snapshot } else { snapshot.as_of(at) };
-        Ok(explain(&snapshot, self.rules, at))
+        Ok(explain(&snapshot, &self.rules, at))
     }
 
     /// By the numbers that the lead's campaigns show, those of enrollments under way before others.
@@ -303,7 +303,7 @@ impl Engine {
         let on =
             self.interned.zones(lead)?.first().map_or_else(|| at.date_naive(), |zone| zone.local(at).date);
         let voice = campaign.as_ref().map_or(VoiceClass::Artificial, |campaign| campaign.voice);
-        Ok(recording(&called, &places_of_callers(campaign.as_ref()), voice, on, self.rules))
+        Ok(recording(&called, &places_of_callers(campaign.as_ref()), voice, on, &self.rules))
     }
 }
 
