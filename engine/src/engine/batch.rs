@@ -164,7 +164,7 @@ impl Batch {
     }
 
     /// The lead's consents that hold for `number`.
-    fn consents(&self, lead: LeadId, number: Option<&str>) -> Vec<ConsentFact> {
+    pub fn consents(&self, lead: LeadId, number: Option<&str>) -> Vec<ConsentFact> {
         let known = self.consents.get(&lead).into_iter().flatten();
         let holds = |only: &Option<String>| only.is_none() || only.as_deref() == number;
         known.filter(|(only, _)| holds(only)).map(|(_, fact)| fact.clone()).collect()
@@ -188,11 +188,6 @@ impl Batch {
         }));
         intents.sort_unstable_by_key(|intent| std::cmp::Reverse(intent.at));
         intents
-    }
-
-    /// What the ledger says about a lead.
-    pub fn consents(&self, lead: LeadId) -> &[ConsentFact] {
-        self.consents.get(&lead).map_or(&[], Vec::as_slice)
     }
 
     pub fn campaign(&self, id: CampaignId) -> Option<&Campaign> {

@@ -154,7 +154,7 @@ impl Dossiers {
             variables: super::context::variables(walk, Some(campaign)),
             history: self.history_of(lead.id, zone.as_ref()),
             availability: self.availability(walk),
-            consents: batch.consents(lead.id),
+            consents: batch.consents(lead.id, lead.phone.as_deref()),
             placed: walk.enrollment.placed,
             public_url: engine.public_url(),
             weights: engine.weights(),

@@ -40,7 +40,7 @@ pub struct Facts<'a> {
     /// Newest first.
     pub history: Vec<PastPurchase>,
     pub availability: Availability,
-    pub consents: &'a [ConsentFact],
+    pub consents: Vec<ConsentFact>,
     /// Calls that this enrollment has made before.
     pub placed: u32,
     /// Address of the API; empty: paths are given without it.
@@ -119,7 +119,7 @@ pub fn complete(facts: Facts<'_>) -> Result<CallPackage, PackageError> {
         purchase_history: facts.history,
         flow_id: facts.flow.to_owned(),
         flow_version: facts.bundle.hash.clone(),
-        consent: consent(facts.campaign, facts.consents, facts.now),
+        consent: consent(facts.campaign, &facts.consents, facts.now),
         callback_urls: CallbackUrls {
             status: format!("{}/callbacks/carrier", facts.public_url),
             package: format!("{}/api/v1/calls/{}/package", facts.public_url, facts.call_id),
