@@ -1,5 +1,6 @@
 //! `callwright trigger`: price drops, restocks and promotions from the command line, by the same rules as the API.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -298,16 +299,16 @@ fn foretold(run: &DryRun) -> String {
         run.candidates, run.eligible, run.estimate.calls
     );
     if let Some(hours) = run.estimate.calling_hours {
-        text.push_str(&format!(", {hours} hours of calling"));
+        let _ = write!(text, ", {hours} hours of calling");
     }
     if let Some(days) = run.estimate.days {
-        text.push_str(&format!(", {days} days"));
+        let _ = write!(text, ", {days} days");
     }
     if let Some(cost) = run.offers_at_most {
-        text.push_str(&format!("\noffers cost {} at most", cost.written()));
+        let _ = write!(text, "\noffers cost {} at most", cost.written());
     }
     for sample in &run.samples {
-        text.push_str(&format!("\n\n{}", sample.package.body));
+        let _ = write!(text, "\n\n{}", sample.package.body);
     }
     text
 }

@@ -111,7 +111,7 @@ impl Engine {
                     said: Said::through(channel(&new.data)),
                 }),
                 kinds::REPLY_RECEIVED | kinds::MESSAGE_RECEIVED => match taken_back(&new) {
-                    Some(Revoked { purpose: None, .. }) => opt_outs.push(self.stopped_by(&new, at)),
+                    Some(Revoked { purpose: None, .. }) => opt_outs.push(stopped_by(&new, at)),
                     Some(Revoked { purpose: Some(purpose), .. }) => {
                         revocations.push(self.purpose_stopped_by(&new, purpose, at, now));
                     }
@@ -141,20 +141,6 @@ impl Engine {
         let revoked: Vec<Event> = revocations.iter().map(|taken| self.revoked_event(taken, now)).collect();
         event::append(tx, &revoked, now).await?;
         Ok((receipts, tally))
-    }
-
-    /// A message that says stop opts its sender out; the message stays an event of its own.
-    fn stopped_by(&self, new: &NewEvent, at: Instant) -> OptOut {
-        let words = text(&new.data, "text").unwrap_or_default();
-        OptOut {
-            lead_id: new.lead_id,
-            reason: format!("wrote: {}", words.chars().take(200).collect::<String>()),
-            source: "message".to_owned(),
-            attempt_id: None,
-            at,
-            event: None,
-            said: said(&new.data),
-        }
     }
 
     fn purpose_stopped_by(&self, new: &NewEvent, purpose: Purpose, at: Instant, now: Instant) -> Revocation {
@@ -345,4 +331,18 @@ fn channel(data: &Value) -> Channel {
 
 fn text<'a>(data: &'a Value, field: &str) -> Option<&'a str> {
     data.get(field).and_then(Value::as_str)
+}
+
+/// A message that says stop opts its sender out; the message stays an event of its own.
+fn stopped_by(new: &NewEvent, at: Instant) -> OptOut {
+    let words = text(&new.data, "text").unwrap_or_default();
+    OptOut {
+        lead_id: new.lead_id,
+        reason: format!("wrote: {}", words.chars().take(200).collect::<String>()),
+        source: "message".to_owned(),
+        attempt_id: None,
+        at,
+        event: None,
+        said: said(&new.data),
+    }
 }

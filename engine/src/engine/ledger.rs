@@ -47,7 +47,7 @@ impl Engine {
         }
         let revocation = match asked.purpose {
             None => {
-                let opt_out = self.opt_out_of(&asked, received_at);
+                let opt_out = opt_out_of(&asked, received_at);
                 let revocation = self.revocation_of(&opt_out, now);
                 self.opt_out_in(&mut tx, vec![opt_out], now).await?;
                 revocation
@@ -56,19 +56,6 @@ impl Engine {
         };
         tx.commit().await?;
         Ok(revocation)
-    }
-
-    fn opt_out_of(&self, asked: &TakenBack, received_at: Instant) -> OptOut {
-        let reason = asked.said.words.clone().unwrap_or_else(|| "consent revoked".to_owned());
-        OptOut {
-            lead_id: asked.lead_id,
-            reason,
-            source: asked.source.clone(),
-            attempt_id: None,
-            at: received_at,
-            event: None,
-            said: asked.said.clone(),
-        }
     }
 
     async fn take_back_purpose(
@@ -116,5 +103,18 @@ impl Engine {
             }),
             dedupe: None,
         }
+    }
+}
+
+fn opt_out_of(asked: &TakenBack, received_at: Instant) -> OptOut {
+    let reason = asked.said.words.clone().unwrap_or_else(|| "consent revoked".to_owned());
+    OptOut {
+        lead_id: asked.lead_id,
+        reason,
+        source: asked.source.clone(),
+        attempt_id: None,
+        at: received_at,
+        event: None,
+        said: asked.said.clone(),
     }
 }

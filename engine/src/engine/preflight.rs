@@ -121,6 +121,9 @@ pub struct Hour {
     pub opening: u64,
 }
 
+/// Verdict, the gate that gave it and its code.
+type Judged = (&'static str, Option<Gate>, String);
+
 /// A look under way.
 #[derive(Debug)]
 pub struct Preflighting<'e> {
@@ -130,7 +133,7 @@ pub struct Preflighting<'e> {
     version: Arc<Version>,
     campaign: Campaign,
     found: Preflight,
-    counts: BTreeMap<(&'static str, Option<Gate>, String), (u64, Vec<Sample>)>,
+    counts: BTreeMap<Judged, (u64, Vec<Sample>)>,
 }
 
 impl Engine {

@@ -399,7 +399,8 @@ impl People {
     fn consent(&self, entry: Consent) -> ConsentRecord {
         let lead_id = entry.lead_id.to_string();
         let details = entry.details;
-        let (external_id, name, numbers) = self.about(&lead_id, details.number.map(|number| number.e164()));
+        let (external_id, name, numbers) =
+            self.about(&lead_id, details.number.map(super::super::phone::number::PhoneNumber::e164));
         ConsentRecord {
             id: entry.id.to_string(),
             lead_id,
@@ -409,7 +410,7 @@ impl People {
             seller: details.seller,
             purpose: entry.purpose,
             form: entry.form,
-            channel: details.channel.map(|channel| channel.as_str()),
+            channel: details.channel.map(super::super::domain::consent::Channel::as_str),
             language: details.language,
             wording: entry.wording,
             evidence: entry.evidence,

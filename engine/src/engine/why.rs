@@ -334,7 +334,7 @@ impl From<Consent> for WhyConsent {
             consent_id: entry.id,
             purpose: entry.purpose,
             form: entry.form,
-            channel: entry.details.channel.map(|channel| channel.as_str()),
+            channel: entry.details.channel.map(super::super::domain::consent::Channel::as_str),
             granted_at: entry.granted_at,
             revoked_at: entry.revoked_at,
             number: entry.details.number.map(|number| number.to_string()),

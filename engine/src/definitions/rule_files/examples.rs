@@ -47,7 +47,7 @@ pub(super) fn check(scope: &Scope<'_>, file: &RulesOf<'_>, findings: &mut Findin
         let always = hours.is_always();
         for (side, words) in sides {
             let is_there = rule.vectors.iter().any(|vector| vector.allowed == side);
-            if !is_there && !(always && !side) {
+            if !is_there && (!always || side) {
                 findings
                     .error(
                         "missing-example",

@@ -65,15 +65,14 @@ fn effective(written: &Value, pointer: &str, findings: &mut Findings<'_>) {
 
 fn date(written: &Value, pointer: String, findings: &mut Findings<'_>) -> Option<NaiveDate> {
     let text = written.as_str()?;
-    match text.parse() {
-        Ok(date) => Some(date),
-        Err(_) => {
-            findings
-                .error("bad-date", Place::value(pointer), format!("`{text}` is no day of the calendar"))
-                .label("expected year-month-day")
-                .help("write a date such as 2026-11-20");
-            None
-        }
+    if let Ok(date) = text.parse() {
+        Some(date)
+    } else {
+        findings
+            .error("bad-date", Place::value(pointer), format!("`{text}` is no day of the calendar"))
+            .label("expected year-month-day")
+            .help("write a date such as 2026-11-20");
+        None
     }
 }
 

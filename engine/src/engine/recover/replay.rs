@@ -210,13 +210,14 @@ impl Engine {
             let now = self.time.now(&mut tx).await?;
             revoked += consent::revoke_purpose_until(&mut tx, *lead, *purpose, *at).await?;
             // It stands by itself as well: the campaign's basis must not cover what the person took back.
-            consent::note_revocations(&mut tx, &[self.from_journal(*lead, *purpose, *at, now)]).await?;
+            consent::note_revocations(&mut tx, &[self.revocation_of_journal(*lead, *purpose, *at, now)])
+                .await?;
             tx.commit().await?;
         }
         Ok(revoked)
     }
 
-    fn from_journal(
+    fn revocation_of_journal(
         &self,
         lead_id: LeadId,
         purpose: Purpose,

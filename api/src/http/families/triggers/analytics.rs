@@ -1,5 +1,6 @@
 //! What triggers came to, per trigger and campaign, as JSON or CSV; each number can be listed as its calls (TRG-7).
 
+use std::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use axum::Json;
@@ -291,14 +292,12 @@ fn csv(triggers: &[TriggerNumbers]) -> Response {
             trigger.raised_at.to_rfc3339()
         );
         if numbers.money.is_empty() {
-            text.push_str(&format!("{head},,,,\n"));
+            let _ = write!(text, "{head},,,,\n");
         }
         for line in &numbers.money {
             let gain = line.gain.map(|gain| gain.0.to_string()).unwrap_or_default();
-            text.push_str(&format!(
-                "{head},{},{},{},{gain}\n",
-                line.currency, line.value.0, line.offer_cost.0
-            ));
+            let _ = write!(text, "{head},{},{},{},{gain}\n",
+                line.currency, line.value.0, line.offer_cost.0);
         }
     }
     ([(CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response()
