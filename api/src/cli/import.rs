@@ -217,8 +217,8 @@ async fn registry(
         import::registry::run(engine, load.source(digest), args.again, load, counted, |so_far, mistakes| {
             bar.set_message(format!("{} rows, {} rejected", so_far.rows_read, so_far.rejected));
             if let Some(writer) = &mut rejected {
-                let rows = mistakes.iter().map(|row| writer.serialize((row.line, &row.message)));
-                unwritten = unwritten.take().or(rows.filter_map(Result::err).next());
+                let mut rows = mistakes.iter().map(|row| writer.serialize((row.line, &row.message)));
+                unwritten = unwritten.take().or(rows.find_map(Result::err));
             }
         })
         .await

@@ -81,26 +81,23 @@ pub async fn run(args: PreflightArgs, global: &Global) -> anyhow::Result<ExitCod
     };
     let mut look = engine.preflight(query).await?;
     let mut mistakes: Vec<RowError> = Vec::new();
-    let bar = match &args.leads {
-        Some(path) => {
-            let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
-            let bar = bar(file.metadata()?.len(), "{bar:40} {percent}%  {msg}  {eta} left")?;
-            let counted = bar.wrap_read(file);
-            let format = RowFormat::of_name(&path.to_string_lossy());
-            let told = bar.clone();
-            mistakes = preflight::file(&mut look, format, counted, move |seen| {
-                told.set_message(format!("{seen} leads"))
-            })
-            .await
-            .with_context(|| format!("{} was not read to its end", path.display()))?;
-            bar
-        }
-        None => {
-            let bar = bar(expected, "{bar:40} {pos} of {len} leads  {eta} left")?;
-            let told = bar.clone();
-            preflight::filtered(&engine, &mut look, &filter, move |seen| told.set_position(seen)).await?;
-            bar
-        }
+    let bar = if let Some(path) = &args.leads {
+        let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+        let bar = bar(file.metadata()?.len(), "{bar:40} {percent}%  {msg}  {eta} left")?;
+        let counted = bar.wrap_read(file);
+        let format = RowFormat::of_name(&path.to_string_lossy());
+        let told = bar.clone();
+        mistakes = preflight::file(&mut look, format, counted, move |seen| {
+            told.set_message(format!("{seen} leads"));
+        })
+        .await
+        .with_context(|| format!("{} was not read to its end", path.display()))?;
+        bar
+    } else {
+        let bar = bar(expected, "{bar:40} {pos} of {len} leads  {eta} left")?;
+        let told = bar.clone();
+        preflight::filtered(&engine, &mut look, &filter, move |seen| told.set_position(seen)).await?;
+        bar
     };
     bar.finish_and_clear();
     let found = look.finish();

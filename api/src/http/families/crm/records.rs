@@ -61,7 +61,7 @@ pub async fn page(
     let cursor = params.cursor.as_deref().map(str::parse::<RecordCursor>).transpose();
     let cursor = cursor.map_err(|error| ApiError::field("cursor", error.to_string()))?;
     let page = app.engine.records(&query, cursor, limit(params.limit)?).await?;
-    let body = |record: Record| serde_json::to_value(record).map_err(|e| ApiError::internal(&e.to_string()));
+    let body = |record: Record| serde_json::to_value(record).map_err(|e| ApiError::internal(e.to_string()));
     let items = page.items.into_iter().map(body).collect::<Result<Vec<Value>, _>>()?;
     Ok(Json(Listed { items, next: page.next.map(|next| next.to_string()) }))
 }

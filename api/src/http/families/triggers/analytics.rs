@@ -1,14 +1,14 @@
 //! What triggers came to, per trigger and campaign, as JSON or CSV; each number can be listed as its calls (TRG-7).
 
-use std::fmt::Write as _;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use callwright_engine::clock::Instant;
-use callwright_engine::money::Number;
+use callwright_engine::money::{Money, Number};
 use callwright_engine::store::analytics::{self, CallLine, Line, MoneyLine, Reached};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -260,7 +260,7 @@ fn money(lines: impl Iterator<Item = MoneyLine>) -> Vec<MoneyBody> {
         currency: sum.value.currency().to_string(),
         value: sum.value.number(),
         offer_cost: sum.cost.number(),
-        gain: sum.value.checked_sub(sum.cost).ok().map(|gain| gain.number()),
+        gain: sum.value.checked_sub(sum.cost).ok().map(Money::number),
     };
     sums.into_iter().map(body).collect()
 }
@@ -292,12 +292,11 @@ fn csv(triggers: &[TriggerNumbers]) -> Response {
             trigger.raised_at.to_rfc3339()
         );
         if numbers.money.is_empty() {
-            let _ = write!(text, "{head},,,,\n");
+            let _ = writeln!(text, "{head},,,,");
         }
         for line in &numbers.money {
             let gain = line.gain.map(|gain| gain.0.to_string()).unwrap_or_default();
-            let _ = write!(text, "{head},{},{},{},{gain}\n",
-                line.currency, line.value.0, line.offer_cost.0);
+            let _ = writeln!(text, "{head},{},{},{},{gain}", line.currency, line.value.0, line.offer_cost.0);
         }
     }
     ([(CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callwright_engine::decide::estimate::Estimate;
 use callwright_engine::domain::trigger::Trigger;
 use callwright_engine::engine::triggers::DryRun;
-use callwright_engine::money::Number;
+use callwright_engine::money::{Money, Number, Percent};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -185,9 +185,9 @@ impl TriggerBody {
             product_id: trigger.product_id.map(|id| id.to_string()),
             customer_id: trigger.lead_id.map(|id| id.to_string()),
             offer_id: trigger.offer_id.map(|id| id.to_string()),
-            original_price: terms.original.map(|price| price.number()),
-            new_price: terms.new.map(|price| price.number()),
-            discount_percent: terms.discount().map(|percent| percent.number()),
+            original_price: terms.original.map(Money::number),
+            new_price: terms.new.map(Money::number),
+            discount_percent: terms.discount().map(Percent::number),
             currency: price.map(|price| price.currency().to_string()),
             valid_until: terms.valid_until,
             candidates: trigger.candidates,
@@ -240,7 +240,7 @@ impl DryRunBody {
             samples: samples.collect::<Result<_, _>>()?,
             estimate: run.estimate,
             currency: run.offers_at_most.map(|money| money.currency().to_string()),
-            offers_at_most: run.offers_at_most.map(|money| money.number()),
+            offers_at_most: run.offers_at_most.map(Money::number),
         })
     }
 }

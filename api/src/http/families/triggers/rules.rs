@@ -91,9 +91,8 @@ pub async fn set(
     Body(input): Body<RuleInput>,
 ) -> Answer<(StatusCode, Json<RuleBody>)> {
     caller.must_be(Role::Manager)?;
-    let kind = match input.trigger_type.parse() {
-        Ok(kind @ (TriggerKind::PriceDrop | TriggerKind::Restock)) => kind,
-        _ => return Err(ApiError::field("/triggerType", "the catalogue raises price_drop and restock")),
+    let Ok(kind @ (TriggerKind::PriceDrop | TriggerKind::Restock)) = input.trigger_type.parse() else {
+        return Err(ApiError::field("/triggerType", "the catalogue raises price_drop and restock"));
     };
     let mut tx = app.engine.db.begin().await?;
     let now = app.engine.time.now(&mut tx).await?;
