@@ -12,11 +12,9 @@ use callwright_engine::engine::{Engine, EngineError};
 use callwright_engine::id::JobId;
 use callwright_engine::store::StoreError;
 use callwright_engine::store::jobs::{self, BackOff, Claim, Claimed, Finish, Outcome, ReapPolicy};
-use callwright_workers::jobs::{Outgoing, handle};
+use callwright_workers::jobs::{CallEndpoint, DeliverMessage, HangUp, Outgoing, handle};
 use callwright_workers::queue::{Handled, Job as _, Run};
 use chrono::TimeDelta;
-
-use callwright_workers::jobs::{CallEndpoint, DeliverMessage};
 
 /// How long a job is the clerk's.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -102,14 +100,14 @@ pub struct Taken {
     pub job: Claimed,
 }
 
-/// Takes what is due, of both kinds, and gives back what nobody has answered for.
+/// Takes what is due, of every kind, and gives back what nobody has answered for.
 pub async fn take(engine: Arc<Engine>, owner: String) -> Result<Vec<Taken>, EngineError> {
     let mut tx = engine.db.begin().await?;
     let now = engine.time.now(&mut tx).await?;
     let policy = ReapPolicy { quarantine_after: 1_000, back_off: BACK_OFF, limit: 100 };
     jobs::reap(&mut tx, policy, now, now).await?;
     let mut taken = Vec::new();
-    for kind in [DeliverMessage::KIND, CallEndpoint::KIND] {
+    for kind in [DeliverMessage::KIND, CallEndpoint::KIND, HangUp::KIND] {
         let claim = Claim { kind, limit: 3, owner: &owner, now, lease_until: now + LEASE };
         taken.extend(jobs::claim(&mut tx, claim).await?.into_iter().map(|job| Taken { kind, job }));
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use callwright_engine::clock::{Instant, micros};
 use callwright_engine::engine::{Claimed, EngineError, RecordReport, ReportedFact};
 use callwright_engine::id::JobId;
+use callwright_engine::provider::Provider;
 use callwright_engine::store::Db;
 use callwright_engine::store::jobs::Finish;
 use callwright_workers::jobs::Outgoing;
@@ -143,7 +144,7 @@ pub async fn run(db: &Db, post: &mut Post, setup: Setup) -> anyhow::Result<Story
     let world = World::open(db.clone(), setup.seed, setup.bug, &mut dice).await?;
     let rates = swarm(&mut dice);
     world.carrier.set_faults(carrier_faults(&mut dice));
-    let outgoing = post.outgoing(&world.desk)?;
+    let outgoing = post.outgoing(&world.desk)?.with_provider(Arc::clone(&world.carrier) as Arc<dyn Provider>);
     post.inbox.take();
     let mut storm = Storm {
         world,
