@@ -1,7 +1,7 @@
 //! Money: whole minor units (cents, paise, fils) of a currency, and the few sums the product does with it.
 //!
 //! No binary fraction touches an amount anywhere: texts and JSON numbers are read digit by digit, columns hold whole minor units,
-//! and JSON numbers are printed from the digits. The one place that rounds is [`round_half_up`]: half a minor unit goes up, away
+//! and JSON numbers are printed from the digits. The one place that rounds is `round_half_up`: half a minor unit goes up, away
 //! from zero, and it is reached only by taking a share of an amount, that is when a discount or a refund becomes something to pay.
 //! Splitting never rounds: parts always sum to the whole.
 
