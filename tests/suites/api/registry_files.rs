@@ -70,7 +70,7 @@ fn a_full_list_replaces_the_last_one_and_changes_change_it() {
 fn a_file_that_was_cut_off_does_not_replace_a_whole_one() {
     let place = place();
     let folder = place.path();
-    let whole: String = (0..100).map(|n| format!("2025550{n:03}\n")).collect();
+    let whole = (0..100).map(|n| format!("2025550{n:03}\n")).collect::<Vec<_>>().concat();
     report(&import(folder, &whole, &[]));
     let cut = import(folder, "2025550001\n", &[]);
     assert!(!cut.status.success() && said(&cut).contains("--allow-fewer"), "{}", said(&cut));
@@ -83,7 +83,7 @@ fn a_file_that_was_cut_off_does_not_replace_a_whole_one() {
 fn every_bad_row_is_named_and_a_list_of_area_codes_takes_no_others() {
     let place = place();
     let folder = place.path();
-    let bad: String = (0..150).map(|n| format!("oops {n}\n")).collect();
+    let bad = (0..150).map(|n| format!("oops {n}\n")).collect::<Vec<_>>().concat();
     let text = format!("4155550101\n{bad}2025550102\n");
     let output = import(folder, &text, &["--area-codes", "415,628", "--rejected", "rejected.csv"]);
     let report = report(&output);

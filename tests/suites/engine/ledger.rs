@@ -211,7 +211,7 @@ on_both! {
         }
         // What the campaign says afterwards changes no record.
         let mut tx = world.engine.db.begin().await?;
-        let other_name = |campaign: &mut Campaign| campaign.company = "Somebody Else".to_owned();
+        let other_name = |campaign: &mut Campaign| "Somebody Else".clone_into(&mut campaign.company);
         campaign::update(&mut tx, world.campaign, world.now(), other_name).await?;
         tx.commit().await?;
         world.take_back(other, None).await?;

@@ -1,6 +1,6 @@
 //! Registries: who is on a list is not called, and nobody in the list's country is when its data is too old.
 
-use callwright_engine::domain::consent::{Consent, Form, Purpose};
+use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
 use callwright_engine::domain::registry::{Registry, RegistryList};
 use callwright_engine::id::ImportId;
 use callwright_engine::journal::Journal;
@@ -102,7 +102,7 @@ on_both! {
 
     async fn other_countries_and_lists_that_do_not_age_bind_nobody_by_their_age(db) {
         let world = World::open(db).await?;
-        for (key, _) in [("ca-dncl", ()), ("litigators", ())] {
+        for key in ["ca-dncl", "litigators"] {
             load(&world, &world.engine.db, key, None, &[NOBODY]).await?;
         }
         world.pass(TimeDelta::days(364));
@@ -126,6 +126,7 @@ on_both! {
                 wording: None,
                 evidence: None,
                 source: "test".to_owned(),
+                details: Details::default(),
             };
             let mut tx = world.engine.db.begin().await?;
             consent::add_many(&mut tx, &[granted]).await?;

@@ -152,11 +152,13 @@ impl Run {
             Op::Enroll(who) => {
                 drop(engine.enroll(vec![self.world.request(self.leads[who], "welcome")]).await?);
             }
-            Op::Plan => drop(engine.plan(100).await?),
+            Op::Plan => {
+                engine.plan(100).await?;
+            }
             Op::Claim => self.claimed.extend(engine.claim(100, &self.carrier, "me").await?.requests),
             Op::Place => {
                 let claimed = std::mem::take(&mut self.claimed);
-                drop(engine.place(&self.carrier, claimed).await?);
+                engine.place(&self.carrier, claimed).await?;
             }
             Op::Ring => {
                 if let Some(call) = self.calls(&self.leads).await?.pop() {

@@ -24,9 +24,9 @@ async fn shop(db: TestDb) -> anyhow::Result<(Shop, LeadId)> {
     let world = World::starting(db, Library::embedded(), at(START)).await?;
     let campaign = world
         .campaign("price-drop", |campaign| {
-            campaign.name = "iPhone 15 Pro Holiday Sale".to_owned();
-            campaign.agent_name = "Rachel".to_owned();
-            campaign.company = "Acme".to_owned();
+            "iPhone 15 Pro Holiday Sale".clone_into(&mut campaign.name);
+            "Rachel".clone_into(&mut campaign.agent_name);
+            "Acme".clone_into(&mut campaign.company);
         })
         .await?;
     let product = stock(&world, "iphone", "iPhone 15 Pro", "999.99").await?;
@@ -49,7 +49,7 @@ async fn shop(db: TestDb) -> anyhow::Result<(Shop, LeadId)> {
             lead_id: Some("alice".to_owned()),
             product_id: Some(product.to_owned()),
             quantity: Some(quantity),
-            unit_price: number(price),
+            unit_price: Some(number(price)),
             purchased_at: Some(at(&format!("{day}T17:00:00Z"))),
             ..NewPurchase::default()
         };
@@ -64,7 +64,7 @@ fn call(shop: &Shop, lead: LeadId) -> NewTrigger {
         lead_id: Some(lead),
         original: Some(usd(99_999)),
         new: Some(usd(84_999)),
-        discount: percent("15"),
+        discount: Some(percent("15")),
         ..NewTrigger::new(TriggerKind::PriceDrop, TriggerSource::Api, shop.campaign)
     }
 }

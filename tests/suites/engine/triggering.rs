@@ -33,12 +33,12 @@ pub fn usd(minor: i64) -> Money {
     Money::of_minor(minor, Currency::USD).expect("an amount")
 }
 
-pub fn number(text: &str) -> Option<Number> {
-    Some(serde_json::from_str(text).expect("a number"))
+pub fn number(text: &str) -> Number {
+    serde_json::from_str(text).expect("a number")
 }
 
-pub fn percent(text: &str) -> Option<Percent> {
-    Some(text.parse().expect("a percentage"))
+pub fn percent(text: &str) -> Percent {
+    text.parse().expect("a percentage")
 }
 
 /// A shop with one product and the shipped cadences.
@@ -73,7 +73,7 @@ impl Shop {
         let mut new = NewPurchase {
             lead_id: Some(lead.to_string()),
             product_id: Some(self.product.to_string()),
-            unit_price: number("999.99"),
+            unit_price: Some(number("999.99")),
             purchased_at: Some(self.world.now() - TimeDelta::days(1)),
             ..NewPurchase::default()
         };
@@ -111,7 +111,7 @@ pub async fn stock(world: &World, key: &str, name: &str, price: &str) -> anyhow:
         external_id: key.into(),
         name: Some(name.to_owned()),
         currency: Some("USD".to_owned()),
-        price: number(price),
+        price: Some(number(price)),
         stock: 5.into(),
         ..NewProduct::default()
     };
@@ -188,7 +188,7 @@ on_both! {
         let twice = shop.buyer(7, |_| ()).await?;
         shop.bought(twice, |_| ()).await?;
         shop.buyer(8, |bought| bought.verified = Some(false)).await?;
-        shop.buyer(9, |bought| bought.unit_price = number("800")).await?;
+        shop.buyer(9, |bought| bought.unit_price = Some(number("800"))).await?;
         shop.person(10).await?;
         let done = shop.spread(&shop.drop_to(84_999)).await?;
         assert_eq!((done.state, done.candidates, done.eligible), (TriggerState::Done, 10, 8));
@@ -310,7 +310,7 @@ on_both! {
         tx.commit().await?;
         let new = NewTrigger {
             product_id: Some(shop.product),
-            discount: percent("10"),
+            discount: Some(percent("10")),
             ..NewTrigger::new(TriggerKind::Restock, TriggerSource::Api, shop.campaign)
         };
         let done = shop.spread(&new).await?;
@@ -336,7 +336,7 @@ on_both! {
         campaign_product::replace(&mut tx, shop.campaign, &[shop.product, other]).await?;
         tx.commit().await?;
         let new = NewTrigger {
-            discount: percent("20"),
+            discount: Some(percent("20")),
             ..NewTrigger::new(TriggerKind::Promo, TriggerSource::Api, shop.campaign)
         };
         let done = shop.spread(&new).await?;
@@ -386,7 +386,7 @@ on_both! {
         shop.world.plan().await?;
         shop.bought(lead, |bought| {
             key(bought);
-            bought.refunded = number("999.99");
+            bought.refunded = Some(number("999.99"));
         })
         .await?;
         let provider = Fake::default();
@@ -583,7 +583,7 @@ async fn load(world: &World, rows: &[Line]) -> anyhow::Result<()> {
             external_id: code.into(),
             name: Some(code.to_owned()),
             currency: Some("GBP".to_owned()),
-            price: number(price),
+            price: Some(number(price)),
             ..NewProduct::default()
         })
         .collect();
@@ -597,7 +597,7 @@ async fn load(world: &World, rows: &[Line]) -> anyhow::Result<()> {
             lead_id: Some(row.customer.clone()),
             product_id: Some(row.code.clone()),
             quantity: Some(row.quantity),
-            unit_price: number(&row.price),
+            unit_price: Some(number(&row.price)),
             purchased_at: Some(row.at),
             ..NewPurchase::default()
         })

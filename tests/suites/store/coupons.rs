@@ -62,8 +62,8 @@ async fn issued(tx: &mut Tx, issues: &[Issue<'_>]) -> anyhow::Result<Vec<Issued>
     Ok(coupon::issue_many(tx, ids(), issues, &mut counting(), now()).await?)
 }
 
-fn reserved(left: &Option<callwright_engine::domain::offer::Budget>) -> Option<(i64, i64)> {
-    left.as_ref().map(|budget| (budget.reserved.minor(), budget.spent.minor()))
+fn reserved(left: Option<&callwright_engine::domain::offer::Budget>) -> Option<(i64, i64)> {
+    left.map(|budget| (budget.reserved.minor(), budget.spent.minor()))
 }
 
 on_both! {
@@ -120,7 +120,7 @@ on_both! {
         let answers = issued(&mut tx, &issues).await?;
         assert!(matches!(answers[1], Issued::New(_)));
         assert_eq!(answers[2], Issued::BudgetSpent);
-        assert_eq!(reserved(&budget::find(&mut tx, campaign_id).await?), Some((2_000, 0)));
+        assert_eq!(reserved(budget::find(&mut tx, campaign_id).await?.as_ref()), Some((2_000, 0)));
         let (Issued::New(first), Issued::New(second)) = (&answers[0], &answers[1]) else { anyhow::bail!("{answers:?}") };
         let order = Redemption { order_id: Some("o1".to_owned()), ..Redemption::default() };
         let redeemed = coupon::redeem(&mut tx, first, &order, usd(400), after(5)).await?;
@@ -128,7 +128,7 @@ on_both! {
         assert_eq!(coupon::redeem(&mut tx, first, &order, usd(400), after(6)).await?, None, "it is over");
         assert!(coupon::revoke(&mut tx, second.id, after(7)).await?);
         assert!(!coupon::revoke(&mut tx, second.id, after(8)).await?);
-        assert_eq!(reserved(&budget::find(&mut tx, campaign_id).await?), Some((0, 400)));
+        assert_eq!(reserved(budget::find(&mut tx, campaign_id).await?.as_ref()), Some((0, 400)));
         let mut random = || [77; RANDOM_BYTES];
         let more = coupon::issue_many(&mut tx, ids(), &issues[2..], &mut random, after(9)).await?;
         assert!(matches!(more[0], Issued::New(_)), "{more:?}");
@@ -158,7 +158,7 @@ on_both! {
         assert_eq!(coupon::expire(&mut tx, after(24 * 3_600 - 1), 10).await?, 0);
         assert_eq!(coupon::expire(&mut tx, after(24 * 3_600), 1).await?, 1);
         assert_eq!(coupon::expire(&mut tx, after(24 * 3_600), 10).await?, 1);
-        assert_eq!(reserved(&budget::find(&mut tx, campaign_id).await?), Some((0, 0)));
+        assert_eq!(reserved(budget::find(&mut tx, campaign_id).await?.as_ref()), Some((0, 0)));
         let filter = CouponFilter { state: Some(CouponState::Expired), ..CouponFilter::default() };
         assert_eq!(coupon::page(&mut tx, &filter, None, 10).await?.items.len(), 2);
     }
@@ -202,7 +202,7 @@ on_both! {
         let answers = futures_util::future::try_join_all((0..40).map(one)).await?;
         assert_eq!(answers.into_iter().filter(|is_new| *is_new).count(), 10);
         let mut tx = db.db.begin_read().await?;
-        assert_eq!(reserved(&budget::find(&mut tx, campaign_id).await?), Some((1_000, 0)));
+        assert_eq!(reserved(budget::find(&mut tx, campaign_id).await?.as_ref()), Some((1_000, 0)));
     }
 
     async fn used_allowances_are_kept_until_they_are_whole_again(db) {
