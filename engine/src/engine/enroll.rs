@@ -143,7 +143,13 @@ impl Engine {
         leads: Vec<LeadOnFile>,
         now: Instant,
     ) -> Result<Vec<Result<Enrolled, EnrollRefusal>>, EngineError> {
-        let entry = Entry::load(self, tx, requests, leads, now).await?;
+        let mut versions = BTreeMap::new();
+        for request in requests {
+            if !versions.contains_key(&request.cadence) {
+                versions.insert(request.cadence.clone(), self.newest(tx, &request.cadence, now).await?);
+            }
+        }
+        let entry = Entry::load(tx, requests, leads, versions).await?;
         let mut rows = Vec::new();
         let mut answers: Vec<Result<Enrolled, EnrollRefusal>> = Vec::with_capacity(requests.len());
         for request in requests {
@@ -196,19 +202,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// `versions`: what new enrollments get, by cadence; `None`: every version is withdrawn.
     pub(super) async fn load(
-        engine: &Engine,
         tx: &mut Tx,
         requests: &[EnrollRequest],
         leads: Vec<LeadOnFile>,
-        now: Instant,
+        versions: BTreeMap<String, Option<Arc<Version>>>,
     ) -> Result<Self, EngineError> {
-        let mut versions = BTreeMap::new();
-        for request in requests {
-            if !versions.contains_key(&request.cadence) {
-                versions.insert(request.cadence.clone(), engine.newest(tx, &request.cadence, now).await?);
-            }
-        }
         let campaigns = distinct(requests.iter().map(|request| request.campaign_id));
         let keys: Vec<(String, &str, &str)> = requests
             .iter()

@@ -141,7 +141,7 @@ impl Engine {
     pub async fn preflight(&self, query: PreflightQuery) -> Result<Preflighting<'_>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
-        let version = self.newest(&mut tx, &query.cadence, now).await?;
+        let version = self.foreseen(&mut tx, &query.cadence).await?;
         let version = version.ok_or_else(|| EngineError::missing("cadence", &query.cadence))?;
         let campaign = campaign::find(&mut tx, query.campaign_id).await?;
         let campaign = campaign.ok_or_else(|| EngineError::missing("campaign", query.campaign_id))?;
@@ -263,7 +263,8 @@ impl Preflighting<'_> {
         let requests: Vec<EnrollRequest> = leads.iter().map(|(lead, ..)| self.request(lead.id)).collect();
         // As described, on file or not.
         let described = leads.iter().map(|(lead, ..)| lead.clone()).collect();
-        let entry = Entry::load(self.engine, tx, &requests, described, self.now).await?;
+        let versions = [(self.query.cadence.clone(), Some(Arc::clone(&self.version)))].into();
+        let entry = Entry::load(tx, &requests, described, versions).await?;
         let (bundle, campaign) = (Arc::clone(&self.version.bundle), self.campaign.clone());
         let walks: Vec<walk::Walk> = leads
             .iter()

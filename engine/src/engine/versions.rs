@@ -119,6 +119,24 @@ impl Engine {
         }
     }
 
+    /// What [`Engine::newest`] would answer, without offering anything.
+    pub(super) async fn foreseen(
+        &self,
+        tx: &mut Tx,
+        cadence: &str,
+    ) -> Result<Option<Arc<Version>>, EngineError> {
+        let Some(bundle) = self.library.current().bundle(cadence) else { return Ok(None) };
+        let is_new = !self.versions.was_offered(&bundle);
+        match publication::peek_head(tx, cadence).await? {
+            Some(head) if !is_new || head.files == bundle.hash => match head.version {
+                None => Ok(None),
+                Some(hash) if hash == bundle.hash => Ok(Some(Version::new(bundle))),
+                Some(hash) => self.version(tx, &hash).await.map(Some),
+            },
+            _ => Ok(Some(Version::new(bundle))),
+        }
+    }
+
     /// Offers every cadence of the library for publication, so that enrollments can be pinned to what is served.
     pub async fn publish(&self) -> Result<usize, EngineError> {
         self.offer_all(true).await

@@ -21,18 +21,19 @@ fallback: [en]
 languages:
   en:
     texts:
-      greeting: \"Hi {{ lead.firstName | default(\\\"there\\\") | name }}, this is {{ agent.name }}, the AI assistant.\"
+      greeting: \"Hi {{ lead.firstName | default(\\\"there\\\") | name }}, this is {{ agent.name }}, the AI assistant of {{ campaign.company }}, {{ agent.number | phone }}. Say stop to end.\"
       good_time: \"Is this a good time?\"
     answers:
       accept: [\"yes\", sure]
   hi:
     texts:
-      greeting: \"नमस्ते 😀 {{ lead.firstName | default(\\\"जी\\\") | name }}, मैं {{ agent.name }}, AI सहायक।\"
+      greeting: \"नमस्ते 😀 {{ lead.firstName | default(\\\"जी\\\") | name }}, मैं {{ agent.name }}, {{ campaign.company }} की AI सहायक, {{ agent.number | phone }}। रोकने के लिए stop कहें।\"
       good_time: \"क्या अभी बात कर सकते हैं?\"
       opted_out: \"हम फिर कॉल नहीं करेंगे।\"
     answers:
       accept: [हाँ, जी]
       opt_out: [कॉल मत करो]
+discloses: { greeting: [artificial-voice, automated-opt-out] }
 ";
 
 pub const CADENCE: &str = "\
