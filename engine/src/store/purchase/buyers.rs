@@ -28,7 +28,7 @@ static COUNT: Sql = Sql::new(concat!(
 ));
 static OF_PRODUCTS: Sql = Sql::new(purchase_row!(
     "FROM {each} JOIN purchases p ON p.lead_id = e.value->>0
-     WHERE p.product_id IN (SELECT e2.value->>0 FROM {each2}) ORDER BY p.lead_id, p.purchased_at DESC, p.id DESC"
+     WHERE p.product_id || '' IN (SELECT e2.value->>0 FROM {each2}) ORDER BY p.lead_id, p.purchased_at DESC, p.id DESC"
 ));
 static HISTORY: Sql = Sql::new(concat!(
     purchase_row!(
