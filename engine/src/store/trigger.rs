@@ -63,7 +63,6 @@ const FIND: &str = trigger!("WHERE t.id = $1");
 const BY_EVENT: &str = trigger!("WHERE t.event_key = $1");
 const LATEST: &str =
     trigger!("WHERE t.event_key LIKE $1 ESCAPE '\\' ORDER BY t.raised_at DESC, t.id DESC LIMIT 1");
-static TAKE: Sql = Sql::new(trigger!("WHERE t.id = $1 AND t.finished_at IS NULL {skip_t}"));
 static LOCK: Sql = Sql::new(trigger!("WHERE t.id = $1 {lock_t}"));
 const OPEN: &str = "SELECT id FROM triggers WHERE finished_at IS NULL ORDER BY id";
 const PAGE: &str = trigger!(
@@ -126,13 +125,7 @@ pub async fn latest(tx: &mut Tx, event: &str) -> Result<Option<Trigger>, StoreEr
     one(tx, LATEST, format!("{escaped}#%")).await
 }
 
-/// Locks an unfinished trigger; `None`: it is finished, or another worker is at it.
-pub async fn take(tx: &mut Tx, id: TriggerId) -> Result<Option<Trigger>, StoreError> {
-    let sql = TAKE.on(tx.dialect());
-    one(tx, sql, id.to_string()).await
-}
-
-/// The same, waiting for whoever holds it; finished ones as well.
+/// Locks a trigger, finished or not; waits for whoever holds it.
 pub async fn lock(tx: &mut Tx, id: TriggerId) -> Result<Option<Trigger>, StoreError> {
     let sql = LOCK.on(tx.dialect());
     one(tx, sql, id.to_string()).await

@@ -251,6 +251,8 @@ on_both! {
             shop.world.engine = shop.world.restarted(100 + nth as u64);
         }
         finish(&shop.world.engine, id, 2).await?;
+        let done = shop.world.engine.trigger(id).await?;
+        assert_eq!((done.eligible, done.skipped.len()), (11, 0));
         assert_eq!(counted(&shop.world.db.db, ENROLLED, id).await?, 11);
         assert_eq!(counted(&shop.world.db.db, COUPONS, id).await?, 11);
     }

@@ -67,8 +67,10 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         // Who was called after the backup is not known yet in a database that was restored.
+        // Waits for whoever holds it, such as the connection of a worker that died: passed over, it would look finished.
         let taken =
-            if recovery::is_marked(&mut tx).await? { None } else { trigger::take(&mut tx, id).await? };
+            if recovery::is_marked(&mut tx).await? { None } else { trigger::lock(&mut tx, id).await? };
+        let taken = taken.filter(|trigger| trigger.finished_at.is_none());
         let Some(mut taken) = taken else {
             tx.rollback().await?;
             return Ok(FanOut { is_over: true, ..FanOut::default() });
