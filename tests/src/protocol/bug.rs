@@ -51,7 +51,7 @@ bugs! {
     GatesOnlyAtPlanning = "gates-only-at-planning",
     // time
     WorkerClock = "worker-clock",
-    /// The instant at which the worker woke up serves for the whole round.
+    /// The gates are asked for the instant at which the worker woke up.
     StaleInstant = "stale-instant",
     FixedOffset = "fixed-offset",
     /// The offset of the day before: wrong after a gap or a fold.

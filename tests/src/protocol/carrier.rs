@@ -73,6 +73,8 @@ pub enum Fate {
 
 /// After this long without an answer a client gives up.
 pub const CLIENT_TIMEOUT: TimeDelta = TimeDelta::seconds(5);
+/// No call lasts longer: 6 h without a report is twice as long.
+const LONG_CALL_S: i64 = 10_000;
 /// Absence is conclusive this long after an intent.
 pub const CONCLUSIVE_AFTER: TimeDelta = TimeDelta::seconds(120);
 
@@ -123,7 +125,11 @@ impl Ledger {
             0..=3 => (EndStatus::NoAnswer, 0, 30),
             4 => (EndStatus::Busy, 0, 3),
             5 => (EndStatus::Failed, 0, 2),
-            _ => (EndStatus::Completed, rng.between(5, 400), rng.between(3, 25)),
+            _ => {
+                // Now and then one that lasts for hours, longer than anybody waits before looking it up.
+                let longest = if rng.chance(40) { LONG_CALL_S } else { 400 };
+                (EndStatus::Completed, rng.between(5, longest), rng.between(3, 25))
+            }
         };
         let answered_at = now + TimeDelta::seconds(rings_s);
         let ends_at = answered_at + TimeDelta::seconds(talk_s);

@@ -110,7 +110,7 @@ impl World {
         self.db.held.push(Held { owner, attempts, numbers, counts: has_limits });
         let mut read = ClaimRead { now: Some(now), began_at: Some(self.now), ..ClaimRead::default() };
         for call in picked {
-            self.judge_planned(&mut read, call, now);
+            self.judge_planned(&mut read, call, worker, now);
         }
         let is_slow = self.strikes(Fault::SlowCommit);
         let longest = if is_slow { 3_000 } else { 25 };
@@ -125,10 +125,15 @@ impl World {
         if self.has(Bug::WorkerClock) {
             return shifted(self.now, self.setting.skews[worker]);
         }
-        if self.has(Bug::StaleInstant) { self.workers[worker].woke_at } else { self.now }
+        self.now
     }
 
-    fn judge_planned(&mut self, read: &mut ClaimRead, call: PickedCall, now: Instant) {
+    /// The instant for which the gates are asked: that of the claim.
+    fn asked_for(&self, worker: usize, now: Instant) -> Instant {
+        if self.has(Bug::StaleInstant) { self.workers[worker].woke_at } else { now }
+    }
+
+    fn judge_planned(&mut self, read: &mut ClaimRead, call: PickedCall, worker: usize, now: Instant) {
         let PickedCall { attempt, caller, send_within } = call;
         let row = &self.db.attempts[attempt];
         let enrollment = &self.db.enrollments[row.enrollment];
@@ -153,9 +158,11 @@ impl World {
             AtClaim::Stale | AtClaim::Fresh => {}
         }
         let (fence, valid_until) = (row.fence, row.valid_until);
-        let snapshot = self.snapshot(row.enrollment, Some(attempt), now);
-        match self.judge_again(&snapshot, attempt, now) {
+        let asked_for = self.asked_for(worker, now);
+        let snapshot = self.snapshot(row.enrollment, Some(attempt), asked_for);
+        match self.judge_again(&snapshot, attempt, asked_for) {
             Ok(expires_at) => {
+                let expires_at = expires_at + (now - asked_for);
                 read.intents.push(Intended { attempt, fence, caller, expires_at, send_within });
             }
             Err(Verdict::Defer { until, .. }) => {

@@ -55,6 +55,10 @@ impl Checks {
                 return self.broken("I14", now, || format!("attempt {index} was written off without proof"));
             }
         }
+        if row.state == Dialing && !row.facts.is_empty() {
+            return self
+                .broken("I5", now, || format!("attempt {index} is dialing, and its call was told of"));
+        }
         let claims = u32::from(seen.state == Planned && row.intent_at.is_some() && row.state != Planned);
         if row.fence != seen.fence + claims && row.state != Planned {
             return self.broken("I8", now, || format!("attempt {index} was claimed twice"));
