@@ -40,6 +40,7 @@ text_enum! {
         PhoneInvalid = "phone-invalid",
         // suppression
         Suppressed = "suppressed",
+        Erased = "erased",
         // consent
         ConsentMissing = "consent-missing",
         ConsentRevoked = "consent-revoked",

@@ -32,6 +32,8 @@ const CAPS_HORIZON: TimeDelta = TimeDelta::days(31);
 pub(super) struct Batch {
     pub campaigns: HashMap<CampaignId, Arc<CampaignFacts>>,
     suppressions: HashMap<String, Vec<SuppressionFact>>,
+    /// Numbers whose owner was erased, and when.
+    erased: HashMap<String, Instant>,
     /// Each with the one number it is for, if it is.
     consents: HashMap<LeadId, Vec<(Option<String>, ConsentFact)>>,
     /// Each with the number it was to.
@@ -80,6 +82,10 @@ impl Batch {
                 expires_at: entry.expires_at,
             };
             batch.suppressions.entry(entry.number).or_default().push(fact);
+        }
+        for (number, at) in on_file.erased {
+            let since = batch.erased.entry(number).or_insert(at);
+            *since = at.min(*since);
         }
         // Whoever is on a registry's list is suppressed like anybody else.
         for (number, list) in on_file.listed {
@@ -160,6 +166,7 @@ impl Batch {
             promised: walk.enrollment.position.promised,
             emergency_stops: Arc::clone(&self.emergency_stops),
             registries: Arc::clone(&self.registries),
+            erased_at: number.and_then(|n| self.erased.get(n)).copied(),
         })
     }
 

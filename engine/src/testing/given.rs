@@ -110,6 +110,7 @@ pub(super) fn snapshot(
         promised: false,
         emergency_stops: Arc::default(),
         registries: Arc::default(),
+        erased_at: None,
     })
 }
 

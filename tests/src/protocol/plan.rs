@@ -170,6 +170,7 @@ impl World {
             account: None,
             promised: row.position.promised,
             emergency_stops: Arc::default(),
+            erased_at: None,
             registries: Arc::default(),
         }
     }

@@ -9,6 +9,7 @@ mod crashing;
 mod deadlocks;
 mod emergencies;
 mod enrolling;
+mod erasing;
 mod events;
 mod explaining;
 mod facts;

@@ -133,6 +133,7 @@ impl Ground {
                     .to_vec(),
                 placed: 2,
                 number_busy: false,
+                erased_at: None,
                 purchase: PurchaseFact::NotNeeded,
                 enrollment_id: Some(walk.enrollment.id),
                 cadence_hours: hours.clone(),

@@ -92,6 +92,7 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         promised: false,
         emergency_stops: Arc::default(),
         registries: Arc::default(),
+        erased_at: None,
     }
 }
 
