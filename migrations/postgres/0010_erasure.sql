@@ -31,3 +31,12 @@ CREATE TABLE erasures (
     next_at BIGINT
 );
 CREATE INDEX erasures_next ON erasures (next_at) WHERE next_at IS NOT NULL;
+
+-- Per campaign and day (UTC): calls that people answered, and those of them whose transfer was not bridged in time.
+CREATE TABLE campaign_answers (
+    campaign_id TEXT COLLATE "C" NOT NULL REFERENCES campaigns (id) ON DELETE CASCADE,
+    day TEXT COLLATE "C" NOT NULL,
+    answered BIGINT NOT NULL,
+    abandoned BIGINT NOT NULL,
+    PRIMARY KEY (campaign_id, day)
+);

@@ -121,6 +121,7 @@ impl ProviderArgs {
             max_concurrent: self.carrier_max_concurrent,
             max_per_day: self.carrier_max_per_day,
             min_interval_s: positive("--carrier-min-interval", self.carrier_min_interval)?,
+            agents: None,
         })
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::clock::Instant;
+use crate::decide::abandonment::Abandonment;
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::Campaign;
 use crate::domain::cap::Cap;
@@ -155,4 +156,6 @@ pub struct Intent {
 pub struct CampaignFacts {
     pub campaign: Campaign,
     pub intents_today: u32,
+    /// Of its present thirty days.
+    pub abandonment: Abandonment,
 }

@@ -25,6 +25,7 @@ text_enum! {
         EmergencyStop = "emergency-stop",
         RegistryAge = "registry-age",
         Purchase = "purchase",
+        AbandonGuard = "abandon-guard",
     }
 }
 
@@ -74,6 +75,8 @@ text_enum! {
         RegistryStale = "registry-stale",
         // purchase
         PurchaseGone = "purchase-gone",
+        // abandoned calls
+        AbandonShare = "abandon-share",
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::versions::Version;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
+use crate::decide::abandonment;
 use crate::decide::snapshot::{
     CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
 };
@@ -20,6 +21,7 @@ use crate::id::{CampaignId, LeadId, PurchaseId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
 use crate::store::walk::{LeadOnFile, Walk};
+use crate::store::campaign::Usage;
 use crate::store::{Tx, campaign, gate_facts, purchase};
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
@@ -214,15 +216,27 @@ async fn campaigns(
 ) -> Result<HashMap<CampaignId, Arc<CampaignFacts>>, EngineError> {
     let ids: Vec<CampaignId> = distinct(walks.iter().map(|walk| walk.enrollment.campaign_id));
     let found = campaign::by_ids(tx, &ids).await?;
-    let days: Vec<_> = found.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
-    let used: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
+    let used = used(tx, &found, now).await?;
     Ok(found
         .into_iter()
         .map(|campaign| {
-            let intents_today = used.get(&campaign.id).copied().unwrap_or(0);
-            (campaign.id, Arc::new(CampaignFacts { campaign, intents_today }))
+            let Usage { intents_today, abandonment } = used.get(&campaign.id).copied().unwrap_or_default();
+            (campaign.id, Arc::new(CampaignFacts { campaign, intents_today, abandonment }))
         })
         .collect())
+}
+
+/// What campaigns have used up: their own day's intents, and the calls that people answered in their present thirty days.
+pub(super) async fn used(
+    tx: &mut Tx,
+    campaigns: &[Campaign],
+    now: Instant,
+) -> Result<HashMap<CampaignId, Usage>, EngineError> {
+    let days = campaigns.iter().map(|campaign| {
+        let (begins, _) = abandonment::period(campaign.created_at, now.date_naive());
+        (campaign.id, campaign.zone.local(now).date, begins)
+    });
+    Ok(campaign::usage(tx, &days.collect::<Vec<_>>()).await?)
 }
 
 impl Interned {

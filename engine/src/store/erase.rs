@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn of_a_conversation_the_words_go_and_the_transfer_stays() {
-        let transfer = Effect::Transfer { target: "sales".to_owned(), result: Some("bridged".to_owned()) };
+        let transfer = Effect::Transfer { target: "sales".to_owned(), result: Some("bridged".to_owned()), after_ms: None };
         let said = Effect::CallBack { after_s: None, said: Some("call my wife Alice".to_owned()) };
         let talk = Conversation {
             transcript: vec![Line::Callee("Alice here".to_owned())],
