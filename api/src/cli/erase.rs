@@ -64,10 +64,14 @@ fn show(erased: &Erased, dry_run: bool) {
     output::print(&format!("rows that lose what they tell of the person: {}", rows.join(", ")));
     if erased.calls_under_way > 0 {
         let calls = erased.calls_under_way;
-        output::print(&format!("{calls} calls are under way and told to end; their words are removed within minutes of it"));
+        output::print(&format!(
+            "{calls} calls are under way and told to end; their words are removed within minutes of it"
+        ));
     }
     if let Some(until) = erased.kept_until {
         let until = until.date_naive();
-        output::print(&format!("records of calls and consents are kept until {until} (16 CFR 310.5), without the name"));
+        output::print(&format!(
+            "records of calls and consents are kept until {until} (16 CFR 310.5), without the name"
+        ));
     }
 }

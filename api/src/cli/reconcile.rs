@@ -194,7 +194,13 @@ fn human(mark: &Recovery, report: &Report) {
     match &report.journal {
         Some(done) => output::print(&format!(
             "stops:  {} lines in {} files; {} numbers in force, {} leads newly opted out, {} erased again, {} consents revoked, {} lifted",
-            done.lines, done.files, done.suppressed, done.opted_out, done.erased, done.consents_revoked, done.lifted
+            done.lines,
+            done.files,
+            done.suppressed,
+            done.opted_out,
+            done.erased,
+            done.consents_revoked,
+            done.lifted
         )),
         None => output::print("stops:  not replayed (--without-journal)"),
     }

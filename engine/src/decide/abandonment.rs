@@ -57,7 +57,9 @@ impl Abandonment {
     /// In words, for people.
     pub fn words(self) -> String {
         let Self { answered, abandoned } = self;
-        format!("{abandoned} of {answered} answered calls were abandoned, {PERCENT} % may be (16 CFR 310.4(b)(4))")
+        format!(
+            "{abandoned} of {answered} answered calls were abandoned, {PERCENT} % may be (16 CFR 310.4(b)(4))"
+        )
     }
 }
 
@@ -129,13 +131,19 @@ mod tests {
                 result: result.map(str::to_owned),
                 after_ms: *after_ms,
             };
-            is_abandoned(&Conversation { effects: transfers.iter().map(effect).collect(), ..Conversation::default() })
+            is_abandoned(&Conversation {
+                effects: transfers.iter().map(effect).collect(),
+                ..Conversation::default()
+            })
         };
         assert!(!talk(&[]), "a flow without a transfer");
         assert!(!talk(&[(Some("bridged"), None)]) && !talk(&[(Some("bridged"), Some(2_000))]));
         assert!(talk(&[(Some("bridged"), Some(2_001))]));
         assert!(talk(&[(Some("no_answer"), None)]) && talk(&[(None, None)]));
-        assert!(!talk(&[(Some("busy"), Some(100)), (Some("bridged"), Some(1_500))]), "the second came in time");
+        assert!(
+            !talk(&[(Some("busy"), Some(100)), (Some("bridged"), Some(1_500))]),
+            "the second came in time"
+        );
     }
 
     /// What becomes of a call that is under way.
@@ -143,7 +151,10 @@ mod tests {
     enum Turn {
         Dial,
         /// Ends: nobody answered, it went well, or nobody came where an agent was not free.
-        End { which: usize, how: u8 },
+        End {
+            which: usize,
+            how: u8,
+        },
     }
 
     fn turns() -> impl Strategy<Value = Vec<Turn>> {

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::versions::Version;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
-use crate::decide::abandonment;
+use crate::decide::abandonment::{self, Abandonment};
 use crate::decide::snapshot::{
     CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
 };
@@ -20,8 +20,8 @@ use crate::domain::registry::RegistryList;
 use crate::id::{CampaignId, LeadId, PurchaseId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
-use crate::store::walk::{LeadOnFile, Walk};
 use crate::store::campaign::Usage;
+use crate::store::walk::{LeadOnFile, Walk};
 use crate::store::{Tx, campaign, gate_facts, purchase};
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
@@ -220,7 +220,8 @@ async fn campaigns(
     Ok(found
         .into_iter()
         .map(|campaign| {
-            let Usage { intents_today, abandonment } = used.get(&campaign.id).copied().unwrap_or_default();
+            let usage = used.get(&campaign.id).copied().unwrap_or_default();
+            let (intents_today, abandonment) = (usage.intents_today, abandonment_of(usage));
             (campaign.id, Arc::new(CampaignFacts { campaign, intents_today, abandonment }))
         })
         .collect())
@@ -237,6 +238,11 @@ pub(super) async fn used(
         (campaign.id, campaign.zone.local(now).date, begins)
     });
     Ok(campaign::usage(tx, &days.collect::<Vec<_>>()).await?)
+}
+
+/// The part of it that the abandon guard looks at.
+pub(super) fn abandonment_of(usage: Usage) -> Abandonment {
+    Abandonment { answered: usage.answered, abandoned: usage.abandoned }
 }
 
 impl Interned {

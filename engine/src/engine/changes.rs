@@ -80,7 +80,8 @@ impl Changes {
         decision::insert_many(tx, &self.decisions, tzdb_version()).await?;
         event::append(tx, &self.events, now).await?;
         let answers = self.answers.into_iter();
-        let answers: Vec<_> = answers.map(|((campaign, day), (all, left))| (campaign, day, all, left)).collect();
+        let answers: Vec<_> =
+            answers.map(|((campaign, day), (all, left))| (campaign, day, all, left)).collect();
         campaign::bump_answers(tx, &answers).await?;
         if !self.jobs.is_empty() {
             crate::store::jobs::enqueue(tx, &self.jobs, now).await?;

@@ -76,7 +76,8 @@ impl Engine {
         let now = self.time.now(&mut tx).await?;
         // Its key may be one that only the journal has.
         if recovery::is_marked(&mut tx).await? {
-            let message = "the database was restored and is not reconciled yet: run `callwright reconcile` first";
+            let message =
+                "the database was restored and is not reconciled yet: run `callwright reconcile` first";
             return Err(EngineError::Conflict { code: "recovering", message: message.to_owned() });
         }
         self.lock_numbers_of(&mut tx, &[lead]).await?;
@@ -84,7 +85,16 @@ impl Engine {
             let Erasure { erased_at, by, kept_until, .. } = known;
             let (numbers, removed, calls_under_way) = (0, Removed::new(), 0);
             let lead_id = lead;
-            return Ok(Erased { lead_id, erased_at, by, repeated: true, numbers, removed, calls_under_way, kept_until });
+            return Ok(Erased {
+                lead_id,
+                erased_at,
+                by,
+                repeated: true,
+                numbers,
+                removed,
+                calls_under_way,
+                kept_until,
+            });
         }
         let key = erased_number::key_or_new(&mut tx, now).await?;
         let erased = self.erase_in(&mut tx, key, lead, by, reason, now).await?;
@@ -130,7 +140,8 @@ impl Engine {
             next_at: plan.next_at(now, now),
         };
         store::insert(tx, &erasure).await?;
-        let data = json!({"by": by, "reason": reason, "numbers": numbers.len(), "keptUntil": plan.kept_until});
+        let data =
+            json!({"by": by, "reason": reason, "numbers": numbers.len(), "keptUntil": plan.kept_until});
         self.note_person(tx, "lead.erased", lead_id, data, now).await?;
         Ok(Erased {
             lead_id,
@@ -196,12 +207,7 @@ impl Engine {
         Ok(hashes)
     }
 
-    async fn suppress_for_now(
-        &self,
-        tx: &mut Tx,
-        numbers: &[&str],
-        now: Instant,
-    ) -> Result<(), EngineError> {
+    async fn suppress_for_now(&self, tx: &mut Tx, numbers: &[&str], now: Instant) -> Result<(), EngineError> {
         let entry = |number: &&str| {
             // A number on file that cannot be read cannot be dialed either.
             let number = PhoneNumber::e164_only(number).ok()?;

@@ -97,9 +97,9 @@ impl Engine {
         now: Instant,
     ) -> Result<usize, EngineError> {
         let hashes = distinct(found.iter().map(|(_, entry)| entry.hash.clone()));
-        let put_back = found.into_iter().filter(|(_, entry)| {
-            entry.source != Source::OptOut || entry.campaign_id.is_some()
-        });
+        let put_back = found
+            .into_iter()
+            .filter(|(_, entry)| entry.source != Source::OptOut || entry.campaign_id.is_some());
         let entry = |(number, entry): (String, ErasedEntry)| {
             Some(Suppression {
                 id: self.ids.next::<SuppressionId>(now),

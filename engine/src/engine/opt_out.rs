@@ -113,11 +113,8 @@ impl Engine {
             changes.events.push(self.opt_out_event(opt_out, now));
         }
         // Others are called at these numbers too: they said nothing, and are not called there any more.
-        let others = if self.safeguards.stops_reach_all {
-            stopping::called_at(tx, locked).await?
-        } else {
-            Vec::new()
-        };
+        let others =
+            if self.safeguards.stops_reach_all { stopping::called_at(tx, locked).await? } else { Vec::new() };
         let concerned = distinct(leads.iter().copied().chain(others));
         let said_so = |lead: &LeadId| leads.contains(lead);
         for walk in walk::live_of_leads(tx, &concerned).await? {

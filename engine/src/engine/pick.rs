@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{Days, TimeDelta};
 
-use super::batch::used;
+use super::batch::{abandonment_of, used};
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::gate;
@@ -132,13 +132,14 @@ async fn throttled(
     mut planned: Vec<WithPlanned>,
     now: Instant,
 ) -> Result<Vec<WithPlanned>, EngineError> {
-    let with_agents = planned.iter().map(|planned| &planned.campaign).filter(|one| one.pacing.agents.is_some());
+    let with_agents =
+        planned.iter().map(|planned| &planned.campaign).filter(|one| one.pacing.agents.is_some());
     let with_agents: Vec<Campaign> = with_agents.cloned().collect();
     let used = used(tx, &with_agents, now).await?;
     for WithPlanned { campaign, .. } in &mut planned {
         let Some(agents) = campaign.pacing.agents else { continue };
         let usage = used.get(&campaign.id).copied().unwrap_or_default();
-        let lines = usage.abandonment.lines(Some(agents));
+        let lines = abandonment_of(usage).lines(Some(agents));
         let most = campaign.pacing.max_concurrent;
         campaign.pacing.max_concurrent = [lines, most].into_iter().flatten().min();
     }

@@ -175,7 +175,8 @@ fn press_one_connects(#[case] result: TransferResult, #[case] expected: (Outcome
     let inputs = vec![Input::Pressed('1'), Input::Transfer(result.into())];
     let talk = play(&shipped("outbound-caller"), "outbound-caller", inputs);
     assert_eq!(ended(&talk), expected);
-    let transfer = Effect::Transfer { target: "agent".to_owned(), result: Some(result.to_string()), after_ms: None };
+    let transfer =
+        Effect::Transfer { target: "agent".to_owned(), result: Some(result.to_string()), after_ms: None };
     assert!(talk.effects.contains(&transfer));
 }
 

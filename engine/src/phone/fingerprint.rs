@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn fingerprints_are_hmac_sha_256() {
         // Worked out with `openssl dgst -sha256 -mac HMAC -macopt hexkey:…`.
-        let key: NumberKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".parse().unwrap();
+        let key: NumberKey =
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".parse().unwrap();
         assert_eq!(
             key.fingerprint("+12024561111"),
             "a95798d6a9824d18322a9d1442b3bbf5d930e10685110652937dd3a585ce0a3e"

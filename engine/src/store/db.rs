@@ -107,7 +107,12 @@ impl Db {
                 .create_if_missing(false)
                 .busy_timeout(Duration::from_secs(10));
             let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-            return Ok(Self::Sqlite { write: read.clone(), read, journal: None, seen_key: SeenKey::default() });
+            return Ok(Self::Sqlite {
+                write: read.clone(),
+                read,
+                journal: None,
+                seen_key: SeenKey::default(),
+            });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             return postgres::connect_read_only(url).await;

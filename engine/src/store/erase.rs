@@ -155,19 +155,31 @@ const LEAD: &str = "UPDATE leads SET external_id = NULL, email = NULL, first_nam
 /// By the lead alone.
 const OF_LEAD: [(&str, &str); 10] = [
     ("attempts", "UPDATE attempts SET detail = NULL WHERE lead_id = $1 AND detail IS NOT NULL"),
-    ("enrollments", "UPDATE enrollments SET variables = '{}', entry_key = '' WHERE lead_id = $1 AND state = 'ended'
-         AND (variables <> '{}' OR entry_key <> '')"),
+    (
+        "enrollments",
+        "UPDATE enrollments SET variables = '{}', entry_key = '' WHERE lead_id = $1 AND state = 'ended'
+         AND (variables <> '{}' OR entry_key <> '')",
+    ),
     ("decisions", "UPDATE decisions SET reports = '{}' WHERE lead_id = $1 AND reports <> '{}'"),
     ("tasks", "DELETE FROM tasks WHERE lead_id = $1"),
-    ("purchases", "UPDATE purchases SET external_id = NULL, order_id = NULL WHERE lead_id = $1
-         AND (external_id IS NOT NULL OR order_id IS NOT NULL)"),
+    (
+        "purchases",
+        "UPDATE purchases SET external_id = NULL, order_id = NULL WHERE lead_id = $1
+         AND (external_id IS NOT NULL OR order_id IS NOT NULL)",
+    ),
     ("interests", "DELETE FROM interests WHERE lead_id = $1"),
     ("coupons", "UPDATE coupons SET order_id = NULL WHERE lead_id = $1 AND order_id IS NOT NULL"),
     ("packages", "DELETE FROM packages WHERE lead_id = $1"),
-    ("triggers", "UPDATE triggers SET event_key = 'erased:' || id WHERE lead_id = $1 AND finished_at IS NOT NULL
-         AND event_key NOT LIKE 'erased:%'"),
-    ("revocations", "UPDATE revocations SET number = NULL, words = NULL WHERE lead_id = $1 AND source = 'erasure'
-         AND words IS NOT NULL"),
+    (
+        "triggers",
+        "UPDATE triggers SET event_key = 'erased:' || id WHERE lead_id = $1 AND finished_at IS NOT NULL
+         AND event_key NOT LIKE 'erased:%'",
+    ),
+    (
+        "revocations",
+        "UPDATE revocations SET number = NULL, words = NULL WHERE lead_id = $1 AND source = 'erasure'
+         AND words IS NOT NULL",
+    ),
 ];
 /// Where nothing is kept.
 const LEDGER: [(&str, &str); 2] = [
@@ -247,12 +259,11 @@ fn count(removed: &mut Removed, table: &'static str, rows: u64) {
     }
 }
 
-const EVENTS: &str =
-    "SELECT id, data FROM events WHERE lead_id = $1 AND kind NOT IN ('lead.erased', 'lead.exported') AND data <> '{}'";
-static SET_EVENTS: Sql = Sql::new("UPDATE events SET data = e.value->>1 FROM {each} WHERE events.id = e.value->>0");
+const EVENTS: &str = "SELECT id, data FROM events WHERE lead_id = $1 AND kind NOT IN ('lead.erased', 'lead.exported') AND data <> '{}'";
+static SET_EVENTS: Sql =
+    Sql::new("UPDATE events SET data = e.value->>1 FROM {each} WHERE events.id = e.value->>0");
 // Coupons are told apart by our own ids.
-const FORGET_SENDERS: &str =
-    "UPDATE events SET dedupe = NULL WHERE lead_id = $1 AND dedupe IS NOT NULL AND dedupe NOT LIKE 'coupon:%'";
+const FORGET_SENDERS: &str = "UPDATE events SET dedupe = NULL WHERE lead_id = $1 AND dedupe IS NOT NULL AND dedupe NOT LIKE 'coupon:%'";
 
 async fn events(tx: &mut Tx, lead: &str, removed: &mut Removed) -> Result<(), StoreError> {
     let rows: Vec<(String, String)> =
@@ -306,7 +317,8 @@ fn without_words(mut talk: Conversation) -> Conversation {
     talk
 }
 
-const FACTS: &str = "SELECT c.attempt_id, c.key, c.fact FROM attempts a JOIN callbacks c ON c.attempt_id = a.id
+const FACTS: &str =
+    "SELECT c.attempt_id, c.key, c.fact FROM attempts a JOIN callbacks c ON c.attempt_id = a.id
      WHERE a.lead_id = $1 AND c.fact LIKE '%\"conversation\"%'";
 static SET_FACTS: Sql = Sql::new(
     "UPDATE callbacks SET fact = e.value->>2 FROM {each}
@@ -348,11 +360,7 @@ static SUPPRESSIONS: Sql =
 /// Takes entries of these numbers off the list in plain; their hashes stand in their place already.
 pub async fn suppressions(tx: &mut Tx, numbers: &[&str]) -> Result<u64, StoreError> {
     let (sql, keys) = (SUPPRESSIONS.on(tx.dialect()), super::keys(numbers));
-    Ok(on_db!(tx, |conn| sqlx::query(sql)
-        .bind(keys)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected()))?)
+    Ok(on_db!(tx, |conn| sqlx::query(sql).bind(keys).execute(conn).await.map(|done| done.rows_affected()))?)
 }
 
 static ANSWERS: Sql = Sql::new(
@@ -382,11 +390,7 @@ pub async fn mentions(tx: &mut Tx, texts: &[String], removed: &mut Removed) -> R
         return Ok(());
     }
     let bulk = super::bulk(&texts.iter().map(|text| [text]).collect::<Vec<_>>())?;
-    for (table, statement) in [
-        ("idempotency_keys", &KEYS),
-        ("idempotency_keys", &ANSWERS),
-        ("jobs", &JOBS),
-        ] {
+    for (table, statement) in [("idempotency_keys", &KEYS), ("idempotency_keys", &ANSWERS), ("jobs", &JOBS)] {
         let sql = statement.on(tx.dialect());
         let changed = on_db!(tx, |conn| sqlx::query(sql)
             .bind(&bulk)
@@ -426,7 +430,11 @@ mod tests {
 
     #[test]
     fn of_a_conversation_the_words_go_and_the_transfer_stays() {
-        let transfer = Effect::Transfer { target: "sales".to_owned(), result: Some("bridged".to_owned()), after_ms: None };
+        let transfer = Effect::Transfer {
+            target: "sales".to_owned(),
+            result: Some("bridged".to_owned()),
+            after_ms: None,
+        };
         let said = Effect::CallBack { after_s: None, said: Some("call my wife Alice".to_owned()) };
         let talk = Conversation {
             transcript: vec![Line::Callee("Alice here".to_owned())],

@@ -52,7 +52,8 @@ bulk_row! {
 
 const KEY: &str = "SELECT digits FROM erasure_key WHERE id = 1";
 // The database's own randomness: the engine has none, and two processes that come first together must agree.
-const MAKE_KEY_SQLITE: &str = "INSERT INTO erasure_key (id, digits, created_at) VALUES (1, lower(hex(randomblob(32))), $1)
+const MAKE_KEY_SQLITE: &str =
+    "INSERT INTO erasure_key (id, digits, created_at) VALUES (1, lower(hex(randomblob(32))), $1)
      ON CONFLICT (id) DO NOTHING";
 const MAKE_KEY_POSTGRES: &str = "INSERT INTO erasure_key (id, digits, created_at)
      VALUES (1, encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'), $1)
@@ -68,8 +69,7 @@ static OF_HASHES: Sql = Sql::new(
     "SELECT z.hash, z.source, z.campaign_id, z.expires_at, z.erased_at
      FROM {each} JOIN erased_numbers z ON z.hash = e.value->>0 ORDER BY z.hash, z.source, z.campaign_id",
 );
-static REMOVE: Sql =
-    Sql::new("DELETE FROM erased_numbers WHERE hash IN (SELECT e.value->>0 FROM {each})");
+static REMOVE: Sql = Sql::new("DELETE FROM erased_numbers WHERE hash IN (SELECT e.value->>0 FROM {each})");
 
 /// The installation's key; `None`: nobody was ever erased here.
 pub async fn key(tx: &mut Tx) -> Result<Option<NumberKey>, StoreError> {

@@ -127,10 +127,7 @@ static FACTS: Sql = Sql::new(concat!(
         counts!()
     ),
     "), (",
-    packed!(
-        "e3.value->>0, z.erased_at",
-        "FROM {each3} JOIN erased_numbers z ON z.hash = e3.value->>1"
-    ),
+    packed!("e3.value->>0, z.erased_at", "FROM {each3} JOIN erased_numbers z ON z.hash = e3.value->>1"),
     "), (SELECT k.digits FROM erasure_key k WHERE k.id = 1)"
 ));
 

@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn rows_are_told_by_name_with_readable_values() {
-        let row = vec![json!(1), json!(1_784_131_200_000_000_i64), json!("[\"vip\"]"), json!("plain"), Value::Null];
+        let row =
+            vec![json!(1), json!(1_784_131_200_000_000_i64), json!("[\"vip\"]"), json!("plain"), Value::Null];
         assert_eq!(
             row_of("l.do_not_call, l.created_at, l.tags, l.first_name, l.phone_invalid", row),
             json!({

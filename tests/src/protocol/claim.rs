@@ -302,7 +302,11 @@ impl World {
         let row = &mut self.db.campaigns[campaign];
         let used = row.days.entry(day).or_default();
         *used += 1;
-        row.facts = Arc::new(CampaignFacts { campaign: row.facts.campaign.clone(), intents_today: *used, abandonment: Abandonment::default() });
+        row.facts = Arc::new(CampaignFacts {
+            campaign: row.facts.campaign.clone(),
+            intents_today: *used,
+            abandonment: Abandonment::default(),
+        });
         let counters = caller.map(|caller| &mut self.db.callers[caller]);
         for counter in counters.into_iter().chain(std::iter::once(&mut self.db.provider)) {
             *counter.days.entry(now.date_naive()).or_default() += 1;

@@ -190,7 +190,8 @@ impl World {
         let intents_today = row.facts.intents_today;
         let mut changed = row.campaign().clone();
         changed.status = status;
-        self.db.campaigns[campaign].facts = Arc::new(CampaignFacts { campaign: changed, intents_today, abandonment: Abandonment::default() });
+        self.db.campaigns[campaign].facts =
+            Arc::new(CampaignFacts { campaign: changed, intents_today, abandonment: Abandonment::default() });
         self.checks.status_set(self.db.commits + 1, self.now, campaign, status == CampaignStatus::Active);
         if status != CampaignStatus::Active {
             return;

@@ -56,7 +56,8 @@ impl World {
         let campaign = campaign::find(&mut tx, id).await?.context("the campaign")?;
         let today = self.now().date_naive();
         let (begins, _) = period(campaign.created_at, today);
-        Ok(campaign::usage(&mut tx, &[(id, today, begins)]).await?.remove(&id).unwrap_or_default().abandonment)
+        let usage = campaign::usage(&mut tx, &[(id, today, begins)]).await?.remove(&id).unwrap_or_default();
+        Ok(Abandonment { answered: usage.answered, abandoned: usage.abandoned })
     }
 }
 
@@ -160,7 +161,8 @@ async fn whatever_becomes_of_the_calls_the_share_is_kept() -> anyhow::Result<()>
     let provider = Fake::default();
     let mut dice = SmallRng::seed_from_u64(10);
     let mut live: Vec<AttemptId> = Vec::new();
-    world.people(campaign, 1000, 160).await?;
+    world.people(campaign, 1000, 100).await?;
+    world.people(campaign, 3000, 100).await?;
     for _ in 0..400 {
         live.extend(world.go(&provider).await?);
         let Some(which) = (!live.is_empty()).then(|| dice.random_range(0..live.len())) else { break };

@@ -82,6 +82,7 @@ async fn found(db: &Db) -> anyhow::Result<Vec<String>> {
         };
         places.extend(rows.into_iter().filter(|(_, rows)| *rows > 0).map(|(place, _)| place));
     }
+    places.sort_unstable();
     Ok(places)
 }
 
@@ -119,7 +120,9 @@ impl World {
         import::start(&mut tx, id, ImportKind::Leads, "source", self.now()).await?;
         let error = |message: &str| RowError { line: 2, field: None, message: message.to_owned() };
         let errors = vec![error("`zebulon@quagmire.example` is taken"), error("another's")];
-        assert!(import::progress(&mut tx, id, &Progress { errors, ..Progress::default() }, self.now()).await?);
+        assert!(
+            import::progress(&mut tx, id, &Progress { errors, ..Progress::default() }, self.now()).await?
+        );
         tx.commit().await?;
         self.log_as(NewEvent {
             kind: "REPLY_RECEIVED".to_owned(),

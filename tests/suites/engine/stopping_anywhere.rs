@@ -271,7 +271,9 @@ async fn broken(story: Story, safeguards: Safeguards) -> anyhow::Result<Option<S
     for lead in &there {
         for walk in run.world.walks(*lead).await? {
             let result = walk.result.as_deref().unwrap_or_default();
-            if !["opted_out", "suppressed", "erased"].contains(&result) && walk.enrollment.state.as_str() != "ended" {
+            if !["opted_out", "suppressed", "erased"].contains(&result)
+                && walk.enrollment.state.as_str() != "ended"
+            {
                 return Ok(Some(format!("an enrollment at the number goes on: {walk:?}")));
             }
         }

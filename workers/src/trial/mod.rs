@@ -17,8 +17,8 @@ use callwright_engine::engine::{
 };
 use callwright_engine::id::{CampaignId, IdSource, LeadId};
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::simulate::driver::{self, Pace, Progress, Ran};
 use callwright_engine::rules::Rules;
+use callwright_engine::simulate::driver::{self, Pace, Progress, Ran};
 use callwright_engine::store::{Db, StoreError, campaign, lead, suppression};
 use serde_json::Value;
 

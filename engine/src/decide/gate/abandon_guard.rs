@@ -21,7 +21,8 @@ pub(super) fn check(moment: &Moment<'_>) -> GateReport {
     match facts.abandonment.lines(agents) {
         Some(0) => {
             let words = moment.facts(|| {
-                let say = if agents.is_none() { "; say how many agents there are (limits.agents)" } else { "" };
+                let say =
+                    if agents.is_none() { "; say how many agents there are (limits.agents)" } else { "" };
                 format!("{}{say}", facts.abandonment.words())
             });
             let until = moment.now + RECHECK;

@@ -10,7 +10,8 @@ use crate::decide::verdict::{Gate, GateReport, Reason};
 
 pub(super) fn check(moment: &Moment<'_>) -> GateReport {
     if let Some(since) = moment.snapshot.erased_at {
-        let facts = moment.facts(|| format!("the person at this number was erased on {}", since.date_naive()));
+        let facts =
+            moment.facts(|| format!("the person at this number was erased on {}", since.date_naive()));
         return GateReport::stop(Gate::Suppression, Reason::Erased).because(facts);
     }
     let Some(entry) = moment.snapshot.suppressions.iter().find(|entry| is_active(moment, entry)) else {

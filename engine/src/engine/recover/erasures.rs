@@ -58,8 +58,13 @@ impl Engine {
                     for hash in hashes {
                         let (source, erased_at) = (Source::OptOut, line.at);
                         let hash_again = hash.clone();
-                        let entry =
-                            ErasedEntry { hash: hash_again, source, campaign_id: None, expires_at: None, erased_at };
+                        let entry = ErasedEntry {
+                            hash: hash_again,
+                            source,
+                            campaign_id: None,
+                            expires_at: None,
+                            erased_at,
+                        };
                         last.insert(hash, Some(entry));
                     }
                 }

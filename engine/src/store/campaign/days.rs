@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
-use crate::decide::abandonment::Abandonment;
 use crate::id::CampaignId;
 use crate::store::db::{Sql, Tx, on_db};
 use crate::store::error::StoreError;
@@ -58,7 +57,10 @@ pub async fn intents_today(
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     pub intents_today: u32,
-    pub abandonment: Abandonment,
+    /// Calls that people answered,
+    pub answered: u32,
+    /// and those of them whose transfer was not bridged in time.
+    pub abandoned: u32,
 }
 
 /// What each campaign has used: intents of the first day given for it, in its own zone, and answered calls since the second, in
@@ -76,18 +78,15 @@ pub async fn usage(
     let most = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
     rows.into_iter()
         .map(|(id, intents, answered, abandoned)| {
-            let abandonment = Abandonment { answered: most(answered), abandoned: most(abandoned) };
             let id = id.parse().map_err(|e| StoreError::bad_row("campaign_days", "campaign_id", &id, e))?;
-            Ok((id, Usage { intents_today: most(intents), abandonment }))
+            let (answered, abandoned) = (most(answered), most(abandoned));
+            Ok((id, Usage { intents_today: most(intents), answered, abandoned }))
         })
         .collect()
 }
 
 /// Adds answered and abandoned calls to campaigns' days (UTC), each day once.
-pub async fn bump_answers(
-    tx: &mut Tx,
-    days: &[(CampaignId, NaiveDate, u32, u32)],
-) -> Result<(), StoreError> {
+pub async fn bump_answers(tx: &mut Tx, days: &[(CampaignId, NaiveDate, u32, u32)]) -> Result<(), StoreError> {
     if days.is_empty() {
         return Ok(());
     }

@@ -225,7 +225,10 @@ impl CampaignInput {
         if let Some(limits) = self.caller_limits {
             wrong.extend(wrong_limits("/callerLimits", &limits));
             if limits.agents.is_some() {
-                wrong.push(FieldProblem::new("/callerLimits/agents", "agents are the campaign's: say `limits.agents`"));
+                wrong.push(FieldProblem::new(
+                    "/callerLimits/agents",
+                    "agents are the campaign's: say `limits.agents`",
+                ));
             }
             campaign.caller_pacing = limits;
         }
