@@ -114,6 +114,9 @@ struct CreateArgs {
     /// Calls in any second at most with one of the numbers shown, whichever campaign shows it.
     #[arg(long)]
     caller_calls_per_second: Option<f64>,
+    /// Agents to whom flows may hand people over: the campaign is throttled to them before 3 % of its answered calls are abandoned.
+    #[arg(long)]
+    agents: Option<u32>,
     /// Calls at a time at most with one of the numbers shown.
     #[arg(long)]
     caller_max_concurrent: Option<u32>,
@@ -250,7 +253,7 @@ impl CreateArgs {
             "limits",
             json!({
                 "callsPerSecond": self.calls_per_second, "maxConcurrent": self.max_concurrent,
-                "maxPerDay": self.max_per_day, "minIntervalS": self.min_interval,
+                "maxPerDay": self.max_per_day, "minIntervalS": self.min_interval, "agents": self.agents,
             }),
         );
         put(

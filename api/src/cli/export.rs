@@ -1,5 +1,6 @@
-//! `callwright export`: what is on file, for audits and other systems.
+//! `callwright export`: what is on file, for audits, other systems and the people themselves.
 
+mod person;
 mod records;
 
 use std::io::{self, IsTerminal as _, Write};
@@ -17,7 +18,7 @@ use crate::export::{Export, Format};
 /// Writes what is on file as CSV or JSON lines, a page at a time.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright export suppressions > suppressions.csv\n  callwright export suppressions --format json --out suppressions.jsonl\n  callwright export suppressions --lists --out everything.csv\n  callwright export records --from 2026-01-01 --to 2027-01-01 > records.csv\n  callwright export records --from 2026-07-01 --format jsonl --out july.jsonl\n  callwright export records --from 2026-01-01 --only stop\n\nRecords are calls with the consent they rested on, consents and revocations; api/docs/records.md tells every field."
+    after_help = "Examples:\n  callwright export suppressions > suppressions.csv\n  callwright export suppressions --format json --out suppressions.jsonl\n  callwright export suppressions --lists --out everything.csv\n  callwright export records --from 2026-01-01 --to 2027-01-01 > records.csv\n  callwright export records --from 2026-07-01 --format jsonl --out july.jsonl\n  callwright export records --from 2026-01-01 --only stop\n  callwright export person lead_123 --out person.json\n\nRecords are calls with the consent they rested on, consents and revocations; api/docs/records.md tells every field."
 )]
 pub struct ExportArgs {
     #[command(subcommand)]
@@ -29,6 +30,8 @@ enum What {
     /// Calls with the consent they rested on, consents and revocations: what 16 CFR 310.5 and 47 CFR 64.1200 ask to be kept. Full
     /// numbers: keep the file safe.
     Records(records::RecordsArgs),
+    /// Everything that is kept about one person, as one JSON document. Full numbers and what was said: keep the file safe.
+    Person(person::PersonArgs),
     /// Numbers that are not called: source, reason, who added them, when, until when. Full numbers: keep the file safe.
     Suppressions {
         /// How rows are written; json: one object a line.
@@ -52,6 +55,7 @@ enum Written {
 pub async fn run(args: ExportArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let (format, lists, out) = match args.what {
         What::Records(args) => return records::run(args, global).await,
+        What::Person(args) => return person::run(args, global).await,
         What::Suppressions { format, lists, out } => (format, lists, out),
     };
     let engine = session::open(global).await?;

@@ -12,6 +12,7 @@ mod definitions;
 mod demo;
 mod doctor;
 mod enroll;
+mod erase;
 mod export;
 mod graph;
 mod import;
@@ -144,6 +145,7 @@ enum Command {
     Stop(stop::StopArgs),
     Resume(stop::ResumeArgs),
     OptIn(opt_in::OptInArgs),
+    Erase(erase::EraseArgs),
     Enroll(enroll::EnrollArgs),
     Export(export::ExportArgs),
     Trigger(Box<trigger::TriggerArgs>),
@@ -239,6 +241,7 @@ impl Command {
             Self::Stop(args) => stop::stop(args, global).await,
             Self::Resume(args) => stop::resume(args, global).await,
             Self::OptIn(args) => opt_in::run(args, global).await,
+            Self::Erase(args) => erase::run(args, global).await,
             Self::Enroll(args) => enroll::run(args, global).await,
             Self::Export(args) => export::run(args, global).await,
             Self::Trigger(args) => trigger::run(*args, global).await,

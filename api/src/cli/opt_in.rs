@@ -42,6 +42,9 @@ pub async fn run(args: OptInArgs, global: &Global) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     output::print(&format!("lead {id} may be called again: {} opt-outs of numbers lifted", done.lifted));
+    if done.erased > 0 {
+        output::print(&format!("{} numbers were those of an erased person", done.erased));
+    }
     if done.kept > 0 {
         output::print(&format!("{} stay: somebody else with the number has opted out too", done.kept));
     }

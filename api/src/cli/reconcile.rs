@@ -193,8 +193,14 @@ fn human(mark: &Recovery, report: &Report) {
     output::print(&format!("reconciled with what came after {since}; calls go out again"));
     match &report.journal {
         Some(done) => output::print(&format!(
-            "stops:  {} lines in {} files; {} numbers in force, {} leads newly opted out, {} consents revoked, {} lifted",
-            done.lines, done.files, done.suppressed, done.opted_out, done.consents_revoked, done.lifted
+            "stops:  {} lines in {} files; {} numbers in force, {} leads newly opted out, {} erased again, {} consents revoked, {} lifted",
+            done.lines,
+            done.files,
+            done.suppressed,
+            done.opted_out,
+            done.erased,
+            done.consents_revoked,
+            done.lifted
         )),
         None => output::print("stops:  not replayed (--without-journal)"),
     }

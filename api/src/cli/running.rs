@@ -22,7 +22,7 @@ use callwright_workers::dialer::{self, Options};
 use callwright_workers::heartbeat::Heartbeat;
 use callwright_workers::herald;
 use callwright_workers::jobs::{
-    self, CheckPromises, ExpireCoupons, KeepHouse, Outgoing, Retention, WatchCatalogue,
+    self, CheckPromises, EraseRest, ExpireCoupons, KeepHouse, Outgoing, Retention, WatchCatalogue,
 };
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
@@ -121,6 +121,7 @@ impl ProviderArgs {
             max_concurrent: self.carrier_max_concurrent,
             max_per_day: self.carrier_max_per_day,
             min_interval_s: positive("--carrier-min-interval", self.carrier_min_interval)?,
+            agents: None,
         })
     }
 }
@@ -261,6 +262,7 @@ fn recurring(engine: &Arc<Engine>, hints: Hints, retention: Retention) -> anyhow
             KeepHouse::nightly(zone.clone(), retention)?,
             CheckPromises::nightly(zone.clone())?,
             ExpireCoupons::every_ten_minutes(zone.clone())?,
+            EraseRest::every_five_minutes(zone.clone())?,
             WatchCatalogue::every_minute(zone)?,
         ],
     })

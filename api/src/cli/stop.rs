@@ -121,7 +121,7 @@ pub async fn resume(args: ResumeArgs, global: &Global) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-fn whoever() -> String {
+pub(super) fn whoever() -> String {
     std::env::var("USER")
         .ok()
         .filter(|name| !name.is_empty())

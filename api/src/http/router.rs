@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::extract::BODY_BYTES;
 use super::families::crm::{
-    cadences, campaigns, consents, enrollments, events, imports, leads, opt_in, records, suppressions,
+    cadences, campaigns, consents, enrollments, events, imports, leads, opt_in, person, records, suppressions,
 };
 use super::families::shop::{campaign_shop, coupons, interests, offers, products, purchases};
 use super::families::triggers::{analytics, calls, raise, rules, show};
@@ -34,6 +34,8 @@ fn crm(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(leads::timeline))
         .routes(routes!(leads::why))
         .routes(routes!(opt_in::opt_in))
+        .routes(routes!(person::export))
+        .routes(routes!(person::erase))
         .routes(routes!(consents::grant, consents::list))
         .routes(routes!(consents::revoke))
         .routes(routes!(consents::take_back))

@@ -1,5 +1,6 @@
 //! The functional core: may this lead be contacted now, and what comes next? Pure functions of explicit inputs and an instant.
 
+pub mod abandonment;
 pub mod advance;
 pub mod eligibility;
 pub mod estimate;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::clock::Instant;
+use crate::decide::abandonment::Abandonment;
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::Campaign;
 use crate::domain::cap::Cap;
@@ -49,6 +50,8 @@ pub struct Snapshot {
     pub emergency_stops: Arc<[EmergencyStop]>,
     /// Lists of the registries in use, whoever is on them; who is on one has a suppression.
     pub registries: Arc<[RegistryList]>,
+    /// Since when the number is that of an erased person.
+    pub erased_at: Option<Instant>,
 }
 
 impl Snapshot {
@@ -61,6 +64,7 @@ impl Snapshot {
             intents.retain(|intent| intent.at <= at);
         }
         self.suppressions.retain(|entry| entry.created_at <= at);
+        self.erased_at = self.erased_at.filter(|erased_at| *erased_at <= at);
         self.consents.retain(|entry| entry.granted_at <= at);
         // A line that is busy now was not then, or will not be.
         self.number_busy = false;
@@ -152,4 +156,6 @@ pub struct Intent {
 pub struct CampaignFacts {
     pub campaign: Campaign,
     pub intents_today: u32,
+    /// Of its present thirty days.
+    pub abandonment: Abandonment,
 }

@@ -25,6 +25,7 @@ text_enum! {
         EmergencyStop = "emergency-stop",
         RegistryAge = "registry-age",
         Purchase = "purchase",
+        AbandonGuard = "abandon-guard",
     }
 }
 
@@ -40,6 +41,7 @@ text_enum! {
         PhoneInvalid = "phone-invalid",
         // suppression
         Suppressed = "suppressed",
+        Erased = "erased",
         // consent
         ConsentMissing = "consent-missing",
         ConsentRevoked = "consent-revoked",
@@ -73,6 +75,8 @@ text_enum! {
         RegistryStale = "registry-stale",
         // purchase
         PurchaseGone = "purchase-gone",
+        // abandoned calls
+        AbandonShare = "abandon-share",
     }
 }
 

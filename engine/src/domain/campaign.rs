@@ -73,6 +73,9 @@ pub struct Pacing {
     pub max_per_day: Option<u32>,
     /// Seconds between two calls of the campaign; fractions allowed.
     pub min_interval_s: Option<f64>,
+    /// Agents to whom flows may hand people over: the campaign is throttled to them before too many are left alone (GATE-10).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agents: Option<u32>,
 }
 
 /// A manager's word that the campaign's leads agreed to be called (GATE-3).

@@ -10,6 +10,7 @@ pub mod consent;
 pub mod coupon;
 pub mod emergency;
 pub mod enrollment;
+pub mod erasure;
 pub mod event;
 pub mod lead;
 pub mod new_lead;

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::versions::Version;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
+use crate::decide::abandonment::{self, Abandonment};
 use crate::decide::snapshot::{
     CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
 };
@@ -19,6 +20,7 @@ use crate::domain::registry::RegistryList;
 use crate::id::{CampaignId, LeadId, PurchaseId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
+use crate::store::campaign::Usage;
 use crate::store::walk::{LeadOnFile, Walk};
 use crate::store::{Tx, campaign, gate_facts, purchase};
 use crate::time::preferred::PreferredTime;
@@ -32,6 +34,8 @@ const CAPS_HORIZON: TimeDelta = TimeDelta::days(31);
 pub(super) struct Batch {
     pub campaigns: HashMap<CampaignId, Arc<CampaignFacts>>,
     suppressions: HashMap<String, Vec<SuppressionFact>>,
+    /// Numbers whose owner was erased, and when.
+    erased: HashMap<String, Instant>,
     /// Each with the one number it is for, if it is.
     consents: HashMap<LeadId, Vec<(Option<String>, ConsentFact)>>,
     /// Each with the number it was to.
@@ -80,6 +84,10 @@ impl Batch {
                 expires_at: entry.expires_at,
             };
             batch.suppressions.entry(entry.number).or_default().push(fact);
+        }
+        for (number, at) in on_file.erased {
+            let since = batch.erased.entry(number).or_insert(at);
+            *since = at.min(*since);
         }
         // Whoever is on a registry's list is suppressed like anybody else.
         for (number, list) in on_file.listed {
@@ -160,6 +168,7 @@ impl Batch {
             promised: walk.enrollment.position.promised,
             emergency_stops: Arc::clone(&self.emergency_stops),
             registries: Arc::clone(&self.registries),
+            erased_at: number.and_then(|n| self.erased.get(n)).copied(),
         })
     }
 
@@ -207,15 +216,33 @@ async fn campaigns(
 ) -> Result<HashMap<CampaignId, Arc<CampaignFacts>>, EngineError> {
     let ids: Vec<CampaignId> = distinct(walks.iter().map(|walk| walk.enrollment.campaign_id));
     let found = campaign::by_ids(tx, &ids).await?;
-    let days: Vec<_> = found.iter().map(|campaign| (campaign.id, campaign.zone.local(now).date)).collect();
-    let used: HashMap<CampaignId, u32> = campaign::intents_today(tx, &days).await?.into_iter().collect();
+    let used = used(tx, &found, now).await?;
     Ok(found
         .into_iter()
         .map(|campaign| {
-            let intents_today = used.get(&campaign.id).copied().unwrap_or(0);
-            (campaign.id, Arc::new(CampaignFacts { campaign, intents_today }))
+            let usage = used.get(&campaign.id).copied().unwrap_or_default();
+            let (intents_today, abandonment) = (usage.intents_today, abandonment_of(usage));
+            (campaign.id, Arc::new(CampaignFacts { campaign, intents_today, abandonment }))
         })
         .collect())
+}
+
+/// What campaigns have used up: their own day's intents, and the calls that people answered in their present thirty days.
+pub(super) async fn used(
+    tx: &mut Tx,
+    campaigns: &[Campaign],
+    now: Instant,
+) -> Result<HashMap<CampaignId, Usage>, EngineError> {
+    let days = campaigns.iter().map(|campaign| {
+        let (begins, _) = abandonment::period(campaign.created_at, now.date_naive());
+        (campaign.id, campaign.zone.local(now).date, begins)
+    });
+    Ok(campaign::usage(tx, &days.collect::<Vec<_>>()).await?)
+}
+
+/// The part of it that the abandon guard looks at.
+pub(super) fn abandonment_of(usage: Usage) -> Abandonment {
+    Abandonment { answered: usage.answered, abandoned: usage.abandoned }
 }
 
 impl Interned {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::{Engine, EngineError};
@@ -10,12 +11,12 @@ use crate::decide::verdict::{Answer, Decision, GateReport, Verdict};
 use crate::domain::attempt::AttemptState;
 use crate::domain::enrollment::Hold;
 use crate::domain::event::Event;
-use crate::id::{AttemptId, DecisionId, EnrollmentId, EventId, LeadId};
+use crate::id::{AttemptId, CampaignId, DecisionId, EnrollmentId, EventId, LeadId};
 use crate::metrics::Tally;
 use crate::rules::Rules;
 use crate::store::attempt::Attempt;
 use crate::store::walk::Walk;
-use crate::store::{Tx, attempt, call, decision, enrollment, event, lead_change, task};
+use crate::store::{Tx, attempt, call, campaign, decision, enrollment, event, lead_change, task};
 use crate::time::zone::tzdb_version;
 
 /// Pending writes. Enrollments and leads are kept once each: the last word of a batch counts.
@@ -31,6 +32,8 @@ pub(super) struct Changes {
     pub leads: BTreeMap<LeadId, lead_change::Change>,
     pub tasks: Vec<task::NewRow>,
     pub jobs: Vec<crate::store::jobs::NewJob>,
+    /// Calls that people answered, and those of them that were abandoned, by campaign and day (UTC).
+    pub answers: BTreeMap<(CampaignId, NaiveDate), (u32, u32)>,
     /// `(lead, custom field, value)` from `update` steps.
     pub custom_fields: Vec<(LeadId, String, Value)>,
 }
@@ -49,6 +52,7 @@ impl Changes {
         for kept in self.decisions.iter().filter(|kept| kept.gate.is_some()) {
             tally.blocked(kept.verdict, kept.reason);
         }
+        tally.abandoned = self.answers.values().map(|(_, abandoned)| u64::from(*abandoned)).sum();
         for event in &self.events {
             match event.kind.as_str() {
                 "call.orphaned" => tally.orphans += 1,
@@ -75,6 +79,10 @@ impl Changes {
         task::insert_many(tx, &self.tasks).await?;
         decision::insert_many(tx, &self.decisions, tzdb_version()).await?;
         event::append(tx, &self.events, now).await?;
+        let answers = self.answers.into_iter();
+        let answers: Vec<_> =
+            answers.map(|((campaign, day), (all, left))| (campaign, day, all, left)).collect();
+        campaign::bump_answers(tx, &answers).await?;
         if !self.jobs.is_empty() {
             crate::store::jobs::enqueue(tx, &self.jobs, now).await?;
         }
@@ -93,6 +101,13 @@ impl Changes {
         self.steps.push(step);
         let last = self.steps.len() - 1;
         &mut self.steps[last]
+    }
+
+    /// Counts a call that a person answered.
+    pub fn answered(&mut self, campaign: CampaignId, day: NaiveDate, is_abandoned: bool) {
+        let (all, left) = self.answers.entry((campaign, day)).or_default();
+        *all += 1;
+        *left += u32::from(is_abandoned);
     }
 
     /// The pending change of a lead, to add to.

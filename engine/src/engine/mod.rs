@@ -1,7 +1,7 @@
 //! The shell: load, decide, apply, in batches. The only part of the engine that awaits anything.
 //!
 //! One file per verb of a call's way: `enroll` → `plan` → `claim` → `place` → `record` (→ `reconcile` when an answer was
-//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `ledger` (consents
+//! lost), and beside them `publish` (versions of definitions), `events` (what the CRM tells us), `opt_out`, `erase`, `ledger` (consents
 //! given and taken back), `redeem` (coupons), `control` (people's hands), `recover` (after a
 //! restore) and `why`.
 //! Each verb is one transaction per batch with a fixed number of statements; none is open while a provider is asked.
@@ -18,6 +18,7 @@ mod converse;
 mod dossier;
 mod emergency;
 mod enroll;
+mod erase;
 mod error;
 mod events;
 mod hang_up;
@@ -27,6 +28,7 @@ mod opt_in;
 mod opt_out;
 mod outlets;
 pub mod package;
+mod person;
 mod pick;
 mod place;
 mod plan;
@@ -53,6 +55,7 @@ pub use claim::Claimed;
 pub use control::EnrollmentView;
 pub use dossier::CallPackageView;
 pub use enroll::{EnrollRefusal, EnrollRequest, Enrolled};
+pub use erase::Erased;
 pub use error::EngineError;
 pub use events::{EventReceipt, NewEvent};
 pub use hang_up::HangUpOrder;

@@ -92,20 +92,29 @@ impl Engine {
         let locked: Vec<&str> = distinct(numbers.iter().map(|(_, number)| number.as_str()));
         number_lock::lock_numbers(tx, &locked).await?;
         self.suppress(tx, &opt_outs, &numbers, now).await?;
+        self.end_everything(tx, &opt_outs, &locked, now).await
+    }
+
+    /// What follows once the numbers, which are `locked`, are kept from being called: flags, ledger, enrollments, calls.
+    pub(super) async fn end_everything(
+        &self,
+        tx: &mut Tx,
+        opt_outs: &[OptOut],
+        locked: &[&str],
+        now: Instant,
+    ) -> Result<(), EngineError> {
+        let leads: Vec<LeadId> = distinct(opt_outs.iter().map(|opt_out| opt_out.lead_id));
         let revocations: Vec<Revocation> =
             opt_outs.iter().map(|opt_out| self.revocation_of(opt_out, now)).collect();
         consent::note_revocations(tx, &revocations).await?;
         let mut changes = Changes::default();
-        for opt_out in &opt_outs {
+        for opt_out in opt_outs {
             changes.lead(opt_out.lead_id).opted_out = 1;
             changes.events.push(self.opt_out_event(opt_out, now));
         }
         // Others are called at these numbers too: they said nothing, and are not called there any more.
-        let others = if self.safeguards.stops_reach_all {
-            stopping::called_at(tx, &locked).await?
-        } else {
-            Vec::new()
-        };
+        let others =
+            if self.safeguards.stops_reach_all { stopping::called_at(tx, locked).await? } else { Vec::new() };
         let concerned = distinct(leads.iter().copied().chain(others));
         let said_so = |lead: &LeadId| leads.contains(lead);
         for walk in walk::live_of_leads(tx, &concerned).await? {
@@ -119,7 +128,7 @@ impl Engine {
         }
         // The call in which it was said says good-bye by itself.
         let ends_itself = |id: &AttemptId| opt_outs.iter().any(|opt_out| opt_out.attempt_id == Some(*id));
-        for call in stopping::under_way(tx, &locked, &leads).await? {
+        for call in stopping::under_way(tx, locked, &leads).await? {
             if let Some(call_id) = call.provider_call_id.as_deref().filter(|_| !ends_itself(&call.id)) {
                 self.hang_up(&mut changes, call.id, call.lead_id, call_id, now);
             }

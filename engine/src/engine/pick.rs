@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{Days, TimeDelta};
 
+use super::batch::{abandonment_of, used};
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::gate;
@@ -68,6 +69,7 @@ impl Engine {
         // Waiting for another worker's claim takes time, and limits are about when calls really go.
         let now = if limited.is_empty() { now } else { self.time.now(tx).await? };
         let is_shared = limited.iter().any(|scope| !matches!(scope, Scope::Campaign(_)));
+        let planned = throttled(tx, planned, now).await?;
         let lanes = lanes(tx, &planned, is_shared, now).await?;
         let mut shared = shared(tx, &limited, &counted, provider, &planned, now).await?;
         shared.leeway = self.pace().leeway();
@@ -122,6 +124,26 @@ fn limited(planned: &[WithPlanned], provider: &dyn Provider) -> Vec<Scope> {
         scopes.insert(Scope::Provider(provider.name().to_owned()));
     }
     scopes.into_iter().collect()
+}
+
+/// Campaigns that hand people over to agents, with no more calls at once than leave nobody alone (GATE-10).
+async fn throttled(
+    tx: &mut Tx,
+    mut planned: Vec<WithPlanned>,
+    now: Instant,
+) -> Result<Vec<WithPlanned>, EngineError> {
+    let with_agents =
+        planned.iter().map(|planned| &planned.campaign).filter(|one| one.pacing.agents.is_some());
+    let with_agents: Vec<Campaign> = with_agents.cloned().collect();
+    let used = used(tx, &with_agents, now).await?;
+    for WithPlanned { campaign, .. } in &mut planned {
+        let Some(agents) = campaign.pacing.agents else { continue };
+        let usage = used.get(&campaign.id).copied().unwrap_or_default();
+        let lines = abandonment_of(usage).lines(Some(agents));
+        let most = campaign.pacing.max_concurrent;
+        campaign.pacing.max_concurrent = [lines, most].into_iter().flatten().min();
+    }
+    Ok(planned)
 }
 
 /// `is_shared`: is there a limit that several of them draw on?

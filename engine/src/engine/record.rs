@@ -13,8 +13,8 @@ use super::opt_out::{OptOut, Said};
 use super::place::mark_placed;
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
-use crate::decide::advance;
 use crate::decide::protocol::news::{self, News};
+use crate::decide::{abandonment, advance};
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::{AnsweredBy, CallState, Fact, StoredFact};
 use crate::domain::consent::{Channel, Details, Form, Purpose};
@@ -356,6 +356,7 @@ impl<'a> Recording<'a> {
         step.outcome = Some(outcome.as_str());
         step.disposition = Some(disposition.clone());
         self.outcome_event(attempt, walk, state, outcome, &disposition, ended_at);
+        self.count_answer(attempt, state, ended_at);
         let mut call_back = None;
         let effects = state.conversation.as_ref().map(|talk| talk.effects.as_slice()).unwrap_or_default();
         for effect in effects {
@@ -385,6 +386,15 @@ impl<'a> Recording<'a> {
         }
         if news::decides_move(&walk.enrollment.position, &attempt.step, attempt.visit) {
             self.outcomes.push((walk.enrollment.id, Ended { outcome, disposition, call_back }));
+        }
+    }
+
+    /// Counts it if a person picked up (GATE-10).
+    fn count_answer(&mut self, attempt: &Attempt, state: &CallState, ended_at: Instant) {
+        let (Some(_), Some(talk)) = (state.answered_at, &state.conversation) else { return };
+        if state.answered_by != Some(AnsweredBy::Machine) {
+            let is_abandoned = abandonment::is_abandoned(talk);
+            self.changes.answered(attempt.campaign_id, ended_at.date_naive(), is_abandoned);
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::distinct;
 use super::{Engine, EngineError};
 use crate::clock::{Instant, instant_from_micros, micros};
+use crate::decide::abandonment;
 use crate::decide::verdict::{Permit, ReliedOn};
 use crate::domain::campaign::{Campaign, VoiceClass};
 use crate::domain::consent::{Consent, Form, Purpose};
@@ -94,7 +95,7 @@ pub struct CallRecord {
     pub recorded: bool,
     pub transferred_to: Option<String>,
     pub transfer_result: Option<String>,
-    /// Answered by a person and left: a transfer was asked for and nobody came.
+    /// Answered by a person and left: a transfer was asked for and not bridged within two seconds.
     pub abandoned: bool,
     /// `ledger`, `campaign_basis` or `none`.
     pub consent_source: &'static str,
@@ -321,13 +322,12 @@ fn call_record(
     };
     let talk = row.conversation.as_deref().and_then(|text| serde_json::from_str::<Conversation>(text).ok());
     let transfer = talk.iter().flat_map(|talk| &talk.effects).rev().find_map(|effect| match effect {
-        Effect::Transfer { target, result } => Some((target.clone(), result.clone())),
+        Effect::Transfer { target, result, .. } => Some((target.clone(), result.clone())),
         _ => None,
     });
     let (transferred_to, transfer_result) = transfer.unzip();
     let transfer_result = transfer_result.flatten();
-    let is_left =
-        transferred_to.is_some() && transfer_result.as_deref().is_some_and(|result| result != "bridged");
+    let is_left = talk.as_ref().is_some_and(abandonment::is_abandoned);
     CallRecord {
         name: full_name(row.first_name.as_deref(), row.last_name.as_deref()),
         seller: terms.seller,

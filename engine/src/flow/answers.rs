@@ -1,6 +1,6 @@
 //! What the callee did, and where it leads: answers of the question, words every flow understands, silence, transfers.
 
-use super::interpreter::{Input, Run, TransferResult};
+use super::interpreter::{Input, Run, TransferResult, Transferred};
 use super::render;
 use super::session::{Effect, Line};
 use super::understand::{self, Consented, Heard, Vocabulary};
@@ -70,16 +70,17 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn transferred(&mut self, input: &Input) {
-        let result = match input {
-            Input::Transfer(result) => *result,
-            _ => TransferResult::Failed,
+        let Transferred { result, after_ms } = match input {
+            Input::Transfer(transferred) => *transferred,
+            _ => TransferResult::Failed.into(),
         };
         let transfers = self.session.conversation.effects.iter_mut().rev();
         if let Some(known) = transfers.into_iter().find_map(|effect| match effect {
-            Effect::Transfer { result, .. } => Some(result),
+            Effect::Transfer { result, after_ms, .. } => Some((result, after_ms)),
             _ => None,
         }) {
-            *known = Some(result.as_str().to_owned());
+            *known.0 = Some(result.as_str().to_owned());
+            *known.1 = after_ms;
         }
         match self.current().map(|(_, step)| &step.exit) {
             Some(Exit::Transfer { then, otherwise, .. }) => {

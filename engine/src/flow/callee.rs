@@ -59,7 +59,7 @@ impl Wants {
     fn answer(self, expect: &Expect) -> Input {
         match (&expect.kind, self) {
             (_, Self::HangUp) => Input::HungUp,
-            (Expected::Transfer { .. }, _) => Input::Transfer(TransferResult::Bridged),
+            (Expected::Transfer { .. }, _) => Input::Transfer(TransferResult::Bridged.into()),
             (Expected::Webhook { .. }, _) => Input::WebhookAnswer(serde_json::Value::Null),
             (_, Self::Silent) => Input::Silence,
             (_, Self::WrongNumber) => said("sorry, wrong number"),

@@ -85,7 +85,7 @@ impl Run<'_, '_> {
             TransferTarget::Agent => "agent".to_owned(),
             TransferTarget::Queue(name) | TransferTarget::Number(name) => name.clone(),
         };
-        self.effect(Effect::Transfer { target: target.clone(), result: None });
+        self.effect(Effect::Transfer { target: target.clone(), result: None, after_ms: None });
         self.wait(Waiting::Transfer, Expected::Transfer { target }, TRANSFER_TIMEOUT_S);
     }
 

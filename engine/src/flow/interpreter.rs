@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub use super::program::Program;
 use super::render;
 use super::session::{Conversation, Effect, Ended, Frame, Line, Session, Waiting};
-pub use super::turn::{Expect, Expected, Input, Prompt, Taken, TransferResult, Turn};
+pub use super::turn::{Expect, Expected, Input, Prompt, Taken, TransferResult, Transferred, Turn};
 use crate::definitions::expression::Expression;
 use crate::definitions::model::flow::{Action, CallBackTime, Flow, FlowStep, StepIndex};
 use crate::domain::outcome::Outcome;

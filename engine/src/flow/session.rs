@@ -106,6 +106,9 @@ pub enum Effect {
     Transfer {
         target: String,
         result: Option<String>,
+        /// How long it took from asking to the result, if the provider says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_ms: Option<u32>,
     },
 }
 

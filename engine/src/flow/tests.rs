@@ -172,10 +172,11 @@ fn press_two_is_an_opt_out_with_the_flows_own_words() {
 #[case::bridged(TransferResult::Bridged, (Outcome::Answered, "transferred"))]
 #[case::nobody_free(TransferResult::NoAnswer, (Outcome::CallbackRequested, "callback_requested"))]
 fn press_one_connects(#[case] result: TransferResult, #[case] expected: (Outcome, &str)) {
-    let inputs = vec![Input::Pressed('1'), Input::Transfer(result)];
+    let inputs = vec![Input::Pressed('1'), Input::Transfer(result.into())];
     let talk = play(&shipped("outbound-caller"), "outbound-caller", inputs);
     assert_eq!(ended(&talk), expected);
-    let transfer = Effect::Transfer { target: "agent".to_owned(), result: Some(result.to_string()) };
+    let transfer =
+        Effect::Transfer { target: "agent".to_owned(), result: Some(result.to_string()), after_ms: None };
     assert!(talk.effects.contains(&transfer));
 }
 
@@ -183,7 +184,7 @@ fn press_one_connects(#[case] result: TransferResult, #[case] expected: (Outcome
 #[case::bridged(TransferResult::Bridged, (Outcome::Answered, "transferred"))]
 #[case::nobody_free(TransferResult::Busy, (Outcome::CallbackRequested, "callback_requested"))]
 fn an_operator_can_be_asked_for_anywhere(#[case] result: TransferResult, #[case] expected: (Outcome, &str)) {
-    let inputs = vec![said("let me talk to a person"), Input::Transfer(result)];
+    let inputs = vec![said("let me talk to a person"), Input::Transfer(result.into())];
     assert_eq!(ended(&play(&shipped("new-lead"), "new-lead", inputs)), expected);
 }
 
@@ -263,7 +264,7 @@ fn qualification_adds_up_points_and_keeps_the_story() {
         Input::Pressed('1'),
         Input::Pressed('1'),
         Input::Pressed('1'),
-        Input::Transfer(TransferResult::Bridged),
+        Input::Transfer(TransferResult::Bridged.into()),
     ];
     let talk = play(&shipped("qualification"), "qualification", inputs);
     assert_eq!(ended(&talk), (Outcome::Answered, "transferred"));
@@ -382,7 +383,7 @@ fn a_session_survives_being_stored_between_turns() {
 #[test]
 fn inputs_travel_as_plain_json() {
     let inputs =
-        [said("yes"), Input::Pressed('1'), Input::Silence, Input::Transfer(TransferResult::NoAnswer)];
+        [said("yes"), Input::Pressed('1'), Input::Silence, Input::Transfer(TransferResult::NoAnswer.into())];
     let json = serde_json::to_value(&inputs).unwrap();
     let expected = json!([
         {"input": "said", "value": "yes"}, {"input": "pressed", "value": "1"}, {"input": "silence"},

@@ -81,11 +81,53 @@ pub enum Input {
     Said(String),
     Pressed(char),
     Silence,
-    Transfer(TransferResult),
+    Transfer(Transferred),
     WebhookAnswer(Value),
     HungUp,
     /// It turned out that a machine is listening.
     Machine,
+}
+
+/// What became of a transfer. On the wire the bare result (`"bridged"`), or `{"result": "bridged", "afterMs": 1400}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "OnWire", into = "OnWire")]
+pub struct Transferred {
+    pub result: TransferResult,
+    /// Milliseconds from asking for it to the result, if the carrier says.
+    pub after_ms: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OnWire {
+    Bare(TransferResult),
+    #[serde(rename_all = "camelCase")]
+    Timed {
+        result: TransferResult,
+        after_ms: u32,
+    },
+}
+
+impl From<TransferResult> for Transferred {
+    fn from(result: TransferResult) -> Self {
+        Self { result, after_ms: None }
+    }
+}
+
+impl From<OnWire> for Transferred {
+    fn from(wire: OnWire) -> Self {
+        match wire {
+            OnWire::Bare(result) => result.into(),
+            OnWire::Timed { result, after_ms } => Self { result, after_ms: Some(after_ms) },
+        }
+    }
+}
+
+impl From<Transferred> for OnWire {
+    fn from(transferred: Transferred) -> Self {
+        let Transferred { result, after_ms } = transferred;
+        after_ms.map_or(Self::Bare(result), |after_ms| Self::Timed { result, after_ms })
+    }
 }
 
 text_enum! {
@@ -95,5 +137,25 @@ text_enum! {
         NoAnswer = "no_answer",
         Busy = "busy",
         Failed = "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_transfer_is_told_with_its_time_or_without() {
+        let read = |value: Value| serde_json::from_value::<Input>(value).unwrap();
+        let bare = json!({"input": "transfer", "value": "bridged"});
+        let timed = json!({"input": "transfer", "value": {"result": "no_answer", "afterMs": 2100}});
+        assert_eq!(read(bare.clone()), Input::Transfer(TransferResult::Bridged.into()));
+        let transferred = Transferred { result: TransferResult::NoAnswer, after_ms: Some(2_100) };
+        assert_eq!(read(timed.clone()), Input::Transfer(transferred));
+        for (input, written) in [(read(bare.clone()), bare), (read(timed.clone()), timed)] {
+            assert_eq!(serde_json::to_value(input).unwrap(), written);
+        }
     }
 }

@@ -70,6 +70,10 @@ pub enum Word {
     EmergencyStopped { stop: EmergencyStopId, scope: Scope, reason: String, by: String, stopped_at: Instant },
     /// … and let them go on.
     EmergencyLifted { stop: EmergencyStopId, by: String, reason: String, lifted_at: Instant },
+    /// A person was erased. What is left of their numbers are fingerprints, which mean something under this key only.
+    Erased { lead: LeadId, by: String, reason: String, key: String, hashes: Vec<String> },
+    /// Numbers of erased people may be called again.
+    ErasureLifted { hashes: Vec<String> },
 }
 
 impl Word {
@@ -83,6 +87,7 @@ impl Word {
                 | Self::Unlisted { .. }
                 | Self::RegistryWithdrawn { .. }
                 | Self::EmergencyLifted { .. }
+                | Self::ErasureLifted { .. }
         )
     }
 }

@@ -42,6 +42,7 @@ pub struct Metrics {
     pub attempt_unknown: Counter,
     pub unknown_oldest_seconds: Fraction,
     pub orphan_calls: Counter,
+    pub abandoned_calls: Counter,
     pub reconcile: Family<Resulted, Counter>,
     pub guard_blocked: Family<Blocked, Counter>,
     pub enrollments_quarantined: Counter,
@@ -147,6 +148,10 @@ impl Default for Metrics {
             ),
             orphan_calls: m
                 .plain("dialer_orphan_calls", "Calls of attempts that had been written off; must stay 0"),
+            abandoned_calls: m.plain(
+                "dialer_abandoned_calls",
+                "Calls that a person answered and whose transfer was not bridged within two seconds",
+            ),
             reconcile: m
                 .plain("dialer_reconcile", "Look-ups of attempts in doubt and silent calls, by result"),
             guard_blocked: m
@@ -265,6 +270,7 @@ impl Metrics {
             self.guard_blocked.get_or_create(&Blocked { verdict, reason }).inc_by(*count);
         }
         self.orphan_calls.inc_by(tally.orphans);
+        self.abandoned_calls.inc_by(tally.abandoned);
         self.enrollments_quarantined.inc_by(tally.quarantined);
         for lag in &tally.plan_lags {
             self.plan_lag_seconds.observe(*lag);

@@ -13,6 +13,8 @@ pub struct Tally {
     /// Kept decisions by verdict and reason.
     pub blocked: BTreeMap<(&'static str, &'static str), u64>,
     pub orphans: u64,
+    /// Calls in which a person was left alone.
+    pub abandoned: u64,
     pub quarantined: u64,
     /// Seconds.
     pub plan_lags: Vec<f64>,

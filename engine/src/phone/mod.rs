@@ -2,6 +2,7 @@
 //!
 //! Suppression, consent and caps belong to `domain` and `decide`; here a number is only a number and a place.
 
+pub mod fingerprint;
 pub mod number;
 pub mod reason;
 pub mod zones;

@@ -3,7 +3,7 @@
 mod days;
 mod rows;
 
-pub use days::{bump_days, intents_today};
+pub use days::{Usage, bump_answers, bump_days, intents_today, usage};
 
 use self::rows::{CampaignRow, CampaignWrite, campaign_row};
 use super::db::{Sql, Tx, on_db};

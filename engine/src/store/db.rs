@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection as _, Postgres, Sqlite};
 
 use super::edge::{self, Fate};
+use super::erased_number::SeenKey;
 use super::error::StoreError;
 use super::journaled::{Journaled, Noted};
 use super::postgres;
@@ -26,12 +27,14 @@ pub enum Db {
         read: SqlitePool,
         /// Of stops; so is the other.
         journal: Option<Journal>,
+        seen_key: SeenKey,
     },
     Postgres {
         pool: PgPool,
         /// How transactions begin where a session cannot keep our settings: behind a transaction pooler.
         begin: Option<&'static str>,
         journal: Option<Journal>,
+        seen_key: SeenKey,
     },
 }
 
@@ -104,7 +107,12 @@ impl Db {
                 .create_if_missing(false)
                 .busy_timeout(Duration::from_secs(10));
             let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-            return Ok(Self::Sqlite { write: read.clone(), read, journal: None });
+            return Ok(Self::Sqlite {
+                write: read.clone(),
+                read,
+                journal: None,
+                seen_key: SeenKey::default(),
+            });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             return postgres::connect_read_only(url).await;
@@ -161,7 +169,7 @@ impl Db {
         } else {
             SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true))
         };
-        Ok(Self::Sqlite { write, read, journal: None })
+        Ok(Self::Sqlite { write, read, journal: None, seen_key: SeenKey::default() })
     }
 
     /// Open connections by what they are for; on PostgreSQL all of them write.
@@ -203,11 +211,13 @@ impl Db {
             edge.begins(true).await;
         }
         Ok(match self {
-            Self::Sqlite { write, journal, .. } => {
-                Tx::Sqlite(Journaled::new(write.begin_with("BEGIN IMMEDIATE").await?, journal.clone()))
+            Self::Sqlite { write, journal, seen_key, .. } => {
+                let tx = write.begin_with("BEGIN IMMEDIATE").await?;
+                Tx::Sqlite(Journaled::new(tx, journal.clone(), seen_key.clone()))
             }
-            Self::Postgres { pool, begin, journal } => {
-                Tx::Postgres(Journaled::new(postgres::begin(pool, *begin).await?, journal.clone()))
+            Self::Postgres { pool, begin, journal, seen_key } => {
+                let tx = postgres::begin(pool, *begin).await?;
+                Tx::Postgres(Journaled::new(tx, journal.clone(), seen_key.clone()))
             }
         })
     }
@@ -218,9 +228,12 @@ impl Db {
             edge.begins(false).await;
         }
         Ok(match self {
-            Self::Sqlite { read, .. } => Tx::Sqlite(Journaled::new(read.begin().await?, None)),
-            Self::Postgres { pool, begin, .. } => {
-                Tx::Postgres(Journaled::new(postgres::begin(pool, *begin).await?, None))
+            Self::Sqlite { read, seen_key, .. } => {
+                Tx::Sqlite(Journaled::new(read.begin().await?, None, seen_key.clone()))
+            }
+            Self::Postgres { pool, begin, seen_key, .. } => {
+                let tx = postgres::begin(pool, *begin).await?;
+                Tx::Postgres(Journaled::new(tx, None, seen_key.clone()))
             }
         })
     }
@@ -281,6 +294,14 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => tx.noted(),
             Self::Postgres(tx) => tx.noted(),
+        }
+    }
+
+    /// The key of erased numbers that was in force when somebody last looked.
+    pub(super) const fn seen_key(&self) -> &SeenKey {
+        match self {
+            Self::Sqlite(tx) => tx.seen_key(),
+            Self::Postgres(tx) => tx.seen_key(),
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::db::{Sql, Tx, on_db};
 use super::emergency_stop::{self, stops_in_force};
+use super::erased_number;
 use super::error::StoreError;
 use super::intent::{CountedIntent, counts, intents};
 use super::packed::{self, packed};
@@ -17,6 +18,7 @@ use crate::domain::emergency::EmergencyStop;
 use crate::domain::registry::RegistryList;
 use crate::domain::suppression::Source;
 use crate::id::{CampaignId, ConsentId, LeadId};
+use crate::phone::fingerprint::NumberKey;
 
 /// Everything on file about the leads and numbers of a batch.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub struct GateFacts {
     pub listed: Vec<(String, i64)>,
     /// Emergency stops in force.
     pub emergency_stops: Vec<EmergencyStop>,
+    /// `(E.164, since when)` of numbers whose owner was erased.
+    pub erased: Vec<(String, Instant)>,
 }
 
 /// An entry that may forbid calling a number.
@@ -85,7 +89,8 @@ struct ConsentRow<'a> {
     revoked_at: Option<i64>,
 }
 
-// `$1`: leads with their numbers; `$2`: intents after this; `$3`: the numbers, `$4` the accounts, each once.
+// `$1`: leads with their numbers; `$2`: intents after this; `$3`: the numbers with their fingerprints under the key that was seen
+// last, `$4` the accounts, each once.
 static FACTS: Sql = Sql::new(concat!(
     "SELECT (",
     packed!(
@@ -121,7 +126,9 @@ static FACTS: Sql = Sql::new(concat!(
          WHERE ",
         counts!()
     ),
-    ")"
+    "), (",
+    packed!("e3.value->>0, z.erased_at", "FROM {each3} JOIN erased_numbers z ON z.hash = e3.value->>1"),
+    "), (SELECT k.digits FROM erasure_key k WHERE k.id = 1)"
 ));
 
 /// What is on file about these leads and the numbers they would be called at; intents after `since`, and all under way.
@@ -131,20 +138,20 @@ pub async fn of(
     accounts: &[&str],
     since: Instant,
 ) -> Result<GateFacts, StoreError> {
-    let mut numbers: Vec<[&str; 1]> = leads.iter().filter_map(|(_, number)| Some([(*number)?])).collect();
+    let mut numbers: Vec<&str> = leads.iter().filter_map(|(_, number)| *number).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    let (sql, pairs, numbers) = (FACTS.on(tx.dialect()), super::bulk(leads)?, super::bulk(&numbers)?);
+    let pairs = super::bulk(leads)?;
     let accounts = super::bulk(&accounts.iter().map(|account| [account]).collect::<Vec<_>>())?;
-    type Texts = (String, String, String, String, String, String, String, String);
-    let texts: Texts = on_db!(tx, |conn| sqlx::query_as(sql)
-        .bind(pairs)
-        .bind(micros(since))
-        .bind(numbers)
-        .bind(accounts)
-        .fetch_one(conn)
-        .await)?;
-    let (suppressions, consents, by_number, by_lead, listed, lists, stops, by_account) = texts;
+    let seen = tx.seen_key().get();
+    let mut texts = ask(tx, &pairs, since, &fingerprinted(&numbers, seen)?, &accounts).await?;
+    let key = texts.9.as_deref().map(erased_number::read_key).transpose()?;
+    // Somebody was erased for the first time, or the database was put back: once, then it is known.
+    if key != seen {
+        tx.seen_key().set(key);
+        texts = ask(tx, &pairs, since, &fingerprinted(&numbers, key)?, &accounts).await?;
+    }
+    let (suppressions, consents, by_number, by_lead, listed, lists, stops, by_account, erased, _) = texts;
     let suppressions = packed::rows::<SuppressionRow<'_>>("suppressions", &suppressions)?;
     let consents = packed::rows::<ConsentRow<'_>>("consents", &consents)?;
     Ok(GateFacts {
@@ -154,11 +161,45 @@ pub async fn of(
         listed: packed::rows("registry_numbers", &listed)?,
         lists: registry::unpacked(&lists)?,
         emergency_stops: emergency_stop::unpacked(&stops)?,
+        erased: packed::rows::<(String, i64)>("erased_numbers", &erased)?
+            .into_iter()
+            .map(|(number, at)| (number, instant_from_micros(at)))
+            .collect(),
         of_accounts: packed::rows::<(String, i64, CampaignId)>("attempts", &by_account)?
             .into_iter()
             .map(|(account, at, campaign)| (account, instant_from_micros(at), campaign))
             .collect(),
     })
+}
+
+type Texts = (String, String, String, String, String, String, String, String, String, Option<String>);
+
+async fn ask(
+    tx: &mut Tx,
+    pairs: &str,
+    since: Instant,
+    numbers: &str,
+    accounts: &str,
+) -> Result<Texts, StoreError> {
+    let sql = FACTS.on(tx.dialect());
+    Ok(on_db!(tx, |conn| sqlx::query_as(sql)
+        .bind(pairs)
+        .bind(micros(since))
+        .bind(numbers)
+        .bind(accounts)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// The bulk bind of numbers, each with its fingerprint where there is a key.
+fn fingerprinted(numbers: &[&str], key: Option<NumberKey>) -> Result<String, StoreError> {
+    match key {
+        None => super::bulk(&numbers.iter().map(|number| [number]).collect::<Vec<_>>()),
+        Some(key) => {
+            let pairs = numbers.iter().map(|number| ((*number).to_owned(), key.fingerprint(number)));
+            super::bulk(&pairs.collect::<Vec<_>>())
+        }
+    }
 }
 
 impl TryFrom<SuppressionRow<'_>> for Suppressed {

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{Database, Transaction};
 
+use super::erased_number::SeenKey;
 use super::error::StoreError;
 use crate::clock::Instant;
 use crate::journal::{Journal, Line, Word};
@@ -14,11 +15,20 @@ use crate::journal::{Journal, Line, Word};
 pub struct Journaled<D: Database> {
     tx: Transaction<'static, D>,
     noted: Noted,
+    seen_key: SeenKey,
 }
 
 impl<D: Database> Journaled<D> {
-    pub(super) const fn new(tx: Transaction<'static, D>, journal: Option<Journal>) -> Self {
-        Self { tx, noted: Noted { journal, words: Vec::new() } }
+    pub(super) const fn new(
+        tx: Transaction<'static, D>,
+        journal: Option<Journal>,
+        seen_key: SeenKey,
+    ) -> Self {
+        Self { tx, noted: Noted { journal, words: Vec::new() }, seen_key }
+    }
+
+    pub(super) const fn seen_key(&self) -> &SeenKey {
+        &self.seen_key
     }
 
     pub(super) const fn noted(&mut self) -> &mut Noted {

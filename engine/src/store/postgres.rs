@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::db::Db;
+use super::erased_number::SeenKey;
 use super::error::StoreError;
 
 /// Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
@@ -58,7 +59,7 @@ pub(super) async fn connect(url: &str) -> Result<Db, StoreError> {
     // Behind a pooler whatever is said outside a transaction goes to another server connection each time: nothing is.
     if begin.is_some() {
         let pool = pool.test_before_acquire(false).connect_with(options).await?;
-        return Ok(Db::Postgres { pool, begin, journal: None });
+        return Ok(Db::Postgres { pool, begin, journal: None, seen_key: SeenKey::default() });
     }
     let pool = pool
         // The driver would ask after every connection on its way out and back, and wait for ever for one that was cut off.
@@ -74,7 +75,7 @@ pub(super) async fn connect(url: &str) -> Result<Db, StoreError> {
         .after_release(|connection, _| Box::pin(async move { is_alive(connection).await.map(|()| true) }))
         .connect_with(options)
         .await?;
-    Ok(Db::Postgres { pool, begin, journal: None })
+    Ok(Db::Postgres { pool, begin, journal: None, seen_key: SeenKey::default() })
 }
 
 /// A connection that was in use so recently is taken as it is.
@@ -97,7 +98,7 @@ pub(super) async fn connect_read_only(url: &str) -> Result<Db, StoreError> {
         (address.options()?.options([("default_transaction_read_only", "on")]), None)
     };
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-    Ok(Db::Postgres { pool, begin, journal: None })
+    Ok(Db::Postgres { pool, begin, journal: None, seen_key: SeenKey::default() })
 }
 
 pub(super) async fn begin(

@@ -101,13 +101,18 @@ pub async fn import_many(tx: &mut Tx, entries: &[Suppression]) -> Result<(), Sto
 }
 
 async fn write(tx: &mut Tx, entries: &[Suppression]) -> Result<(), StoreError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
     if tx.noted().wanted() {
         for word in words(entries) {
             tx.noted().note(word);
         }
+    }
+    add_unnoted(tx, entries).await
+}
+
+/// As [`add_many`] for whoever holds the locks, and has the journal told in another way.
+pub async fn add_unnoted(tx: &mut Tx, entries: &[Suppression]) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
     }
     let (sql, bulk) = (ADD.on(tx.dialect()), super::bulk(&merged(entries))?);
     on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;

@@ -31,6 +31,8 @@ const TABLES: &[&str] = &[
     "DELETE FROM pacing_counters",
     "DELETE FROM campaigns",
     "DELETE FROM suppressions",
+    "DELETE FROM erased_numbers",
+    "DELETE FROM erasure_key",
     "DELETE FROM registry_numbers",
     "DELETE FROM registry_lists",
     "DELETE FROM emergency_stops",
@@ -43,7 +45,7 @@ const TABLES: &[&str] = &[
 // Deleted rows would stay in PostgreSQL's tables and indexes, and slow the next run down.
 const TRUNCATE: &[&str] = &[
     "TRUNCATE packages, trigger_leads, coupons, triggers, offers, purchases, interests, products, customer_values, callbacks, calls, attempts, enrollments, decisions, events, tasks, jobs, phones, consents, leads, campaign_days,
-              pacing_counters, campaigns, suppressions, registry_numbers, registry_lists, emergency_stops, imports,
+              pacing_counters, campaigns, suppressions, erased_numbers, erasure_key, registry_numbers, registry_lists, emergency_stops, imports,
               carrier_ledger, idempotency_keys, virtual_clock CASCADE",
     "DELETE FROM api_keys WHERE name = 'bench'",
 ];

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::suite::{Failure, merge};
 use crate::clock::Instant;
+use crate::decide::abandonment::Abandonment;
 use crate::decide::snapshot::{CampaignFacts, ConsentFact, LeadFacts, PhoneFacts, PurchaseFact, Snapshot};
 use crate::definitions::context;
 use crate::definitions::model::cadence::Cadence;
@@ -97,6 +98,7 @@ pub(super) fn snapshot(
         campaign: Some(Arc::new(CampaignFacts {
             campaign: campaign(variables, zone, now),
             intents_today: 0,
+            abandonment: Abandonment::default(),
         })),
         intents: Vec::new(),
         placed: 0,
@@ -110,6 +112,7 @@ pub(super) fn snapshot(
         promised: false,
         emergency_stops: Arc::default(),
         registries: Arc::default(),
+        erased_at: None,
     })
 }
 

@@ -170,7 +170,7 @@ impl Stage<'_> {
                 .parse()
                 .map_err(|problem: crate::domain::UnknownText| Failure::new(at, problem.to_string()))?;
             wants(matches!(expected, Some(Expected::Transfer { .. })), "this answers a transfer")?;
-            return Ok((Input::Transfer(result), format!("[transfer: {result}]")));
+            return Ok((Input::Transfer(result.into()), format!("[transfer: {result}]")));
         }
         if let Some(answer) = &entry.webhook {
             wants(matches!(expected, Some(Expected::Webhook { .. })), "this answers for an endpoint")?;

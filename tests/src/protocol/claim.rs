@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callwright_engine::clock::Instant;
+use callwright_engine::decide::abandonment::Abandonment;
 use callwright_engine::decide::advance::{self, Move};
 use callwright_engine::decide::gate;
 use callwright_engine::decide::pacing::{self, Lane, Load, Pick, Picking, Shared, Waiting, Wanted};
@@ -308,7 +309,11 @@ impl World {
         let row = &mut self.db.campaigns[campaign];
         let used = row.days.entry(day).or_default();
         *used += 1;
-        row.facts = Arc::new(CampaignFacts { campaign: row.facts.campaign.clone(), intents_today: *used });
+        row.facts = Arc::new(CampaignFacts {
+            campaign: row.facts.campaign.clone(),
+            intents_today: *used,
+            abandonment: Abandonment::default(),
+        });
         let counters = caller.map(|caller| &mut self.db.callers[caller]);
         for counter in counters.into_iter().chain(std::iter::once(&mut self.db.provider)) {
             *counter.days.entry(now.date_naive()).or_default() += 1;

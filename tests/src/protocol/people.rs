@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use callwright_engine::clock::Instant;
+use callwright_engine::decide::abandonment::Abandonment;
 use callwright_engine::decide::protocol::again::next_visit;
 use callwright_engine::decide::snapshot::{CampaignFacts, SuppressionFact};
 use callwright_engine::domain::attempt::AttemptState;
@@ -189,7 +190,8 @@ impl World {
         let intents_today = row.facts.intents_today;
         let mut changed = row.campaign().clone();
         changed.status = status;
-        self.db.campaigns[campaign].facts = Arc::new(CampaignFacts { campaign: changed, intents_today });
+        self.db.campaigns[campaign].facts =
+            Arc::new(CampaignFacts { campaign: changed, intents_today, abandonment: Abandonment::default() });
         self.checks.status_set(self.db.commits + 1, self.now, campaign, status == CampaignStatus::Active);
         if status != CampaignStatus::Active {
             return;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use callwright_engine::clock::Instant;
+use callwright_engine::decide::abandonment::Abandonment;
 use callwright_engine::decide::advance::{self, Move, Next, StepEffect, WalkState};
 use callwright_engine::decide::gate;
 use callwright_engine::decide::snapshot::{
@@ -170,6 +171,7 @@ impl World {
             account: None,
             promised: row.position.promised,
             emergency_stops: Arc::default(),
+            erased_at: None,
             registries: Arc::default(),
         }
     }
@@ -199,7 +201,7 @@ impl World {
         if ignores_pause {
             campaign.status = CampaignStatus::Active;
         }
-        Arc::new(CampaignFacts { campaign, intents_today: used })
+        Arc::new(CampaignFacts { campaign, intents_today: used, abandonment: Abandonment::default() })
     }
 
     pub fn campaign_day(&self, campaign: usize, now: Instant) -> NaiveDate {

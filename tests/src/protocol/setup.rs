@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callwright_engine::clock::Instant;
+use callwright_engine::decide::abandonment::Abandonment;
 use callwright_engine::decide::snapshot::{CampaignFacts, ConsentFact};
 use callwright_engine::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing, VoiceClass};
 use callwright_engine::domain::consent::{Form, Purpose};
@@ -173,7 +174,7 @@ fn campaign(ground: &Ground, rng: &mut Rng, index: usize, schedule: usize, now: 
         created_at: now,
         updated_at: now,
     };
-    let facts = Arc::new(CampaignFacts { campaign, intents_today: 0 });
+    let facts = Arc::new(CampaignFacts { campaign, intents_today: 0, abandonment: Abandonment::default() });
     CampaignRow { schedule, facts, days: std::collections::BTreeMap::new() }
 }
 
@@ -183,5 +184,6 @@ fn pacing(rng: &mut Rng) -> Pacing {
         max_concurrent: rng.chance(400).then(|| rng.between(1, 3) as u32),
         max_per_day: rng.chance(400).then(|| rng.between(2, 8) as u32),
         min_interval_s: rng.chance(250).then(|| rng.between(2, 60) as f64),
+        agents: None,
     }
 }

@@ -15,6 +15,7 @@ mod imports;
 mod ledger;
 mod openapi;
 mod operators;
+mod persons;
 mod publishing;
 mod registry_files;
 mod routes;

@@ -77,6 +77,8 @@ fn kinds(folder: &Path) -> anyhow::Result<Vec<&'static str>> {
         Word::ListCompleted { .. } | Word::Unlisted { .. } | Word::RegistryWithdrawn { .. } => "unlisted",
         Word::EmergencyStopped { .. } => "stopped",
         Word::EmergencyLifted { .. } => "resumed",
+        Word::Erased { .. } => "erased",
+        Word::ErasureLifted { .. } => "unerased",
     };
     let mut kinds: Vec<_> = found.lines.iter().map(|line| kind(&line.word)).collect();
     kinds.sort_unstable();

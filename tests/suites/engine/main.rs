@@ -1,6 +1,7 @@
 //! The engine's verbs on both databases, with a clock moved by hand, small definitions and a provider that does what the
 //! test says. After every verb the world checks that each enrollment is waiting, open, held or ended, and nothing between (I4).
 
+mod abandoning;
 mod bought_file;
 mod capping;
 mod claiming;
@@ -9,6 +10,7 @@ mod crashing;
 mod deadlocks;
 mod emergencies;
 mod enrolling;
+mod erasing;
 mod events;
 mod explaining;
 mod facts;

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use callwright_engine::domain::outcome::Outcome;
-use callwright_engine::engine::{Engine, HangUpOrder, Safeguards, TimeSource};
+use callwright_engine::engine::{Engine, EngineError, HangUpOrder, Safeguards, TimeSource};
 use callwright_engine::flow::session::Effect;
 use callwright_engine::id::{AttemptId, IdSource, LeadId};
 use callwright_engine::provider::{
@@ -35,7 +35,7 @@ enum Op {
     Ring,
     /// The newest call ends unanswered.
     Finish,
-    /// An hour passes.
+    /// An hour passes, and what came in about erased people is removed.
     Pass,
 }
 
@@ -48,6 +48,10 @@ enum Way {
     InCall,
     /// While the provider is being asked: after the last look, before its answer.
     WhileAsked,
+    /// The person is erased …
+    Erased,
+    /// … while the provider is being asked.
+    ErasedWhileAsked,
 }
 
 #[derive(Debug, Clone)]
@@ -72,7 +76,14 @@ fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn stories() -> impl Strategy<Value = Story> {
-    let way = prop_oneof![Just(Way::Api), Just(Way::Event), Just(Way::InCall), Just(Way::WhileAsked)];
+    let way = prop_oneof![
+        Just(Way::Api),
+        Just(Way::Event),
+        Just(Way::InCall),
+        Just(Way::WhileAsked),
+        Just(Way::Erased),
+        Just(Way::ErasedWhileAsked),
+    ];
     (ops(12), way, 0_usize..3, ops(8)).prop_map(|(before, way, who, after)| Story { before, way, who, after })
 }
 
@@ -80,7 +91,7 @@ fn stories() -> impl Strategy<Value = Story> {
 #[derive(Debug, Default)]
 struct Carrier {
     asked: Mutex<Vec<(AttemptId, String)>>,
-    says_stop: Mutex<Option<(Arc<Engine>, LeadId)>>,
+    says_stop: Mutex<Option<(Arc<Engine>, LeadId, bool)>>,
 }
 
 impl Carrier {
@@ -104,8 +115,8 @@ impl Provider for Carrier {
             let asked = requests.iter().map(|request| (request.attempt_id, request.to.e164()));
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).extend(asked);
             let says_stop = self.says_stop.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some((engine, lead)) = says_stop {
-                engine.opt_out(lead, "said stop elsewhere", "api").await.expect("the stop commits");
+            if let Some((engine, lead, erases)) = says_stop {
+                say_stop(&engine, lead, erases).await.expect("the stop commits");
             }
             let accept = |request: &PlaceRequest| Placement::Accepted {
                 provider_call_id: Fake::call_id(request.attempt_id),
@@ -121,6 +132,13 @@ impl Provider for Carrier {
     fn hang_up<'a>(&'a self, _: &'a str) -> Answer<'a, Result<(), ProviderError>> {
         Box::pin(async { Ok(()) })
     }
+}
+
+async fn say_stop(engine: &Engine, lead: LeadId, erases: bool) -> Result<(), EngineError> {
+    if erases {
+        return engine.erase(lead, "dana", "asked", false).await.map(|_| ());
+    }
+    engine.opt_out(lead, "no more", "api").await
 }
 
 /// Two people share Alice's number, the third has Bob's.
@@ -176,7 +194,10 @@ impl Run {
                     drop(engine.record(Fake::NAME, no_answer(call.id, self.world.now())).await?);
                 }
             }
-            Op::Pass => drop(self.world.pass(TimeDelta::hours(1))),
+            Op::Pass => {
+                self.world.pass(TimeDelta::hours(1));
+                engine.erase_rest(10).await?;
+            }
         }
         Ok(())
     }
@@ -195,6 +216,7 @@ impl Run {
     /// Says stop; answers the call in which it was said, if it was in one.
     async fn stop(&mut self, way: Way, lead: LeadId) -> anyhow::Result<Option<AttemptId>> {
         let now = self.world.now();
+        let erases = matches!(way, Way::Erased | Way::ErasedWhileAsked);
         match way {
             Way::Event => {
                 self.world.log(lead, "OPTOUT_REQUESTED", json!({"reason": "STOP", "source": "sms"})).await?;
@@ -208,9 +230,9 @@ impl Run {
                     return Ok(Some(call.id));
                 }
             }
-            Way::WhileAsked => {
+            Way::WhileAsked | Way::ErasedWhileAsked => {
                 *self.carrier.says_stop.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some((Arc::clone(&self.world.engine), lead));
+                    Some((Arc::clone(&self.world.engine), lead, erases));
                 for op in [Op::Plan, Op::Claim, Op::Place] {
                     self.step(op).await?;
                 }
@@ -219,9 +241,9 @@ impl Run {
                     return Ok(None);
                 }
             }
-            Way::Api => {}
+            Way::Api | Way::Erased => {}
         }
-        self.world.engine.opt_out(lead, "no more", "api").await?;
+        say_stop(&self.world.engine, lead, erases).await?;
         Ok(None)
     }
 
@@ -249,7 +271,9 @@ async fn broken(story: Story, safeguards: Safeguards) -> anyhow::Result<Option<S
     for lead in &there {
         for walk in run.world.walks(*lead).await? {
             let result = walk.result.as_deref().unwrap_or_default();
-            if !["opted_out", "suppressed"].contains(&result) && walk.enrollment.state.as_str() != "ended" {
+            if !["opted_out", "suppressed", "erased"].contains(&result)
+                && walk.enrollment.state.as_str() != "ended"
+            {
                 return Ok(Some(format!("an enrollment at the number goes on: {walk:?}")));
             }
         }

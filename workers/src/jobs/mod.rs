@@ -3,6 +3,7 @@
 mod call_endpoint;
 pub mod check_promises;
 mod deliver_message;
+pub mod erase_rest;
 pub mod expire_coupons;
 pub mod fan_out;
 mod hang_up;
@@ -26,6 +27,7 @@ use crate::trace;
 pub use call_endpoint::CallEndpoint;
 pub use check_promises::CheckPromises;
 pub use deliver_message::DeliverMessage;
+pub use erase_rest::EraseRest;
 pub use expire_coupons::ExpireCoupons;
 pub use fan_out::{FanOut, WatchCatalogue};
 pub use hang_up::HangUp;
@@ -145,6 +147,7 @@ pub fn register(workers: Workers, outgoing: &Arc<Outgoing>) -> Workers {
         .register::<HangUp, _, _, _>(Arc::clone(outgoing), hang_up::run)
         .register::<KeepHouse, _, _, _>(Arc::clone(&outgoing.engine), keep_house::run)
         .register::<CheckPromises, _, _, _>(Arc::clone(&outgoing.engine), check_promises::run)
+        .register::<EraseRest, _, _, _>(Arc::clone(&outgoing.engine), erase_rest::run)
         .register::<ExpireCoupons, _, _, _>(Arc::clone(&outgoing.engine), expire_coupons::run)
         .register::<FanOut, _, _, _>(Arc::clone(&outgoing.engine), fan_out::run)
         .register::<WatchCatalogue, _, _, _>(Arc::clone(&outgoing.engine), fan_out::watch)

@@ -17,6 +17,7 @@ use callwright_engine::engine::{
 };
 use callwright_engine::id::{CampaignId, IdSource, LeadId};
 use callwright_engine::phone::number::PhoneNumber;
+use callwright_engine::rules::Rules;
 use callwright_engine::simulate::driver::{self, Pace, Progress, Ran};
 use callwright_engine::store::{Db, StoreError, campaign, lead, suppression};
 use serde_json::Value;
@@ -57,13 +58,32 @@ impl Trial {
     /// Opens a trial on a migrated database.
     pub fn open(db: Db, library: Library, setup: Setup, source: impl BehaviourSource + 'static) -> Self {
         let clock = ManualClock::at(setup.start);
-        let engine = Engine::with_safeguards(
-            db,
-            Arc::new(LibraryHandle::new(library)),
-            TimeSource::Manual(Arc::clone(&clock)),
-            Arc::new(IdSource::seeded(setup.seed)),
-            setup.safeguards,
-        );
+        let time = TimeSource::Manual(Arc::clone(&clock));
+        let (library, ids) = (Arc::new(LibraryHandle::new(library)), Arc::new(IdSource::seeded(setup.seed)));
+        let engine = Engine::with_safeguards(db, library, time, ids, setup.safeguards);
+        Self::of(engine, clock, setup, source)
+    }
+
+    /// The same by other calling rules than the shipped ones, with all safeguards.
+    pub fn open_under(
+        db: Db,
+        library: Library,
+        rules: Arc<Rules>,
+        setup: Setup,
+        source: impl BehaviourSource + 'static,
+    ) -> Self {
+        let clock = ManualClock::at(setup.start);
+        let time = TimeSource::Manual(Arc::clone(&clock));
+        let (library, ids) = (Arc::new(LibraryHandle::new(library)), Arc::new(IdSource::seeded(setup.seed)));
+        Self::of(Engine::with_rules(db, library, time, ids, rules), clock, setup, source)
+    }
+
+    fn of(
+        engine: Arc<Engine>,
+        clock: Arc<ManualClock>,
+        setup: Setup,
+        source: impl BehaviourSource + 'static,
+    ) -> Self {
         let hands = Arc::clone(&clock);
         let carrier = SimulatedCarrier::new(Arc::new(move || hands.now()), setup.seed, source, setup.faults);
         Self { engine, clock, carrier, seed: setup.seed }

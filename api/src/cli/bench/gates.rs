@@ -7,6 +7,7 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use anyhow::{Context as _, ensure};
 use callwright_engine::clock::Instant;
+use callwright_engine::decide::abandonment::Abandonment;
 use callwright_engine::decide::gate;
 use callwright_engine::decide::snapshot::{
     CampaignFacts, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot,
@@ -104,7 +105,11 @@ impl Ground {
         ensure!(walks.len() as u64 == LEADS, "only {} of {LEADS} leads were enrolled", walks.len());
         let bundle = trial.engine.library.current().bundle(CADENCE).context("a shipped cadence")?;
         let hours = bundle.cadence.hours.clone().map(Arc::new);
-        let facts = Arc::new(CampaignFacts { campaign: campaign.clone(), intents_today: 120 });
+        let facts = Arc::new(CampaignFacts {
+            campaign: campaign.clone(),
+            intents_today: 120,
+            abandonment: Abandonment::default(),
+        });
         let snapshot = |walk: &Walk| {
             anyhow::Ok(Snapshot {
                 lead: LeadFacts {
@@ -133,6 +138,7 @@ impl Ground {
                     .to_vec(),
                 placed: 2,
                 number_busy: false,
+                erased_at: None,
                 purchase: PurchaseFact::NotNeeded,
                 enrollment_id: Some(walk.enrollment.id),
                 cadence_hours: hours.clone(),

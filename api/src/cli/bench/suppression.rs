@@ -7,8 +7,10 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use anyhow::{Context as _, ensure};
 use callwright_engine::clock::Instant;
+use callwright_engine::domain::suppression::Source;
 use callwright_engine::id::LeadId;
-use callwright_engine::store::{Db, gate_facts};
+use callwright_engine::store::erased_number::ErasedEntry;
+use callwright_engine::store::{Db, erased_number, gate_facts};
 use chrono::{TimeDelta, Utc};
 use tokio::process::Child;
 
@@ -16,6 +18,8 @@ use super::figure::{Figure, Goal, Sample};
 use super::place::{Place, Target};
 use super::{Sizes, child};
 
+/// Numbers of erased people.
+const ERASED: u64 = 10_000;
 /// Leads per look-up, as planning and claiming ask.
 const BATCH: usize = 500;
 /// How often the importing process's memory is looked at; its peak is the kernel's own.
@@ -34,6 +38,11 @@ pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figur
         hits.push(look_up(&place.db, sizes.numbers, rounds, true).await?);
         misses.push(look_up(&place.db, sizes.numbers, rounds, false).await?);
     }
+    erase_some(&place.db).await?;
+    let mut beside_erased = Vec::new();
+    for _ in 0..sizes.runs {
+        beside_erased.push(look_up(&place.db, sizes.numbers, rounds, false).await?);
+    }
     drop(file);
     place.close().await?;
     let figure = |measure: &str, unit, samples: &[Sample]| {
@@ -47,6 +56,7 @@ pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figur
         goal(figure("import, memory at most", "MB", &one(megabytes)), Goal::AtMost(300.0)),
         goal(figure("facts of a listed lead", "µs", &hits), Goal::AtMost(20.0)),
         goal(figure("facts of a lead on no list", "µs", &misses), Goal::AtMost(20.0)),
+        goal(figure("facts where people were erased", "µs", &beside_erased), Goal::AtMost(20.0)),
     ])
 }
 
@@ -69,6 +79,25 @@ async fn import(place: &Place, file: &Listing) -> anyhow::Result<f64> {
             return Ok(most);
         }
     }
+}
+
+/// From the first erasure on every number is looked up by its fingerprint too.
+async fn erase_some(db: &Db) -> anyhow::Result<()> {
+    let now: Instant = Utc::now();
+    let mut tx = db.begin().await?;
+    let key = erased_number::key_or_new(&mut tx, now).await?;
+    let entry = |n: u64| ErasedEntry {
+        // Numbers that nobody asks for.
+        hash: key.fingerprint(&format!("+44{n:010}")),
+        source: Source::OptOut,
+        campaign_id: None,
+        expires_at: None,
+        erased_at: now,
+    };
+    let entries: Vec<ErasedEntry> = (0..ERASED).map(entry).collect();
+    erased_number::add_many(&mut tx, &entries).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Microseconds per lead for everything that the gates ask of the database.

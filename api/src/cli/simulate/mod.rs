@@ -23,11 +23,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Global;
 use super::definitions::{DefinitionsArgs, load};
 use super::output::Format;
+use super::rules::RulesArgs;
 
 /// Runs a cadence for many leads over virtual weeks in seconds, with the engine's own code; only clock and carrier differ.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate new-lead --report report.html --csv leads.csv\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate new-lead --from-database --campaign spring --limit 500\n  callwright simulate new-lead --hours 10:00-16:00 --per-day 1 --against what-if --report what-if.html\n  callwright simulate new-lead --against ../next-version\n  callwright simulate --replay campaign.csv --format json"
+    after_help = "Examples:\n  callwright simulate new-lead --leads 5000 --days 30\n  callwright simulate new-lead --report report.html --csv leads.csv\n  callwright simulate price-drop --leads 200 --variables '{\"product\":{\"name\":\"Lamp\"},\"offer\":{\"percent\":10}}'\n  callwright simulate new-lead --population leads.csv --timeline lead_123\n  callwright simulate new-lead --from-database --campaign spring --limit 500\n  callwright simulate new-lead --hours 10:00-16:00 --per-day 1 --against what-if --report what-if.html\n  callwright simulate new-lead --against ../next-version\n  callwright simulate new-lead --rules rules\n  callwright simulate --replay campaign.csv --format json"
 )]
 pub struct SimulateArgs {
     /// The cadence to run.
@@ -68,6 +69,8 @@ pub struct SimulateArgs {
     profile: Option<PathBuf>,
     #[command(flatten)]
     definitions: DefinitionsArgs,
+    #[command(flatten)]
+    rules: RulesArgs,
     #[command(flatten)]
     what_if: WhatIfArgs,
     /// Compare with another version over the same people: a folder of definitions, or `what-if` for the changes named here.

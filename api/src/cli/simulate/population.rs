@@ -9,12 +9,13 @@ use callwright_engine::domain::campaign::{Campaign, CampaignStatus, VoiceClass};
 use callwright_engine::domain::consent::Consent;
 use callwright_engine::domain::lead::Lead;
 use callwright_engine::domain::new_lead::{NewLead, prepare};
-use callwright_engine::domain::suppression::Suppression;
+use callwright_engine::domain::suppression::{self as domain, Suppression};
 use callwright_engine::id::{IdSource, LeadId};
+use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::simulate::population::Population;
 use callwright_engine::store::lead::LeadFilter;
 use callwright_engine::store::page::Page;
-use callwright_engine::store::{Db, Tx, campaign, consent, lead, suppression, trial};
+use callwright_engine::store::{Db, Tx, campaign, consent, erased_number, lead, suppression, trial};
 use callwright_workers::trial::{campaigns, people};
 use serde_json::{Map, Value, json};
 
@@ -142,9 +143,29 @@ impl Copied {
         suppressions.retain(|entry| entry.campaign_id.is_none() || entry.campaign_id == own);
         suppressions.sort_by_key(|entry| entry.id);
         suppressions.dedup_by_key(|entry| entry.id);
+        suppressions.extend(erased(tx, &numbers).await?);
         let consents = consent::of_leads(tx, &ids).await?;
         Ok(Self { leads, campaign, suppressions, consents })
     }
+}
+
+/// Numbers of erased people: in the simulation's own database they are suppressed like others.
+async fn erased(tx: &mut Tx, numbers: &[String]) -> anyhow::Result<Vec<Suppression>> {
+    let ids = IdSource::seeded(0);
+    let mut entries = Vec::new();
+    for (number, entry) in erased_number::of_numbers(tx, numbers).await? {
+        entries.push(Suppression {
+            id: ids.next(entry.erased_at),
+            number: PhoneNumber::e164_only(&number)?,
+            source: domain::Source::Internal,
+            campaign_id: None,
+            reason: "erased".to_owned(),
+            added_by: String::new(),
+            created_at: entry.erased_at,
+            expires_at: None,
+        });
+    }
+    Ok(entries)
 }
 
 async fn all_leads(tx: &mut Tx, limit: u32) -> anyhow::Result<Vec<Lead>> {

@@ -44,7 +44,13 @@ impl Version {
         let (cadence, start) = (args.cadence.as_deref().context("name a cadence")?, args.start());
         let db = super::open(args.keep.as_deref().filter(|_| is_first)).await?;
         let behaviour = Seeded { seed: args.seed, profile: profile(args)? };
-        let trial = Trial::open(db, library.clone(), Setup::at(start, args.seed), behaviour);
+        let trial = Trial::open_under(
+            db,
+            library.clone(),
+            args.rules.load()?,
+            Setup::at(start, args.seed),
+            behaviour,
+        );
         trial.engine.publish().await?;
         let leads = source.leads(&trial.engine.ids, start)?;
         trial.add_leads(&leads).await?;

@@ -10,7 +10,7 @@ use callwright_engine::domain::campaign::VoiceClass;
 use callwright_engine::domain::emergency::EmergencyStop;
 use callwright_engine::domain::registry::RegistryList;
 use callwright_engine::phone::number::PhoneNumber;
-use callwright_engine::store::{Db, emergency_stop, registry, suppression};
+use callwright_engine::store::{Db, emergency_stop, erased_number, registry, suppression};
 use callwright_engine::time::zone::tzdb_version;
 use chrono::SubsecRound as _;
 use serde::Serialize;
@@ -87,6 +87,7 @@ async fn on_file(facts: &mut NumberFacts, number: PhoneNumber, global: &Global) 
     if let Some(found) = read(number, global).await {
         facts.suppressions = Some(found.suppressions);
         facts.registries = found.registries.into();
+        facts.erased_at = found.erased_at;
         facts.emergency_stops = found.emergency_stops.into();
     }
 }
@@ -94,6 +95,7 @@ async fn on_file(facts: &mut NumberFacts, number: PhoneNumber, global: &Global) 
 struct Found {
     suppressions: Vec<SuppressionFact>,
     registries: Vec<RegistryList>,
+    erased_at: Option<Instant>,
     emergency_stops: Vec<EmergencyStop>,
 }
 
@@ -108,12 +110,14 @@ async fn read(number: PhoneNumber, global: &Global) -> Option<Found> {
         created_at: entry.created_at,
         expires_at: entry.expires_at,
     };
+    let erased = erased_number::of_numbers(&mut tx, &[number.e164()]).await.ok()?;
     let listed = registry::of_number(&mut tx, number).await.ok()?;
     let suppressions =
         entries.into_iter().map(fact).chain(listed.iter().map(SuppressionFact::listed)).collect();
     Some(Found {
         suppressions,
         registries: registry::lists(&mut tx).await.ok()?,
+        erased_at: erased.iter().map(|(_, entry)| entry.erased_at).min(),
         emergency_stops: emergency_stop::in_force(&mut tx).await.ok()?,
     })
 }

@@ -43,6 +43,8 @@ pub struct NumberFacts {
     pub emergency_stops: Arc<[EmergencyStop]>,
     /// In use; asked only where suppressions are known.
     pub registries: Arc<[RegistryList]>,
+    /// Since when it is that of an erased person; asked only where suppressions are known.
+    pub erased_at: Option<Instant>,
 }
 
 /// The answer.
@@ -168,6 +170,7 @@ fn snapshot(facts: &NumberFacts) -> Snapshot {
         promised: false,
         emergency_stops: Arc::clone(&facts.emergency_stops),
         registries: Arc::clone(&facts.registries),
+        erased_at: facts.erased_at,
     }
 }
 
@@ -304,6 +307,7 @@ impl NumberFacts {
             attempts: Vec::new(),
             emergency_stops: Arc::default(),
             registries: Arc::default(),
+            erased_at: None,
         }
     }
 

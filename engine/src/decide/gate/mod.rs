@@ -3,6 +3,7 @@
 //! One file per gate: what it protects, whose rule it is, what it needs, what happens when that is missing. Nothing here
 //! reads a clock or a database; what a gate may know is in [`Snapshot`]. What happens next in a cadence is `advance`'s.
 
+mod abandon_guard;
 mod cadence_hours;
 mod campaign;
 mod consent;
@@ -41,7 +42,7 @@ const MOST_ROUNDS: usize = 64;
 type Check = fn(&Moment<'_>) -> GateReport;
 
 /// In the order in which people read the explanation. The order never changes a verdict.
-const GATES: [Check; 13] = [
+const GATES: [Check; 14] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -55,6 +56,7 @@ const GATES: [Check; 13] = [
     emergency_stop::check,
     registry_age::check,
     purchase::check,
+    abandon_guard::check,
 ];
 
 /// Gates of a message to the number: what protects a line from ringing does not apply.
@@ -71,7 +73,7 @@ const MESSAGE_GATES: [Check; 10] = [
     registry_age::check,
 ];
 
-const GATES_WITHOUT_WINDOWS: [Check; 10] = [
+const GATES_WITHOUT_WINDOWS: [Check; 11] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -82,6 +84,7 @@ const GATES_WITHOUT_WINDOWS: [Check; 10] = [
     emergency_stop::check,
     registry_age::check,
     purchase::check,
+    abandon_guard::check,
 ];
 
 /// Runs every gate over `snapshot` at `now`. A stop outweighs a deferral, a deferral outweighs proceeding.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rstest::rstest;
 
 use super::*;
+use crate::decide::abandonment::Abandonment;
 use crate::decide::snapshot::{CampaignFacts, ConsentFact, Intent, LeadFacts, PurchaseFact, SuppressionFact};
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing, VoiceClass};
@@ -61,7 +62,7 @@ pub(super) fn campaign() -> CampaignFacts {
         created_at: at("2026-01-01T00:00:00Z"),
         updated_at: at("2026-01-01T00:00:00Z"),
     };
-    CampaignFacts { campaign, intents_today: 0 }
+    CampaignFacts { campaign, intents_today: 0, abandonment: Abandonment::default() }
 }
 
 /// A lead in New York who may be called: every test spoils one thing.
@@ -92,6 +93,7 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         promised: false,
         emergency_stops: Arc::default(),
         registries: Arc::default(),
+        erased_at: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! Files, waiting and progress are the command line's.
 
 mod adopt;
+mod erasures;
 mod group;
 mod lists;
 mod replay;

@@ -16,6 +16,7 @@ use crate::domain::revocation::Revocation;
 use crate::domain::suppression::{Source, Suppression};
 use crate::id::{CampaignId, ConsentId, LeadId, RevocationId, SuppressionId};
 use crate::journal::{self, Line, Word};
+use crate::phone::fingerprint::NumberKey;
 use crate::phone::number::PhoneNumber;
 use crate::store::{Db, consent, lead, suppression, walk};
 
@@ -38,6 +39,10 @@ pub struct Replayed {
     pub listed: usize,
     /// Emergency stops that this database did not know.
     pub emergency_stops: usize,
+    /// Numbers of erased people, known ones included.
+    pub erased_numbers: usize,
+    /// People who were erased after the backup, and are again.
+    pub erased: usize,
 }
 
 type Key = (PhoneNumber, Source, Option<CampaignId>);
@@ -60,6 +65,7 @@ impl Folded {
         for (place, line) in lines.iter().enumerate() {
             folded.add(place, line);
         }
+        forget_erased(&mut folded.suppressed, lines);
         folded
     }
 
@@ -90,7 +96,9 @@ impl Folded {
             | Word::Unlisted { .. }
             | Word::RegistryWithdrawn { .. }
             | Word::EmergencyStopped { .. }
-            | Word::EmergencyLifted { .. } => {}
+            | Word::EmergencyLifted { .. }
+            | Word::Erased { .. }
+            | Word::ErasureLifted { .. } => {}
         }
     }
 }
@@ -116,6 +124,7 @@ impl Engine {
         let mut report = Replayed { files, lines: lines.len(), lifted, ..Replayed::default() };
         self.suppress_again(&db, &lines, &folded, &mut report, &mut tell).await?;
         self.opt_out_again(&db, &folded, &mut report).await?;
+        self.erase_again(&db, &lines, accept_damage, &mut report).await?;
         self.registries_again(&db, &lines, &mut report).await?;
         self.emergency_stops_again(&db, &lines, &mut report).await?;
         report.consents_revoked = self.revoke_again(&db, &folded).await?;
@@ -239,6 +248,20 @@ impl Engine {
             recorded_by: None,
             attempt_id: None,
         }
+    }
+}
+
+/// Numbers of people who were erased later do not come back in plain: their fingerprints do.
+fn forget_erased(suppressed: &mut BTreeMap<Key, Vec<usize>>, lines: &[Line]) {
+    for (erased_at, line) in lines.iter().enumerate() {
+        let Word::Erased { key, hashes, .. } = &line.word else { continue };
+        let Ok(key) = key.parse::<NumberKey>() else { continue };
+        suppressed.retain(|(number, ..), places| {
+            if hashes.contains(&key.fingerprint(&number.e164())) {
+                places.retain(|place| *place > erased_at);
+            }
+            !places.is_empty()
+        });
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::new_lead::{FieldError, NewLead};
 use crate::id::LeadId;
 use crate::journal::Word;
 use crate::store::db::{Sql, Tx, on_db};
+use crate::store::erase;
 use crate::store::error::StoreError;
 
 static INSERT: Sql = Sql::new(
@@ -75,6 +76,10 @@ pub async fn insert_many(tx: &mut Tx, leads: &[Lead]) -> Result<(), StoreError> 
 /// business, because it ends enrollments and suppresses numbers.
 pub async fn update(tx: &mut Tx, id: LeadId, change: &NewLead, now: Instant) -> Result<Edited, StoreError> {
     let Some(before) = lock_many(tx, &[id]).await?.pop() else { return Ok(Edited::Missing) };
+    if erase::find(tx, id).await?.is_some() {
+        let message = "this person was erased: nothing about them is kept any more".to_owned();
+        return Ok(Edited::Refused(vec![FieldError { field: "leadId".to_owned(), message }]));
+    }
     let lead = match change.apply(&before, now) {
         Ok(lead) => lead,
         Err(mistakes) => return Ok(Edited::Refused(mistakes)),

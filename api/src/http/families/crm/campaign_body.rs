@@ -102,7 +102,7 @@ pub struct CampaignInput {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<Object>)]
     pub schedule: Option<Option<Hours>>,
-    /// `callsPerSecond`, `maxConcurrent`, `maxPerDay`, `minIntervalS`.
+    /// `callsPerSecond`, `maxConcurrent`, `maxPerDay`, `minIntervalS`, and `agents`: how many there are to hand people over to.
     #[schema(value_type = Option<Object>)]
     pub limits: Option<Pacing>,
     pub voice: Option<String>,
@@ -224,6 +224,12 @@ impl CampaignInput {
         }
         if let Some(limits) = self.caller_limits {
             wrong.extend(wrong_limits("/callerLimits", &limits));
+            if limits.agents.is_some() {
+                wrong.push(FieldProblem::new(
+                    "/callerLimits/agents",
+                    "agents are the campaign's: say `limits.agents`",
+                ));
+            }
             campaign.caller_pacing = limits;
         }
         for (index, cap) in self.caps.iter().flatten().enumerate() {

@@ -13,6 +13,7 @@ pub mod imports;
 pub mod lead_body;
 pub mod leads;
 pub mod opt_in;
+pub mod person;
 pub mod records;
 pub mod suppressions;
 

@@ -31,6 +31,8 @@ pub struct OptInBody {
     pub kept: usize,
     /// Entries of other sources that stay.
     pub others: usize,
+    /// Numbers of an erased person that may be called again.
+    pub erased: usize,
 }
 
 /// Takes an opt-out back. Registries, and entries that others made, still stand against calls; ended enrollments stay ended.
@@ -57,5 +59,6 @@ pub async fn opt_in(
         lifted: done.lifted,
         kept: done.kept,
         others: done.others,
+        erased: done.erased,
     }))
 }

@@ -101,6 +101,7 @@ fn gates_that_need_a_lead_are_named() {
         Gate::EmergencyStop,
         Gate::RegistryAge,
         Gate::Purchase,
+        Gate::AbandonGuard,
     ];
     assert_eq!(answer.left_out, expected);
 }
