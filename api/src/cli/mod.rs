@@ -23,6 +23,7 @@ mod migrate;
 mod new;
 mod operations;
 mod opt_in;
+mod platform;
 pub mod output;
 mod preflight;
 mod publish;

@@ -130,7 +130,7 @@ impl Engine {
         }
         let known: Vec<LeadOnFile> = eligible.iter().map(|person| person.lead.clone()).collect();
         let answers = self.enroll_known(tx, &requests, known, now).await?;
-        let mut enrolled = 0;
+        let (mut enrolled, mut unkept) = (0, Vec::new());
         for (request, answer) in requests.iter().zip(answers) {
             match answer {
                 Ok(started) => {
@@ -141,9 +141,14 @@ impl Engine {
                         enrollment_id: Some(started.enrollment_id.to_string()),
                     });
                 }
-                Err(refusal) => rows.push(row(request.lead_id, &refusal.reason)),
+                Err(refusal) => {
+                    rows.push(row(request.lead_id, &refusal.reason));
+                    unkept.push(promise_key(trigger.id, request.lead_id));
+                }
             }
         }
+        // Nobody will hear of these: what they hold of the budget is for others.
+        coupon::withdraw(tx, &unkept, now).await?;
         self.end_interests(tx, trigger.kind, &told_of, now).await?;
         trigger::add_results(tx, trigger.id, &rows).await?;
         trigger.eligible += enrolled as u64;
@@ -185,7 +190,7 @@ impl Engine {
                 None => offer.discount.on(product.price).unwrap_or(Money::zero(product.price.currency())),
             };
             issues.push(Issue {
-                issue_key: format!("{}:{}", trigger.id, person.lead.id),
+                issue_key: promise_key(trigger.id, person.lead.id),
                 lead_id: person.lead.id,
                 offer,
                 product_id: Some(product.id),
@@ -249,6 +254,11 @@ impl Engine {
         let library = self.library.current();
         library.cadence(cadence).and_then(|cadence| cadence.limits.total).unwrap_or(score::USUAL_CAP)
     }
+}
+
+/// What a trigger's coupon for a person is issued for.
+pub(super) fn promise_key(trigger: TriggerId, lead: LeadId) -> String {
+    format!("{trigger}:{lead}")
 }
 
 /// What stands for somebody who is called.

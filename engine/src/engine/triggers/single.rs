@@ -11,7 +11,7 @@ use crate::decide::eligibility::Skip;
 use crate::domain::trigger::{Trigger, TriggerState};
 use crate::engine::again::unless_deadlocked;
 use crate::engine::batch::Batch;
-use crate::engine::dossier::{Dossiers, Setting};
+use crate::engine::dossier::{Dossiers, Setting, Whose};
 use crate::engine::enroll::EnrollRefusal;
 use crate::engine::{Engine, EngineError};
 use crate::id::{AttemptId, EnrollmentId, LeadId};
@@ -128,7 +128,7 @@ impl Engine {
         now: Instant,
     ) -> Result<Frozen, EngineError> {
         let version = self.version(tx, &walk.enrollment.version).await?;
-        let dossiers = Dossiers::load(tx, &[walk], &[]).await?;
+        let dossiers = Dossiers::load(tx, &[walk], &[], Whose::Triggered).await?;
         let batch = Batch::load(self, tx, std::slice::from_ref(walk), now).await?;
         let setting = Setting { engine: self, batch: &batch, now };
         let package = dossiers.preview(setting, walk, &version.bundle, call_id)?;
