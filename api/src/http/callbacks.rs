@@ -33,11 +33,7 @@ pub async fn carrier(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
     (status = 404, description = "Not a call of ours", body = super::error::ErrorBody),
     (status = 503, description = "OmniDimension did not say what became of the call; send it again", body = super::error::ErrorBody),
 ))]
-pub async fn omnidim(
-    State(app): State<App>,
-    Path(token): Path<String>,
-    body: Bytes,
-) -> Answer<Json<Value>> {
+pub async fn omnidim(State(app): State<App>, Path(token): Path<String>, body: Bytes) -> Answer<Json<Value>> {
     let Some(omnidim) = app.omnidim.as_ref().filter(|omnidim| omnidim.admits(&token)) else {
         return Err(ApiError::unauthorized("this server expects no such callbacks"));
     };

@@ -72,6 +72,7 @@ const PAGE: &str = trigger!(
 );
 const PROGRESS: &str = "UPDATE triggers SET state = $2, cursor = $3, eligible = $4, skipped = $5, updated_at = $6, finished_at = $7
      WHERE id = $1";
+const CANDIDATES: &str = "UPDATE triggers SET candidates = $2 WHERE id = $1 AND candidates = 0";
 static RESULTS: Sql = Sql::new(
     "INSERT INTO trigger_leads (trigger_id, lead_id, result, enrollment_id)
      SELECT $2, e.value->>0, e.value->>1, e.value->>2 FROM {each} WHERE true
@@ -184,6 +185,17 @@ pub async fn progress(tx: &mut Tx, trigger: &Trigger, now: Instant) -> Result<()
         .bind(skipped)
         .bind(micros(now))
         .bind(trigger.finished_at.map(micros))
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Notes how many people a trigger may concern.
+pub async fn count_candidates(tx: &mut Tx, id: TriggerId, candidates: u64) -> Result<(), StoreError> {
+    on_db!(tx, |conn| sqlx::query(CANDIDATES)
+        .bind(id.to_string())
+        .bind(candidates as i64)
         .execute(conn)
         .await
         .map(|_| ()))?;

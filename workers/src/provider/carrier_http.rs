@@ -184,7 +184,13 @@ impl Provider for HttpCarrier {
 
     fn capabilities(&self) -> Capabilities {
         let conclusive_after = SimulatedCarrier::CONCLUSIVE_AFTER;
-        Capabilities { look_up: true, conclusive_after, follows_flow: false, packages: false, simulated: true }
+        Capabilities {
+            look_up: true,
+            conclusive_after,
+            follows_flow: false,
+            packages: false,
+            simulated: true,
+        }
     }
 
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {

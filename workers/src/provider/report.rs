@@ -33,7 +33,11 @@ impl TryFrom<String> for Disposition {
     fn try_from(word: String) -> Result<Self, Self::Error> {
         let is_word = (1..=WORD_CHARS).contains(&word.len())
             && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if is_word { Ok(Self(word)) } else { Err("a disposition is a word of a-z, 0-9 and _, such as opted_out") }
+        if is_word {
+            Ok(Self(word))
+        } else {
+            Err("a disposition is a word of a-z, 0-9 and _, such as opted_out")
+        }
     }
 }
 

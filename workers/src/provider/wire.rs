@@ -167,8 +167,12 @@ pub struct Callback {
 #[serde(tag = "event", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum CallbackEvent {
     Ringing,
-    Answered { answered_by: AnsweredBy },
-    Input { input: Input },
+    Answered {
+        answered_by: AnsweredBy,
+    },
+    Input {
+        input: Input,
+    },
     Ended {
         status: EndStatus,
         #[serde(default)]

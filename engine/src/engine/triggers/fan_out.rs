@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::desk::Desk;
 use super::people::{Judged, People};
+use super::prepare::{Prepared, is_unprepared};
 use super::words::{self, Told};
 use crate::clock::Instant;
 use crate::decide::eligibility::{Grounds, Skip};
@@ -64,6 +65,23 @@ impl Engine {
     }
 
     async fn fan_out_once(&self, id: TriggerId, limit: u32) -> Result<FanOut, EngineError> {
+        match self.fan_out_in(id, limit, Prepared::IfNeedBe).await? {
+            Some(done) => Ok(done),
+            None => {
+                self.prepare_fan_out(id).await?;
+                let done = self.fan_out_in(id, limit, Prepared::Already).await?;
+                Ok(done.unwrap_or_default())
+            }
+        }
+    }
+
+    /// `None`: nobody was looked at yet, and there is something to work out before.
+    async fn fan_out_in(
+        &self,
+        id: TriggerId,
+        limit: u32,
+        prepared: Prepared,
+    ) -> Result<Option<FanOut>, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         // Who was called after the backup is not known yet in a database that was restored.
@@ -73,15 +91,20 @@ impl Engine {
         let taken = taken.filter(|trigger| trigger.finished_at.is_none());
         let Some(mut taken) = taken else {
             tx.rollback().await?;
-            return Ok(FanOut { is_over: true, ..FanOut::default() });
+            return Ok(Some(FanOut { is_over: true, ..FanOut::default() }));
         };
+        let is_new = taken.cursor.is_none() && taken.state == TriggerState::Running;
+        if is_new && prepared == Prepared::IfNeedBe && is_unprepared(&mut tx, &taken, now).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
         let report = match taken.state {
             TriggerState::Withdrawing => self.withdraw_batch(&mut tx, &mut taken, limit, now).await?,
             _ => self.enroll_batch(&mut tx, &mut taken, limit, now).await?,
         };
         trigger::progress(&mut tx, &taken, now).await?;
         tx.commit().await?;
-        Ok(report)
+        Ok(Some(report))
     }
 
     async fn enroll_batch(
@@ -91,7 +114,7 @@ impl Engine {
         limit: u32,
         now: Instant,
     ) -> Result<FanOut, EngineError> {
-        let desk = Desk::load(tx, trigger, now).await?;
+        let desk = Desk::load(tx, trigger).await?;
         let waiting = audience::counts_waiting(trigger.kind);
         let leads = audience::chunk(tx, &desk.product_ids(), waiting, trigger.cursor, limit).await?;
         let is_over = leads.len() < limit as usize;

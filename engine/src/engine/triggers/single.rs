@@ -34,6 +34,7 @@ pub struct SingleCall {
 impl Engine {
     /// Queues a call to the one lead that `new` names, or says why there is none.
     pub async fn call_one(&self, new: &NewTrigger) -> Result<Result<SingleCall, EnrollRefusal>, EngineError> {
+        self.refresh_values().await?;
         unless_deadlocked("call_one", || self.call_one_once(new)).await
     }
 
@@ -78,7 +79,7 @@ impl Engine {
         lead: LeadId,
         now: Instant,
     ) -> Result<Result<SingleCall, EnrollRefusal>, EngineError> {
-        let desk = Desk::load(tx, &raised, now).await?;
+        let desk = Desk::load(tx, &raised).await?;
         let people = People::load(tx, &raised, &desk, &[lead], now).await?;
         let Some(Judged { lead: on_file, answer, worth }) = people.judge(&raised, &desk, now).pop() else {
             return Err(EngineError::missing("lead", lead));
