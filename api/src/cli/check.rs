@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use callwright_engine::definitions::explain::{self, Levels};
 use callwright_engine::definitions::render;
-use callwright_engine::definitions::review::Review;
+use callwright_engine::definitions::review::{self, Review};
 use callwright_engine::definitions::schema::DefinitionKind;
 use clap::{Args, ValueEnum};
 
@@ -69,6 +69,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Some(refusal) = levels.refusal() {
         anyhow::bail!(refusal);
     }
+    std::thread::spawn(review::prepare);
     let law = Law::find(&args.paths, args.stands_for.as_deref(), &args.rules)?;
     let mut review = match law.definitions.as_deref() {
         Some(paths) => definitions(paths, args.stands_for.as_deref(), &law)?,
@@ -93,7 +94,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 fn definitions(paths: &[PathBuf], stands_for: Option<&Path>, law: &Law) -> anyhow::Result<Review> {
     let target = Target::find(paths, stands_for)?;
     let files = target.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
-    let mut review = Review::under(&law.rules, files, target.only.as_deref());
+    let rules = law.rules()?;
+    let mut review = Review::under(&rules, files, target.only.as_deref());
     review.diagnostics.splice(0..0, target.problems);
     Ok(review)
 }

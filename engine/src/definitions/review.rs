@@ -9,6 +9,7 @@ use super::library::collect;
 use super::neighbours::Neighbours;
 use super::render::Sources;
 use super::schema::DefinitionKind;
+use super::schema_errors;
 use super::workspace::Workspace;
 use crate::rules::Rules;
 
@@ -76,6 +77,15 @@ impl Review {
             DefinitionKind::Cadence => self.counts[2],
             DefinitionKind::Test => self.counts[3],
         }
+    }
+}
+
+/// Makes what every review needs but no file changes, the law and the shapes of files: worth a thread of its own while files are
+/// being read.
+pub fn prepare() {
+    Rules::embedded();
+    for kind in [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence] {
+        schema_errors::prepare(kind);
     }
 }
 

@@ -25,18 +25,27 @@ fn validator(kind: SchemaKind) -> Validator {
     jsonschema::validator_for(schema(kind)).expect("our generated schemas are valid, as a test proves")
 }
 
-/// Reports everything in which `value` departs from the schema, and takes the offending parts out, so that the rest can be
-/// compiled and all its problems are reported at once. Patterns are left to `compile`, which says more.
-pub fn report(kind: impl Into<SchemaKind>, value: &mut Value, findings: &mut Findings<'_>) {
-    let kind = kind.into();
-    let validator = match kind {
+fn made(kind: SchemaKind) -> &'static Validator {
+    match kind {
         SchemaKind::Flow => &VALIDATORS[0],
         SchemaKind::Script => &VALIDATORS[1],
         SchemaKind::Cadence => &VALIDATORS[2],
         SchemaKind::Test => &VALIDATORS[3],
         SchemaKind::Rules => &VALIDATORS[4],
         SchemaKind::Holidays => &VALIDATORS[5],
-    };
+    }
+}
+
+/// Makes the validator of a kind before it is needed.
+pub fn prepare(kind: impl Into<SchemaKind>) {
+    made(kind.into());
+}
+
+/// Reports everything in which `value` departs from the schema, and takes the offending parts out, so that the rest can be
+/// compiled and all its problems are reported at once. Patterns are left to `compile`, which says more.
+pub fn report(kind: impl Into<SchemaKind>, value: &mut Value, findings: &mut Findings<'_>) {
+    let kind = kind.into();
+    let validator = made(kind);
     let mut offending: Vec<String> = Vec::new();
     let errors: Vec<ValidationError<'_>> = validator.iter_errors(value).collect();
     let has_options: BTreeSet<String> = errors

@@ -20,7 +20,7 @@ const SECRET: &str = "shared-by-both";
 /// A Wednesday, noon in New York: every hour of the test is a calling hour, whenever it is run.
 const STARTS_AT: &str = "2026-07-01T16:00:00Z";
 /// Virtual seconds in a real one.
-const RATE: &str = "40";
+pub const RATE: u32 = 40;
 /// Leads in all.
 pub const LEADS: usize = 48;
 /// Every so many leads is in both cadences.
@@ -129,7 +129,14 @@ impl World {
     pub async fn serve(&self) -> anyhow::Result<Process> {
         let mut command = self.command();
         command.args(["serve", "--definitions", "definitions", "--carrier", &self.carrier_url]);
-        command.args(["--port", &self.serve_port.to_string(), "--virtual-clock", STARTS_AT, "--rate", RATE]);
+        command.args([
+            "--port",
+            &self.serve_port.to_string(),
+            "--virtual-clock",
+            STARTS_AT,
+            "--rate",
+            &RATE.to_string(),
+        ]);
         let mut process = Process::start("serve", self.path(), command)?;
         process.ready(&self.client, &self.serve_url).await?;
         Ok(process)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use callwright_engine::definitions::rule_files::{self, RuleReview};
-use callwright_engine::rules::Rules;
+use callwright_engine::rules::{Profile, Rules};
 
 use crate::cli::rules::RulesArgs;
 
@@ -17,8 +17,7 @@ pub struct Law {
     pub review: RuleReview,
     /// The one rule file that is asked about.
     pub only: Option<String>,
-    /// What the definitions are judged by: the shipped rules while the operator's have errors.
-    pub rules: Arc<Rules>,
+    profile: Profile,
 }
 
 impl Law {
@@ -42,13 +41,21 @@ impl Law {
             files.extend(read_folder(folder)?.into_iter().filter(|(path, _)| !known.contains(path)));
         }
         let review = rule_files::review(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
-        let rules = if review.has_errors() {
-            Rules::shipped()
-        } else {
-            let rules = review.rules(&args.rules_profile);
-            Arc::new(rules.map_err(|problem| anyhow::anyhow!("{problem} (--rules-profile)"))?)
-        };
-        Ok(Self { definitions, review, only, rules })
+        let law = Self { definitions, review, only, profile: args.rules_profile.clone() };
+        if law.definitions.is_none() {
+            // An unknown profile is an error even where no definition is judged by it.
+            law.rules()?;
+        }
+        Ok(law)
+    }
+
+    /// What the definitions are judged by: the shipped rules while the operator's have errors.
+    pub fn rules(&self) -> anyhow::Result<Arc<Rules>> {
+        if self.review.has_errors() || (self.review.files == 0 && self.profile.is_strict()) {
+            return Ok(Rules::shipped());
+        }
+        let rules = self.review.rules(&self.profile);
+        Ok(Arc::new(rules.map_err(|problem| anyhow::anyhow!("{problem} (--rules-profile)"))?))
     }
 }
 

@@ -40,8 +40,11 @@ type Labelled = Option<(String, Library)>;
 /// The libraries to run, with their labels.
 fn versions(args: &SimulateArgs, library: Library, cadence: &str) -> anyhow::Result<[Labelled; 2]> {
     let changes = args.what_if.changes();
-    let own =
-        args.definitions.as_ref().map_or_else(|| "as shipped".to_owned(), |path| path.display().to_string());
+    let own = match args.definitions.folder() {
+        None => "as shipped".to_owned(),
+        Some(folder) if folder == Path::new(".") => "this folder".to_owned(),
+        Some(folder) => folder.display().to_string(),
+    };
     let changed = |library: &Library| -> anyhow::Result<Library> {
         if changes.is_empty() { Ok(library.clone()) } else { Ok(changes.applied(library, cadence)?) }
     };

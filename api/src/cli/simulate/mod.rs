@@ -21,6 +21,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Global;
+use super::definitions::{DefinitionsArgs, load};
 use super::output::Format;
 
 /// Runs a cadence for many leads over virtual weeks in seconds, with the engine's own code; only clock and carrier differ.
@@ -65,9 +66,8 @@ pub struct SimulateArgs {
     /// How callees behave: a JSON file of weights (answer, noAnswer, busy, voicemail, failed, accept, decline, optOut, …).
     #[arg(long, value_name = "FILE.json", conflicts_with = "replay")]
     profile: Option<PathBuf>,
-    /// Folder that holds flows/ and cadences/; otherwise the shipped definitions.
-    #[arg(long, value_name = "DIR")]
-    definitions: Option<PathBuf>,
+    #[command(flatten)]
+    definitions: DefinitionsArgs,
     #[command(flatten)]
     what_if: WhatIfArgs,
     /// Compare with another version over the same people: a folder of definitions, or `what-if` for the changes named here.
@@ -143,11 +143,11 @@ impl SimulateArgs {
 pub async fn run(mut args: SimulateArgs, global: &Global) -> anyhow::Result<()> {
     // The present is read once; whole seconds survive every database.
     args.start = Some(args.start().trunc_subsecs(0));
-    let library = super::definitions::load(args.definitions.as_deref())?;
-    match &args.replay {
-        Some(file) => replay::run(&args, file, library).await,
-        None => cadence::run(&args, global, library).await,
+    if let Some(file) = &args.replay {
+        // The cadence made for it is a shipped one; who has another names the folder.
+        return replay::run(&args, file, load(args.definitions.definitions.as_deref())?).await;
     }
+    cadence::run(&args, global, load(args.definitions.folder().as_deref())?).await
 }
 
 /// In memory unless it is to be kept. Losing a simulation to a power cut costs a repetition, so nothing waits for the disk.

@@ -118,6 +118,9 @@ pub fn review<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> RuleRe
             }
         }
     }
+    if review.files == 0 {
+        return review;
+    }
     let mut read = Vec::new();
     for source in &sources {
         let mut findings = Findings::new(source);
