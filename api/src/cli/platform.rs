@@ -51,7 +51,7 @@ pub struct PlatformArgs {
 }
 
 /// A platform as it was configured.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Platform {
     Webhook { provider: Arc<PackageWebhook>, secret: String },
     Omnidim(Arc<Omnidim>),

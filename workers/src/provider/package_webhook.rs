@@ -22,13 +22,19 @@ use super::{http, signature};
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Where the platform is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WebhookOptions {
     pub url: Url,
     /// Signs what is sent there and what comes back.
     pub secret: Vec<u8>,
     /// After this long the answer counts as lost.
     pub timeout: Duration,
+}
+
+impl std::fmt::Debug for WebhookOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookOptions").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
 }
 
 impl WebhookOptions {
