@@ -56,6 +56,8 @@ pub struct Capabilities {
     pub conclusive_after: TimeDelta,
     /// Follows the flow itself and reports the whole conversation; otherwise it asks us turn by turn.
     pub follows_flow: bool,
+    /// Is handed the complete package of every call, also of those that no trigger raised.
+    pub packages: bool,
     /// Only synthetic leads, and the virtual clock is allowed.
     pub simulated: bool,
 }
@@ -128,7 +130,8 @@ pub struct Package {
     pub step: String,
     pub visit: u32,
     pub attempt: u32,
-    /// Of a call that a trigger raised: everything a voice platform needs, byte by byte as it is kept.
+    /// Of a call that a trigger raised, or whose provider takes packages: everything a voice platform needs, byte by byte as it is
+    /// kept.
     pub complete: Option<Arc<Frozen>>,
 }
 

@@ -25,6 +25,7 @@ mod new;
 mod operations;
 mod opt_in;
 pub mod output;
+mod platform;
 mod preflight;
 mod publish;
 mod reconcile;

@@ -40,11 +40,14 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Global;
+use super::platform::PlatformArgs;
 use crate::http::moment::Moment;
 
 /// Who places the calls.
 #[derive(Debug, Clone, Args)]
 pub struct ProviderArgs {
+    #[command(flatten)]
+    pub platform: PlatformArgs,
     /// A simulated carrier of its own (`callwright carrier`); otherwise one inside this process.
     #[arg(long, value_name = "URL")]
     pub carrier: Option<Url>,
@@ -103,6 +106,10 @@ impl ProviderArgs {
                 serde_json::from_str(&text).with_context(|| format!("{} holds no weights", file.display()))?
             }
         };
+        anyhow::ensure!(
+            !self.platform.is_real() || self.public_url.is_some() || own_url.is_some(),
+            "voice platforms have to find this API: name its address with --public-url"
+        );
         let public_url = self.public_url.as_ref().map(ToString::to_string).or(own_url.map(str::to_owned));
         engine.set_calling(Calling { public_url: public_url.unwrap_or_default(), weights });
         Ok(())
@@ -149,19 +156,24 @@ impl Running {
         bell: Bell,
         cancel: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let rate = virtual_clock(engine).await?.map_or(1.0, |clock| clock.rate);
+        let clock = virtual_clock(engine).await?;
+        let rate = clock.map_or(1.0, |clock| clock.rate);
         let mut tasks = JoinSet::new();
-        let provider: Arc<dyn Provider> = match &args.carrier {
-            Some(url) => Arc::new(over_http(args, url.clone(), callback_url)?),
-            None => in_process(engine, args, rate, &mut tasks, &cancel).await?,
+        let provider: Arc<dyn Provider> = match (args.platform.open()?, &args.carrier) {
+            (Some(_), Some(_)) => {
+                anyhow::bail!("--carrier is for simulated calls; leave it out, or --provider");
+            }
+            (Some(platform), None) => platform.provider(),
+            (None, Some(url)) => Arc::new(over_http(args, url.clone(), callback_url)?),
+            (None, None) => in_process(engine, args, rate, &mut tasks, &cancel).await?,
         };
         let provider: Arc<dyn Provider> = Arc::new(Limited::new(provider, args.limits()?));
         let heartbeat = Arc::new(Heartbeat::default());
         let (metrics, beats) = (Arc::clone(&engine.metrics), Arc::clone(&heartbeat));
         let provider: Arc<dyn Provider> = Arc::new(Measured::new(provider, metrics, beats));
         anyhow::ensure!(
-            rate.to_bits() == 1.0_f64.to_bits() || provider.capabilities().simulated,
-            "the database holds a virtual clock, which only a simulated carrier may follow"
+            clock.is_none() || provider.capabilities().simulated,
+            "the database holds a virtual clock, which only a simulated carrier may follow; real calls need one without"
         );
         let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
         let hints = Hints::new();

@@ -28,7 +28,7 @@ use crate::http::{Access, App, router};
 /// Serves the API and dials, in one process.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n  callwright serve --metrics 127.0.0.1:9464 --keep-decisions 365\n  callwright serve --rules our-rules --rules-profile strict\n\nWithout --dev every request needs a key: callwright key create NAME"
+    after_help = "Examples:\n  callwright serve --dev\n  callwright serve --host 0.0.0.0 --port 8000 --definitions my-outreach\n  callwright serve --dev --virtual-clock 2026-07-01T12:00:00Z --rate 600\n  callwright serve --metrics 127.0.0.1:9464 --keep-decisions 365\n  callwright serve --rules our-rules --rules-profile strict\n  callwright serve --provider webhook --webhook-url https://voice.example.com/calls --public-url https://dialer.example.com\n\nWithout --dev every request needs a key: callwright key create NAME"
 )]
 pub struct ServeArgs {
     /// Address to listen on.
@@ -78,6 +78,11 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         "--dev lets everyone in, so it only serves on a loopback address such as 127.0.0.1, not on {}",
         args.host
     );
+    anyhow::ensure!(
+        !(args.dev && args.provider.platform.is_real()),
+        "--dev lets everyone in, so it goes with simulated calls only; leave --dev out, and make a key: callwright key create NAME"
+    );
+    let platform = args.provider.platform.open()?;
     let told = stop_signal();
     let migrations = if args.no_migrate { Migrations::Demand } else { Migrations::Apply };
     let db = session::database_with(global, migrations).await?;
@@ -116,6 +121,9 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
         .with_heartbeat(running.heartbeat());
     if let Some(secret) = &args.provider.carrier_secret {
         app = app.with_carrier_secret(secret.as_bytes());
+    }
+    if let Some(platform) = &platform {
+        app = platform.heard_by(app);
     }
     let draining = Arc::new(AtomicBool::new(false));
     let app = app.with_draining(Arc::clone(&draining));

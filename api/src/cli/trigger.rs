@@ -241,7 +241,9 @@ async fn carry_out(engine: &Engine, new: &NewTrigger, common: &Common) -> anyhow
     common.definitions.offer(engine).await?;
     let raised = engine.raise(new).await?;
     let (id, is_new) = (raised.trigger().id, matches!(raised, Raised::New(_)));
-    if is_new {
+    // One that was raised before may have been left half-way, by a process that died or a worker that is at it.
+    let was_open = raised.trigger().finished_at.is_none();
+    if was_open {
         spread(engine, raised.trigger()).await?;
     }
     let done = engine.trigger(id).await?;
@@ -250,7 +252,11 @@ async fn carry_out(engine: &Engine, new: &NewTrigger, common: &Common) -> anyhow
         Format::Human => {
             output::print(&told(&done));
             if !is_new {
-                output::note("it was raised before: nobody more is called for it");
+                output::note(if was_open {
+                    "it was raised before, and not finished: now it is"
+                } else {
+                    "it was raised before: nobody more is called for it"
+                });
             }
         }
     }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use callwright_engine::engine::EngineError;
 use callwright_engine::store::StoreError;
 use callwright_workers::provider::callback::CallbackError;
+use callwright_workers::provider::omnidim::PostCallError;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -215,6 +216,23 @@ impl From<StoreError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Internal, message)
             }
             error => Self::internal(error),
+        }
+    }
+}
+
+impl From<PostCallError> for ApiError {
+    fn from(error: PostCallError) -> Self {
+        match error {
+            PostCallError::Body(error) => Self::unreadable(format!("the webhook cannot be read: {error}")),
+            PostCallError::NotOurs => {
+                Self::of_status(StatusCode::NOT_FOUND, "no call of this server has such a log")
+            }
+            PostCallError::Log(error) => {
+                tracing::warn!(%error, "the log of a call could not be read");
+                let message = "what became of the call could not be asked; send the webhook again";
+                Self::of_status(StatusCode::SERVICE_UNAVAILABLE, message)
+            }
+            PostCallError::Engine(error) => error.into(),
         }
     }
 }

@@ -101,6 +101,7 @@ fn public() -> OpenApiRouter<App> {
         .routes(routes!(health::readyz))
         .routes(routes!(health::livez))
         .routes(routes!(callbacks::carrier))
+        .routes(routes!(callbacks::omnidim))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use callwright_engine::engine::Engine;
 use callwright_workers::bell::Bell;
 use callwright_workers::heartbeat::Heartbeat;
+use callwright_workers::provider::carrier_http::HttpCarrier;
+use callwright_workers::provider::omnidim::Omnidim;
 use serde_json::Value;
 
 use super::health::Probe;
@@ -31,6 +33,10 @@ pub struct App {
     pub event_types: Arc<BTreeSet<String>>,
     /// Key of the signatures on carrier callbacks; without one they are refused.
     pub carrier_secret: Option<Arc<[u8]>>,
+    /// Whose calls they are about.
+    pub carrier_name: &'static str,
+    /// OmniDimension, where it places the calls.
+    pub omnidim: Option<Arc<Omnidim>>,
     /// What is wrong with the definition files, as they were last read.
     pub problems: Arc<FileProblems>,
     draining: Arc<AtomicBool>,
@@ -73,6 +79,8 @@ impl App {
             access,
             event_types: Arc::default(),
             carrier_secret: None,
+            carrier_name: HttpCarrier::NAME,
+            omnidim: None,
             problems: Arc::default(),
             known_keys: Arc::default(),
             draining: Arc::default(),
@@ -111,6 +119,19 @@ impl App {
     #[must_use]
     pub fn with_carrier_secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.carrier_secret = Some(secret.into().into());
+        self
+    }
+
+    /// The signed callbacks are about this provider's calls.
+    #[must_use]
+    pub fn with_carrier_name(mut self, name: &'static str) -> Self {
+        self.carrier_name = name;
+        self
+    }
+
+    #[must_use]
+    pub fn with_omnidim(mut self, omnidim: Arc<Omnidim>) -> Self {
+        self.omnidim = Some(omnidim);
         self
     }
 

@@ -44,15 +44,19 @@ pub fn capitalize(text: &str) -> String {
     first.chain(letters.flat_map(char::to_lowercase)).collect()
 }
 
-/// `price | times(0.9)`: numbers only; the operator would also repeat texts.
+/// `price | times(0.9)`: numbers only; the operator would also repeat texts. Multiplied as decimals, and no digit of the product is
+/// lost: one that a template's number cannot hold goes on as its digits, which `money` and `times` read as well.
 pub fn times(value: &Value, factor: &Value) -> Result<Value, Error> {
     let product =
         decimal(value)?.checked_mul(decimal(factor)?).ok_or_else(|| wrong("the product is too large"))?;
     let product = product.normalize();
-    Ok(i64::try_from(product)
-        .ok()
-        .filter(|_| product.is_integer())
-        .map_or_else(|| Value::from(product.to_string().parse::<f64>().unwrap_or_default()), Value::from))
+    if let (true, Ok(whole)) = (product.is_integer(), i64::try_from(product)) {
+        return Ok(Value::from(whole));
+    }
+    let digits = product.to_string();
+    let number = digits.parse::<f64>().map(Value::from);
+    let kept = number.ok().filter(|number| decimal(number).is_ok_and(|held| held == product));
+    Ok(kept.unwrap_or_else(|| Value::from(digits)))
 }
 
 /// `amount | money` or `amount | money("INR")`: `₹ 2,48,900`, `$1,234.50`. The currency is the argument, the value's own

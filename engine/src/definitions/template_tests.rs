@@ -34,6 +34,9 @@ fn holds(source: &str, variables: &Value) -> bool {
 #[case("{{ lead.tags | join(', ') }}", "newsletter")]
 #[case("{{ lead.custom.nothing | default('none') }}", "none")]
 #[case("{{ 100 | times(0.85) }}", "85")]
+#[case("{{ 0.1 | times(3) }}", "0.3")]
+#[case("{{ '12345678901234567.89' | times(1) | money('USD') }}", "$12,345,678,901,234,567.89")]
+#[case("{{ '12345678901234567.89' | times(0.1) | times(10) }}", "12345678901234567.89")]
 #[case("a {# a comment with {{ braces }} #} b", "a  b")]
 #[case("{{ '%} }}' }}", "%} }}")]
 fn renders(#[case] source: &str, #[case] expected: &str) {

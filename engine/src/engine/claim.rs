@@ -11,7 +11,7 @@ use super::again::unless_deadlocked;
 use super::apply::{FollowUps, wait_at};
 use super::batch::{Batch, distinct};
 use super::changes::Changes;
-use super::dossier::{self, Dossiers};
+use super::dossier::{self, Dossiers, Whose};
 use super::pick::{Picked, PickedCall};
 use super::plan::lag;
 use super::records::Terms;
@@ -110,7 +110,8 @@ impl Engine {
         let batch = Batch::load(self, &mut tx, &loaded, now).await?;
 
         let theirs: Vec<&Walk> = walks.values().collect();
-        let dossiers = Dossiers::load(&mut tx, &theirs, &ids).await?;
+        let whose = Whose::of(provider.capabilities());
+        let dossiers = Dossiers::load(&mut tx, &theirs, &ids, whose).await?;
 
         let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
         claiming.dossiers = dossiers;

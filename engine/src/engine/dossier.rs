@@ -1,5 +1,6 @@
 //! What complete packages are made of, loaded for a batch of calls with a fixed number of statements: earlier purchases, products,
-//! consents, and packages that were promised already. Only calls that a trigger raised have one.
+//! consents, and packages that were promised already. Calls that a trigger raised have one, and all calls of a provider that is handed
+//! packages.
 
 use std::collections::HashMap;
 
@@ -15,6 +16,7 @@ use crate::domain::purchase::Purchase;
 use crate::id::{AttemptId, LeadId, ProductId};
 use crate::package::build::{Customer, Facts, complete};
 use crate::package::{Availability, Frozen, PastPurchase};
+use crate::provider::Capabilities;
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, attempt, package, product, purchase};
 use crate::time::zone::Zone;
@@ -25,9 +27,28 @@ const HISTORY: u32 = 20;
 /// What is known about the calls of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Dossiers {
+    whose: Whose,
     history: HashMap<LeadId, Vec<Purchase>>,
     products: HashMap<ProductId, Product>,
     kept: HashMap<AttemptId, Frozen>,
+}
+
+/// Which calls have a package.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Whose {
+    #[default]
+    Triggered,
+    Everybodys,
+}
+
+impl Whose {
+    pub fn of(provider: Capabilities) -> Self {
+        if provider.packages { Self::Everybodys } else { Self::Triggered }
+    }
+
+    fn has(self, walk: &Walk) -> bool {
+        self == Self::Everybodys || is_triggered(&walk.enrollment.variables)
+    }
 }
 
 /// Under which circumstances a package is made.
@@ -49,16 +70,20 @@ pub(super) struct Call<'a> {
 }
 
 impl Dossiers {
-    /// Of the triggered ones among `walks`; `calls` are those that are about to be made.
-    pub async fn load(tx: &mut Tx, walks: &[&Walk], calls: &[AttemptId]) -> Result<Self, EngineError> {
-        let triggered: Vec<&Walk> =
-            walks.iter().copied().filter(|walk| is_triggered(&walk.enrollment.variables)).collect();
-        if triggered.is_empty() {
+    /// Of those among `walks` that have a package; `calls` are those that are about to be made.
+    pub async fn load(
+        tx: &mut Tx,
+        walks: &[&Walk],
+        calls: &[AttemptId],
+        whose: Whose,
+    ) -> Result<Self, EngineError> {
+        let told: Vec<&Walk> = walks.iter().copied().filter(|walk| whose.has(walk)).collect();
+        if told.is_empty() {
             return Ok(Self::default());
         }
-        let leads = distinct(triggered.iter().map(|walk| walk.lead.id));
+        let leads = distinct(told.iter().map(|walk| walk.lead.id));
         let bought = purchase::history(tx, &leads, HISTORY).await?;
-        let offered = triggered.iter().filter_map(|walk| product_id_of(walk));
+        let offered = told.iter().filter_map(|walk| product_id_of(walk));
         let ids = distinct(bought.iter().map(|purchase| purchase.product_id).chain(offered));
         let products = product::find_many(tx, &ids).await?;
         let mut history: HashMap<LeadId, Vec<Purchase>> = HashMap::with_capacity(leads.len());
@@ -66,13 +91,14 @@ impl Dossiers {
             history.entry(purchase.lead_id).or_default().push(purchase);
         }
         Ok(Self {
+            whose,
             history,
             products: products.into_iter().map(|product| (product.id, product)).collect(),
             kept: package::of_calls(tx, calls).await?.into_iter().map(|(id, kept, _)| (id, kept)).collect(),
         })
     }
 
-    /// The package of a call, as it was promised or as it is now; `true`: it is new, and to be kept. `None`: no trigger raised it.
+    /// The package of a call, as it was promised or as it is now; `true`: it is new, and to be kept. `None`: it has none.
     pub fn of(
         &self,
         setting: Setting<'_>,
@@ -80,7 +106,7 @@ impl Dossiers {
         walk: &Walk,
         bundle: &Bundle,
     ) -> Result<Option<(Frozen, bool)>, EngineError> {
-        if !is_triggered(&walk.enrollment.variables) {
+        if !self.whose.has(walk) {
             return Ok(None);
         }
         // What was promised holds, unless the call goes to another number now.
@@ -227,7 +253,7 @@ impl Engine {
         let walks = walk::all_of_lead(tx, call.lead_id).await?;
         let walk = walks.iter().find(|walk| walk.enrollment.id == enrollment).ok_or_else(missing)?;
         let version = self.version(tx, &walk.enrollment.version).await?;
-        let dossiers = Dossiers::load(tx, &[walk], &[]).await?;
+        let dossiers = Dossiers::load(tx, &[walk], &[], Whose::Triggered).await?;
         let batch = Batch::load(self, tx, std::slice::from_ref(walk), now).await?;
         let setting = Setting { engine: self, batch: &batch, now };
         let asked = Call { id, attempt: call.attempt, flow: &call.flow, to: &call.number };

@@ -30,20 +30,22 @@ static COUNT: Sql = Sql::new(
          UNION
          SELECT i.lead_id FROM {each2} JOIN interests i ON i.product_id = e2.value->>0 AND i.ended_at IS NULL) AS x",
 );
-// Through the coupons of the lead, of which there are few.
+// Through the coupons of the lead, of which there are few. One that is open after its trigger was cancelled was told.
 static PROMISED: Sql = Sql::new(
     "SELECT c.lead_id, t.terms FROM {each} JOIN coupons c ON c.lead_id = e.value->>0 JOIN triggers t ON t.id = c.trigger_id
-     WHERE c.state = 'issued' AND c.expires_at > $2 AND t.kind = $3 AND t.state NOT IN ('withdrawing', 'cancelled')
+     WHERE c.state = 'issued' AND c.expires_at > $2 AND t.kind = $3 AND t.state <> 'withdrawing'
        AND (t.product_id = $4 OR (t.product_id IS NULL AND t.campaign_id = $5 AND CAST($4 AS TEXT) IS NULL))",
 );
 const VALUES: &str = "SELECT currency, customers, mid_minor, high_minor, vip_minor, computed_at FROM customer_values ORDER BY currency";
 const FORGET_VALUES: &str = "DELETE FROM customer_values";
+const KEEP_VALUES: &str =
+    "INSERT INTO customer_values (currency, customers, mid_minor, high_minor, vip_minor, computed_at)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
 // Every customer once: ranked by what they paid and did not get back.
 const COMPUTE: &str =
-    "INSERT INTO customer_values (currency, customers, mid_minor, high_minor, vip_minor, computed_at)
-     SELECT r.currency, count(*), min(CASE WHEN r.nth * 100 > r.of_all * 40 THEN r.total END),
-            min(CASE WHEN r.nth * 100 > r.of_all * 75 THEN r.total END),
-            min(CASE WHEN r.nth * 100 > r.of_all * 95 THEN r.total END), CAST($1 AS BIGINT)
+    "SELECT r.currency, count(*) AS customers, min(CASE WHEN r.nth * 100 > r.of_all * 40 THEN r.total END) AS mid_minor,
+            min(CASE WHEN r.nth * 100 > r.of_all * 75 THEN r.total END) AS high_minor,
+            min(CASE WHEN r.nth * 100 > r.of_all * 95 THEN r.total END) AS vip_minor, CAST($1 AS BIGINT) AS computed_at
      FROM (SELECT s.currency, s.total, row_number() OVER (PARTITION BY s.currency ORDER BY s.total, s.lead_id) AS nth,
                   count(*) OVER (PARTITION BY s.currency) AS of_all
            FROM (SELECT p.currency, p.lead_id, CAST(sum(p.quantity * p.unit_minor - p.refunded_minor) AS BIGINT) AS total
@@ -138,28 +140,52 @@ struct ValuesRow {
 /// The limits as they were last worked out, one line per currency.
 pub async fn values(tx: &mut Tx) -> Result<Vec<Values>, StoreError> {
     let rows: Vec<ValuesRow> = on_db!(tx, |conn| sqlx::query_as(VALUES).fetch_all(conn).await)?;
-    let read = |row: ValuesRow| {
+    rows.into_iter().map(Values::try_from).collect()
+}
+
+/// Works the limits out anew: one pass over all purchases, which takes seconds where there are millions. It only reads: nobody
+/// should have to wait for it.
+pub async fn work_out_values(tx: &mut Tx, now: Instant) -> Result<Vec<Values>, StoreError> {
+    let rows: Vec<ValuesRow> =
+        on_db!(tx, |conn| sqlx::query_as(COMPUTE).bind(micros(now)).fetch_all(conn).await)?;
+    rows.into_iter().map(Values::try_from).collect()
+}
+
+/// Keeps limits that were worked out, instead of those before.
+pub async fn keep_values(tx: &mut Tx, values: &[Values]) -> Result<(), StoreError> {
+    on_db!(tx, |conn| sqlx::query(FORGET_VALUES).execute(conn).await.map(|_| ()))?;
+    for line in values {
+        on_db!(tx, |conn| sqlx::query(KEEP_VALUES)
+            .bind(line.mid.currency().code())
+            .bind(line.customers as i64)
+            .bind(line.mid.minor())
+            .bind(line.high.minor())
+            .bind(line.vip.minor())
+            .bind(micros(line.computed_at))
+            .execute(conn)
+            .await
+            .map(|_| ()))?;
+    }
+    Ok(())
+}
+
+impl TryFrom<ValuesRow> for Values {
+    type Error = StoreError;
+
+    fn try_from(row: ValuesRow) -> Result<Self, StoreError> {
         let bad = |column, problem: &dyn std::fmt::Display| {
             StoreError::bad_row("customer_values", column, &row.currency, problem)
         };
         let currency: Currency = row.currency.parse().map_err(|e| bad("currency", &e))?;
         let money = |column, minor| Money::of_minor(minor, currency).map_err(|e| bad(column, &e));
-        Ok(Values {
+        Ok(Self {
             customers: row.customers as u64,
             mid: money("mid_minor", row.mid_minor)?,
             high: money("high_minor", row.high_minor)?,
             vip: money("vip_minor", row.vip_minor)?,
             computed_at: instant_from_micros(row.computed_at),
         })
-    };
-    rows.into_iter().map(read).collect()
-}
-
-/// Works the limits out anew: one pass over all purchases.
-pub async fn compute_values(tx: &mut Tx, now: Instant) -> Result<(), StoreError> {
-    on_db!(tx, |conn| sqlx::query(FORGET_VALUES).execute(conn).await.map(|_| ()))?;
-    on_db!(tx, |conn| sqlx::query(COMPUTE).bind(micros(now)).execute(conn).await.map(|_| ()))?;
-    Ok(())
+    }
 }
 
 /// Do people who only wait count?

@@ -77,6 +77,7 @@ static FACTS: Sql = Sql::new(packed!(
     "FROM {each} JOIN callbacks c ON c.attempt_id = e.value->>0"
 ));
 
+const BY_PROVIDER: &str = "SELECT attempt_id FROM calls WHERE provider = $1 AND provider_call_id = $2";
 static SESSION: &str = "SELECT session FROM calls WHERE attempt_id = $1";
 static SAVE_SESSION: &str = "UPDATE calls SET session = $2 WHERE attempt_id = $1";
 
@@ -88,6 +89,21 @@ pub async fn insert_many(tx: &mut Tx, rows: &[NewRow]) -> Result<(), StoreError>
     let bulk = super::bulk(rows)?;
     on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|_| ()))?;
     Ok(())
+}
+
+/// The attempt whose call a provider knows by this id.
+pub async fn by_provider_call(
+    tx: &mut Tx,
+    provider: &str,
+    provider_call_id: &str,
+) -> Result<Option<AttemptId>, StoreError> {
+    let found: Option<Option<String>> = on_db!(tx, |conn| sqlx::query_scalar(BY_PROVIDER)
+        .bind(provider)
+        .bind(provider_call_id)
+        .fetch_optional(conn)
+        .await)?;
+    let parse = |id: String| id.parse().map_err(|e| StoreError::bad_row("calls", "attempt_id", &id, e));
+    found.flatten().map(parse).transpose()
 }
 
 pub async fn change_many(tx: &mut Tx, rows: &[Change]) -> Result<(), StoreError> {

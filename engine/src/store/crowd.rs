@@ -1,10 +1,10 @@
 //! Crowds for benchmarks: one synthetic lead copied a million times by the database itself, and its enrollment likewise. What
 //! is copied was written by the product; only ids, numbers and addresses differ.
 
-use super::db::{Db, Sql, on_db};
+use super::db::{Db, Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, micros};
-use crate::id::LeadId;
+use crate::id::{CampaignId, LeadId};
 
 /// Copies per transaction.
 const CHUNK: u64 = 50_000;
@@ -22,6 +22,8 @@ macro_rules! number {
     };
 }
 
+const FIRST_INTENTS: &str = "SELECT a.lead_id, min(a.intent_at) FROM attempts a
+     WHERE a.campaign_id = $1 AND a.intent_at IS NOT NULL GROUP BY a.lead_id";
 static LEADS: Sql = Sql::new(concat!(
     "INSERT INTO leads (id, external_id, email, phone, first_name, last_name, company, segment, status, language, zone, country,
                         region, preferred_text, preferred, do_not_call, do_not_email, score, tags, custom, synthetic,
@@ -134,6 +136,17 @@ pub async fn fill(
         from = until;
     }
     Ok(())
+}
+
+/// When each lead of a campaign was first called, in microseconds.
+pub async fn first_intents(tx: &mut Tx, campaign: CampaignId) -> Result<Vec<(LeadId, i64)>, StoreError> {
+    let rows: Vec<(String, i64)> =
+        on_db!(tx, |conn| sqlx::query_as(FIRST_INTENTS).bind(campaign.to_string()).fetch_all(conn).await)?;
+    let read = |(lead, at): (String, i64)| match lead.parse() {
+        Ok(id) => Ok((id, at)),
+        Err(problem) => Err(StoreError::bad_row("attempts", "lead_id", &lead, problem)),
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// Copies the one purchase of a lead for each of its `count` copies.

@@ -72,6 +72,7 @@ const PAGE: &str = trigger!(
 );
 const PROGRESS: &str = "UPDATE triggers SET state = $2, cursor = $3, eligible = $4, skipped = $5, updated_at = $6, finished_at = $7
      WHERE id = $1";
+const CANDIDATES: &str = "UPDATE triggers SET candidates = $2 WHERE id = $1 AND candidates = 0";
 static RESULTS: Sql = Sql::new(
     "INSERT INTO trigger_leads (trigger_id, lead_id, result, enrollment_id)
      SELECT $2, e.value->>0, e.value->>1, e.value->>2 FROM {each} WHERE true
@@ -85,6 +86,16 @@ const WAITING: &str =
 const LAST_OF: &str =
     "SELECT max(d.lead_id) FROM (SELECT lead_id FROM trigger_leads WHERE trigger_id = $1 AND lead_id > $2
      ORDER BY lead_id LIMIT $3) AS d";
+
+// A call in doubt may have been made, and a message may have told the code.
+const NEVER_TOLD: &str =
+    "SELECT d.lead_id FROM trigger_leads d LEFT JOIN enrollments n ON n.id = d.enrollment_id
+     WHERE d.trigger_id = $1 AND d.lead_id > $2 AND d.lead_id <= $3 AND coalesce(n.placed, 0) = 0
+       AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.enrollment_id = d.enrollment_id
+                       AND a.state || '' IN ('dialing', 'placed', 'unknown', 'unknown_final'))
+       AND NOT EXISTS (SELECT 1 FROM events v WHERE v.lead_id = d.lead_id AND v.enrollment_id = d.enrollment_id
+                       AND v.kind = 'message.queued')
+     ORDER BY d.lead_id";
 
 /// Writes a trigger; `false`: the event is known already.
 pub async fn insert(tx: &mut Tx, trigger: &Trigger) -> Result<bool, StoreError> {
@@ -180,6 +191,17 @@ pub async fn progress(tx: &mut Tx, trigger: &Trigger, now: Instant) -> Result<()
     Ok(())
 }
 
+/// Notes how many people a trigger may concern.
+pub async fn count_candidates(tx: &mut Tx, id: TriggerId, candidates: u64) -> Result<(), StoreError> {
+    on_db!(tx, |conn| sqlx::query(CANDIDATES)
+        .bind(id.to_string())
+        .bind(candidates as i64)
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
 /// Writes what the trigger came to for these people; who is known already stays as they are.
 pub async fn add_results(tx: &mut Tx, trigger: TriggerId, rows: &[ResultRow]) -> Result<(), StoreError> {
     if rows.is_empty() {
@@ -232,6 +254,24 @@ pub async fn not_called(
         |id: String| id.parse().map_err(|e| StoreError::bad_row("trigger_leads", "enrollment_id", &id, e));
     let ids: Vec<EnrollmentId> = ids.into_iter().map(parse).collect::<Result<_, _>>()?;
     Ok(Some((ids, last)))
+}
+
+/// People of a trigger between two of them whom nobody has told of it: neither a call nor a message went out, and none is on its
+/// way. The first is left out, the last is not.
+pub async fn never_told(
+    tx: &mut Tx,
+    trigger: TriggerId,
+    after: Option<LeadId>,
+    until: LeadId,
+) -> Result<Vec<LeadId>, StoreError> {
+    let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(NEVER_TOLD)
+        .bind(trigger.to_string())
+        .bind(after.map(|lead| lead.to_string()).unwrap_or_default())
+        .bind(until.to_string())
+        .fetch_all(conn)
+        .await)?;
+    let parse = |id: String| id.parse().map_err(|e| StoreError::bad_row("trigger_leads", "lead_id", &id, e));
+    ids.into_iter().map(parse).collect()
 }
 
 impl TryFrom<Row> for Trigger {

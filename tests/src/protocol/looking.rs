@@ -40,6 +40,7 @@ impl World {
                 CONCLUSIVE_AFTER
             },
             follows_flow: self.setting.follows_flow,
+            packages: false,
             simulated: true,
         }
     }

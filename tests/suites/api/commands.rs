@@ -140,3 +140,37 @@ async fn a_server_is_watched_at_an_address_of_its_own() {
     let log = process.tail();
     assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
 }
+
+#[test]
+fn a_platform_that_calls_real_people_is_not_started_by_accident() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = ("CALLWRIGHT_WEBHOOK_SECRET", "sixteen-or-more-characters");
+    let start = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let output = command(folder.path(), arguments).envs(environment.iter().copied()).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        said(&output)
+    };
+    let webhook = ["serve", "--port", "0", "--provider", "webhook"];
+    let at = |url: &'static str| [&webhook[..], &["--webhook-url", url]].concat();
+    assert!(start(&webhook, &[secret]).contains("--webhook-url"));
+    let unsigned = start(&at("https://voice.example.com"), &[("CALLWRIGHT_WEBHOOK_SECRET", "short")]);
+    assert!(unsigned.contains("at least 16 characters"), "{unsigned}");
+    let clear = start(&at("http://voice.example.com"), &[secret]);
+    assert!(clear.contains("https://"), "{clear}");
+    let dev = start(&[&at("http://127.0.0.1:9")[..], &["--dev"]].concat(), &[secret]);
+    assert!(dev.contains("--dev lets everyone in"), "{dev}");
+    let both =
+        start(&[&at("http://127.0.0.1:9")[..], &["--carrier", "http://127.0.0.1:9"]].concat(), &[secret]);
+    assert!(both.contains("--carrier is for simulated calls"), "{both}");
+    let virtual_time = [&at("http://127.0.0.1:9")[..], &["--virtual-clock", "2026-07-01T12:00:00Z"]].concat();
+    let virtual_time = start(&virtual_time, &[secret]);
+    assert!(virtual_time.contains("virtual clock"), "{virtual_time}");
+    let worker = ["worker", "--provider", "webhook", "--webhook-url", "http://127.0.0.1:9"];
+    let lost = start(&worker, &[secret]);
+    assert!(lost.contains("--public-url"), "{lost}");
+    let omnidim = ["serve", "--port", "0", "--provider", "omnidim", "--omnidim-agent", "7"];
+    assert!(start(&omnidim, &[]).contains("CALLWRIGHT_OMNIDIM_KEY"));
+    let open =
+        start(&omnidim, &[("CALLWRIGHT_OMNIDIM_KEY", "k"), ("CALLWRIGHT_OMNIDIM_CALLBACK_TOKEN", "t")]);
+    assert!(open.contains("CALLWRIGHT_OMNIDIM_CALLBACK_TOKEN"), "{open}");
+}

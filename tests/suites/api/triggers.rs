@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::desk::{Desk, campaign};
 
 /// Alice bought two things, and the campaign that offers refunds.
-async fn shop() -> Desk {
+pub async fn shop() -> Desk {
     let desk = Desk::open().await.with_lead().await;
     let mut sale = campaign();
     sale["key"] = json!("holiday-sale");
@@ -22,7 +22,7 @@ async fn shop() -> Desk {
     desk
 }
 
-fn call() -> Value {
+pub fn call() -> Value {
     json!({
         "campaignId": "holiday-sale", "customerId": "lead_123", "productId": "iphone", "triggerType": "price_drop",
         "discountPercent": 15, "newPrice": 849.99, "originalPrice": 999.99,

@@ -44,6 +44,7 @@ impl Provider for Taking {
             look_up: true,
             conclusive_after: TimeDelta::seconds(60),
             follows_flow: false,
+            packages: false,
             simulated: true,
         }
     }

@@ -130,6 +130,7 @@ impl Provider for Fake {
             look_up: self.look_up,
             conclusive_after: Self::T_REC,
             follows_flow: true,
+            packages: false,
             simulated: true,
         }
     }

@@ -38,6 +38,7 @@ mod returning;
 mod sound;
 mod spoiled;
 mod stopping_anywhere;
+mod trigger_promises;
 mod triggered_packages;
 mod triggering;
 mod versions;

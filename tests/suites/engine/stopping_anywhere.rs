@@ -107,7 +107,13 @@ impl Provider for Carrier {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { look_up: true, conclusive_after: Fake::T_REC, follows_flow: true, simulated: true }
+        Capabilities {
+            look_up: true,
+            conclusive_after: Fake::T_REC,
+            follows_flow: true,
+            packages: false,
+            simulated: true,
+        }
     }
 
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {

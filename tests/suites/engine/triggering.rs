@@ -91,7 +91,7 @@ impl Shop {
     }
 
     /// The shop's own change of the price.
-    async fn set_price(&self, minor: i64) -> anyhow::Result<()> {
+    pub async fn set_price(&self, minor: i64) -> anyhow::Result<()> {
         let (engine, now) = (&self.world.engine, self.world.now());
         let mut tx = engine.db.begin().await?;
         product::set_price(&mut tx, &engine.ids, self.product, usd(minor), ChangeSource::Api, now).await?;

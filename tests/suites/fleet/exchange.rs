@@ -88,7 +88,7 @@ impl Provider for Exchange {
 
     fn capabilities(&self) -> Capabilities {
         let conclusive_after = TimeDelta::seconds(120);
-        Capabilities { look_up: true, conclusive_after, follows_flow: true, simulated: true }
+        Capabilities { look_up: true, conclusive_after, follows_flow: true, packages: false, simulated: true }
     }
 
     fn limits(&self) -> Pacing {

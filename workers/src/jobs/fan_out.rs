@@ -12,14 +12,21 @@ use callwright_engine::store::{StoreError, trigger};
 use callwright_engine::time::zone::Zone;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::queue::{Handled, Job, JobConfig, JobError, Run};
 use crate::schedule::{Recurring, ScheduleError};
 
-/// People per transaction: others wait for it, so it stays short.
+/// People per transaction at most.
 pub const CHUNK: u32 = 500;
+/// And at least: a transaction costs something of itself.
+const LEAST: u32 = 20;
+/// Others wait for a transaction, on SQLite whoever writes: it takes about so long, whatever the machine.
+const AIM: Duration = Duration::from_millis(8);
+/// After each the job rests for as long as it took, and no longer than this: half of the time is everybody else's.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Transactions per run; what is left follows in the next.
-const MOST_CHUNKS: u32 = 200;
+const MOST_CHUNKS: u32 = 400;
 /// Between two runs, so that other kinds of work get their turn.
 const REST: TimeDelta = TimeDelta::milliseconds(100);
 
@@ -37,17 +44,28 @@ impl Job for FanOut {
 }
 
 pub(super) async fn run(job: FanOut, engine: Arc<Engine>, _: Run) -> Result<Handled, JobError> {
+    let mut people = LEAST;
     for _ in 0..MOST_CHUNKS {
-        match engine.fan_out(job.0.trigger_id, CHUNK).await {
+        let began = Instant::now();
+        match engine.fan_out(job.0.trigger_id, people).await {
             Ok(done) if done.is_over => return Ok(Handled::Done),
             Ok(_) => {}
             Err(error @ EngineError::Missing { .. }) => return Err(JobError::give_up(error)),
             Err(error) => return Err(JobError::retry(error)),
         }
-        tokio::task::yield_now().await;
+        let took = began.elapsed();
+        people = next_chunk(people, took);
+        tokio::time::sleep(took.min(LONGEST_PAUSE)).await;
     }
     let now = engine.now().await.map_err(JobError::retry)?;
     Ok(Handled::SnoozeUntil(now + REST))
+}
+
+/// How many people the next transaction takes on, after one of `people` that took so long.
+fn next_chunk(people: u32, took: Duration) -> u32 {
+    let fits = f64::from(people) * AIM.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    // One slow transaction is no reason to crawl, one quick one none to run.
+    (fits as u32).clamp(people / 2, people * 2).clamp(LEAST, CHUNK)
 }
 
 /// Looks every minute for price drops and restocks that a rule makes a trigger of, and for triggers whose job was lost.
@@ -72,9 +90,13 @@ impl WatchCatalogue {
 }
 
 pub(super) async fn watch(_: WatchCatalogue, engine: Arc<Engine>, _: Run) -> Result<Handled, JobError> {
-    engine.raise_from_catalogue(CHANGES).await.map_err(JobError::retry)?;
-    resume(&engine).await.map_err(JobError::retry)?;
-    Ok(Handled::Done)
+    look(&engine).await.map(|()| Handled::Done).map_err(JobError::retry)
+}
+
+/// Raises what the catalogue's changes ask for by rule, and sees to it that every unfinished trigger is worked on.
+pub async fn look(engine: &Engine) -> Result<(), EngineError> {
+    engine.raise_from_catalogue(CHANGES).await?;
+    Ok(resume(engine).await?)
 }
 
 /// Every unfinished trigger has a job: one that was given up, or came back with a backup, has none.
@@ -95,4 +117,27 @@ async fn resume(engine: &Engine) -> Result<(), StoreError> {
     let mut tx = engine.db.begin().await?;
     jobs::enqueue(&mut tx, &jobs, now).await?;
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_aimed(100, 8, 100)]
+    #[case::slower(100, 16, 50)]
+    #[case::much_slower(100, 900, 50)]
+    #[case::quicker(100, 5, 160)]
+    #[case::much_quicker(100, 0, 200)]
+    #[case::no_more_than_a_chunk(400, 1, CHUNK)]
+    #[case::no_fewer_than_are_worth_it(30, 800, LEAST)]
+    fn transactions_stay_as_long_as_others_can_wait(
+        #[case] people: u32,
+        #[case] took_ms: u64,
+        #[case] next: u32,
+    ) {
+        assert_eq!(next_chunk(people, Duration::from_millis(took_ms)), next);
+    }
 }

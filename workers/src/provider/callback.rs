@@ -1,4 +1,4 @@
-//! Callbacks of the simulated carrier: verified, then turned into the engine's own verbs. Mounting the route is the API's.
+//! Callbacks of the simulated carrier and of voice platforms: verified, then turned into the engine's own verbs. Mounting the route is the API's.
 
 use axum::http::HeaderMap;
 use callwright_engine::clock::Instant;
@@ -8,7 +8,7 @@ use callwright_engine::metrics::CallbackIn;
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
-use super::carrier_http::HttpCarrier;
+use super::report::Report;
 use super::signature::{self, SignatureError};
 use super::wire::{Callback, CallbackEvent, TurnBody};
 
@@ -26,9 +26,10 @@ pub enum CallbackError {
 
 /// Receives one callback: checks the signature, stores its facts, and answers what to say next. Repeats change nothing.
 ///
-/// The answer to a call that should not be (its attempt was written off) has no `expect`: the carrier hangs up.
+/// `provider`: whose calls they are. The answer to a call that should not be (its attempt was written off) has no `expect`: the carrier hangs up.
 pub async fn receive(
     engine: &Engine,
+    provider: &str,
     secret: &[u8],
     headers: &HeaderMap,
     body: &[u8],
@@ -45,7 +46,7 @@ pub async fn receive(
         attempt_id = %callback.attempt_id,
         call_id = callback.call_id
     );
-    let (result, answer) = match follow(engine, callback).instrument(span.clone()).await {
+    let (result, answer) = match follow(engine, provider, callback).instrument(span.clone()).await {
         Ok((result, answer)) => (result, Ok(answer)),
         Err(error) => ("failed", Err(error)),
     };
@@ -55,16 +56,24 @@ pub async fn receive(
 }
 
 /// Stores the facts of a callback; answers what became of it and what to say.
-async fn follow(engine: &Engine, callback: Callback) -> Result<(&'static str, Value), CallbackError> {
+async fn follow(
+    engine: &Engine,
+    provider: &str,
+    callback: Callback,
+) -> Result<(&'static str, Value), CallbackError> {
     let attempt = callback.attempt_id;
     let mut facts: Vec<ReportedFact> = fact(&callback).into_iter().collect();
-    if matches!(callback.event, CallbackEvent::Ended { status: EndStatus::Completed, .. }) {
-        // With the end in one transaction: the outcome of the call is the conversation's.
-        let said = engine.conversation_fact(attempt).await?;
-        facts.push(said.unwrap_or_else(|| ReportedFact::nothing_said(attempt, callback.at)));
+    // With the end in one transaction: the outcome of the call is the conversation's.
+    match &callback.event {
+        CallbackEvent::Ended { report: Some(report), .. } => facts.push(told(report, &callback)),
+        CallbackEvent::Ended { status: EndStatus::Completed, .. } => {
+            let said = engine.conversation_fact(attempt).await?;
+            facts.push(said.unwrap_or_else(|| ReportedFact::nothing_said(attempt, callback.at)));
+        }
+        _ => {}
     }
     let is_input = facts.is_empty();
-    let report = engine.record(HttpCarrier::NAME, facts).await?;
+    let report = engine.record(provider, facts).await?;
     let result = match (report.orphans.is_empty(), report.updated) {
         (false, _) => "late",
         (true, 0) if !is_input => "dup",
@@ -102,7 +111,7 @@ pub fn fact(callback: &Callback) -> Option<ReportedFact> {
         CallbackEvent::Ringing => Fact::Ringing,
         CallbackEvent::Answered { answered_by } => Fact::Answered { by: *answered_by },
         CallbackEvent::Input { .. } => return None,
-        CallbackEvent::Ended { status, talk_s } => {
+        CallbackEvent::Ended { status, talk_s, .. } => {
             Fact::Ended { status: *status, talk_s: i64::from(*talk_s) }
         }
     };
@@ -113,6 +122,17 @@ pub fn fact(callback: &Callback) -> Option<ReportedFact> {
         at: callback.at,
         fact,
     })
+}
+
+/// What was said, as the platform tells it.
+fn told(report: &Report, callback: &Callback) -> ReportedFact {
+    ReportedFact {
+        attempt_id: callback.attempt_id,
+        provider_call_id: Some(callback.call_id.clone()),
+        key: "report".to_owned(),
+        at: callback.at,
+        fact: Fact::Conversation { conversation: Box::new(report.conversation()) },
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +146,7 @@ mod tests {
             attempt_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
             call_id: "sim-1".to_owned(),
             at: "2026-07-01T16:00:00Z".parse().unwrap(),
-            event: CallbackEvent::Ended { status: EndStatus::Completed, talk_s: 31 },
+            event: CallbackEvent::Ended { status: EndStatus::Completed, talk_s: 31, report: None },
         }
     }
 

@@ -1,25 +1,18 @@
 //! The stand-alone simulated carrier as a provider: one POST per batch, never repeated, every doubt reported as unknown.
 
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Bytes;
 use callwright_engine::provider::{
     Answer, CallsSince, Capabilities, Deadline, Listing, LookUp, LookUpResult, Package, PlaceRequest,
     Placement, Provider, ProviderError,
 };
-use chrono::TimeDelta;
-use http_body::{Frame, SizeHint};
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
+use super::asking::{Rest, built, describe, read_json, send};
 use super::http;
 use super::simulated::in_process::SimulatedCarrier;
 use super::wire::{CallAnswer, CallAnswers, CallBatch, CallList, CallRequest, FoundCalls};
@@ -55,16 +48,11 @@ pub struct Prepared {
 pub struct HttpCarrier {
     options: HttpCarrierOptions,
     client: reqwest::Client,
-    /// Until then the carrier wants to be left alone (429 with `Retry-After`).
-    closed_until: Mutex<Option<tokio::time::Instant>>,
+    rest: Rest,
 }
 
 /// Calls per POST: a lost answer makes this many attempts unknown.
 const BATCH: usize = 100;
-/// Of an answer; a full batch takes a few kilobytes.
-const BODY_BYTES: usize = 1_024 * 1_024;
-/// However long a carrier asks to be left alone.
-const LONGEST_REST: Duration = Duration::from_hours(1);
 /// The life of a permit, in real time.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -74,7 +62,7 @@ impl HttpCarrier {
 
     pub fn new(options: HttpCarrierOptions) -> Result<Self, ProviderError> {
         let client = http::ask_once(options.timeout).map_err(|error| ProviderError(describe(&error)))?;
-        Ok(Self { options, client, closed_until: Mutex::default() })
+        Ok(Self { options, client, rest: Rest::default() })
     }
 
     /// Asks for calls by their JSON form; answers in order, one each. Nothing leaves after `deadline`.
@@ -87,8 +75,7 @@ impl HttpCarrier {
             if began.elapsed() > FRESH {
                 let late = Placement::NotSent { reason: "an earlier batch took too long".to_owned() };
                 placements.extend(vec![late; batch.len()]);
-            } else if let Some(rest) = self.closed_for() {
-                let busy = Placement::Busy { reason: "the carrier asked to wait".to_owned(), after: rest };
+            } else if let Some(busy) = self.rest.busy() {
                 placements.extend(vec![busy; batch.len()]);
             } else {
                 placements.extend(self.ask_batch(batch.to_vec(), deadline).await);
@@ -100,28 +87,16 @@ impl HttpCarrier {
     async fn ask_batch(&self, calls: Vec<CallRequest>, deadline: Deadline) -> Vec<Placement> {
         let count = calls.len();
         let all = |placement: Placement| vec![placement; count];
-        let Ok(mut request) = self.placing(calls).and_then(built) else {
+        let Ok(request) = self.placing(calls) else {
             return all(Placement::Refused {
                 reason: "the carrier's URL cannot be used".to_owned(),
                 retry: false,
             });
         };
-        let kept_back = give_out_before(&mut request, deadline);
-        let answer = match self.client.execute(request).await {
+        let answer = match send(&self.client, request, deadline, &self.rest).await {
             Ok(answer) => answer,
-            Err(_) if kept_back.load(Ordering::Acquire) => {
-                return all(Placement::NotSent { reason: "too-late".to_owned() });
-            }
-            Err(error) => return all(of_error(&error)),
+            Err(placement) => return all(placement),
         };
-        if let Some(after) = retry_after(&answer) {
-            self.close_for(after);
-            let reason = format!("the carrier answered {}", answer.status());
-            return all(Placement::Busy { reason, after: TimeDelta::from_std(after).unwrap_or_default() });
-        }
-        if !answer.status().is_success() {
-            return all(of_status(answer.status()));
-        }
         match read_json::<CallAnswers>(answer).await {
             Ok(CallAnswers { answers }) if answers.len() == count => {
                 answers.into_iter().map(of_answer).collect()
@@ -131,18 +106,6 @@ impl HttpCarrier {
             }),
             Err(ProviderError(reason)) => all(Placement::Unknown { reason }),
         }
-    }
-
-    /// How long the carrier still wants to be left alone.
-    fn closed_for(&self) -> Option<TimeDelta> {
-        let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = until?.checked_duration_since(tokio::time::Instant::now())?;
-        TimeDelta::from_std(rest).ok().filter(|rest| !rest.is_zero())
-    }
-
-    fn close_for(&self, length: Duration) {
-        let until = tokio::time::Instant::now() + length;
-        *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
     /// The request that asks for these calls.
@@ -207,114 +170,11 @@ impl HttpCarrier {
     }
 }
 
-/// Reads a body of at most [`BODY_BYTES`]: a carrier gone mad must not fill our memory. The client's time-out holds for the whole
-/// body, however slowly it comes.
-async fn read_json<T: DeserializeOwned>(mut answer: reqwest::Response) -> Result<T, ProviderError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| ProviderError(describe(&error)))? {
-        if body.len() + chunk.len() > BODY_BYTES {
-            return Err(ProviderError("the answer is too long".to_owned()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    serde_json::from_slice(&body).map_err(|_| ProviderError("the answer could not be read".to_owned()))
-}
-
-/// How long a 429 asks us to wait: seconds or a date. `None`: it is no 429, or does not say.
-fn retry_after(answer: &reqwest::Response) -> Option<Duration> {
-    if answer.status() != StatusCode::TOO_MANY_REQUESTS {
-        return None;
-    }
-    let text = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = text.parse().map(Duration::from_secs).ok().or_else(|| {
-        let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-        Some((at.to_utc() - chrono::Utc::now()).to_std().unwrap_or_default())
-    })?;
-    Some(wait.min(LONGEST_REST))
-}
-
-fn built(request: reqwest::RequestBuilder) -> Result<reqwest::Request, ProviderError> {
-    request.build().map_err(|error| ProviderError(describe(&error)))
-}
-
-/// Puts a body in that is not given out after `deadline`. Answers whether that happened.
-fn give_out_before(request: &mut reqwest::Request, deadline: Deadline) -> Arc<AtomicBool> {
-    let kept_back = Arc::new(AtomicBool::new(false));
-    let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
-    let body =
-        BodyOnTime { bytes: Some(Bytes::copy_from_slice(body)), deadline, kept_back: Arc::clone(&kept_back) };
-    *request.body_mut() = Some(reqwest::Body::wrap(body));
-    kept_back
-}
-
-/// A body that is asked for at the last moment, when a connection is there to write it to: connecting may have taken long, or
-/// this process stood still. Without its body nobody can act on a request.
-#[derive(Debug)]
-struct BodyOnTime {
-    bytes: Option<Bytes>,
-    deadline: Deadline,
-    kept_back: Arc<AtomicBool>,
-}
-
-impl http_body::Body for BodyOnTime {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
-        if self.deadline.has_passed() {
-            self.kept_back.store(true, Ordering::Release);
-            return Poll::Ready(Some(Err(std::io::Error::other("the permit has ended"))));
-        }
-        Poll::Ready(Some(Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
-    }
-}
-
-/// Only a connection that was never made proves that no call can follow.
-fn of_error(error: &reqwest::Error) -> Placement {
-    if error.is_connect() || error.is_builder() {
-        return Placement::Refused { reason: describe(error), retry: true };
-    }
-    Placement::Unknown { reason: describe(error) }
-}
-
-/// A client error is a definite no. 408 is not: it also means that the request was lost on the way.
-fn of_status(status: StatusCode) -> Placement {
-    let reason = format!("the carrier answered {status}");
-    if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
-        return Placement::Refused { reason, retry: status == StatusCode::TOO_MANY_REQUESTS };
-    }
-    Placement::Unknown { reason }
-}
-
 fn of_answer(answer: CallAnswer) -> Placement {
     match answer {
         CallAnswer::Accepted { call_id } => Placement::Accepted { provider_call_id: call_id },
         CallAnswer::Refused { reason, retry } => Placement::Refused { reason, retry },
     }
-}
-
-/// In words, without the URL: it may carry a secret.
-fn describe(error: &reqwest::Error) -> String {
-    let what = match error {
-        error if error.is_connect() => "could not connect",
-        error if error.is_timeout() => "no answer in time",
-        error if error.is_decode() => "the answer could not be read",
-        error if error.is_status() => "the carrier refused",
-        _ => "the connection broke",
-    };
-    error.status().map_or_else(|| what.to_owned(), |status| format!("{what} ({status})"))
 }
 
 impl Provider for HttpCarrier {
@@ -324,7 +184,13 @@ impl Provider for HttpCarrier {
 
     fn capabilities(&self) -> Capabilities {
         let conclusive_after = SimulatedCarrier::CONCLUSIVE_AFTER;
-        Capabilities { look_up: true, conclusive_after, follows_flow: false, simulated: true }
+        Capabilities {
+            look_up: true,
+            conclusive_after,
+            follows_flow: false,
+            packages: false,
+            simulated: true,
+        }
     }
 
     fn place(&self, requests: Vec<PlaceRequest>) -> Answer<'_, Vec<Placement>> {
@@ -355,30 +221,5 @@ impl Provider for HttpCarrier {
 
     fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>> {
         Box::pin(self.end(provider_call_id))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case(400, false)]
-    #[case(404, false)]
-    #[case(429, true)]
-    fn client_errors_are_definite(#[case] status: u16, #[case] retry: bool) {
-        let placement = of_status(StatusCode::from_u16(status).unwrap());
-        assert!(matches!(placement, Placement::Refused { retry: again, .. } if again == retry));
-    }
-
-    #[rstest]
-    #[case(302)]
-    #[case(408)]
-    #[case(500)]
-    #[case(503)]
-    fn everything_else_is_unknown(#[case] status: u16) {
-        assert!(matches!(of_status(StatusCode::from_u16(status).unwrap()), Placement::Unknown { .. }));
     }
 }

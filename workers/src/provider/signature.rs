@@ -1,4 +1,4 @@
-//! Signatures of the simulated carrier's callbacks: `X-Callwright-Signature: t=SECONDS,v1=HEX`, an HMAC-SHA256 over
+//! Signatures of callbacks, and of what is sent to voice platforms: `X-Callwright-Signature: t=SECONDS,v1=HEX`, an HMAC-SHA256 over
 //! `SECONDS.BODY`. Signed and checked by *wall* time on both ends: a virtual clock may jump hours between the two.
 
 use callwright_engine::clock::Instant;

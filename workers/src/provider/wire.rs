@@ -1,4 +1,5 @@
-//! The JSON spoken between the dialer and the stand-alone simulated carrier: requests, answers and callbacks.
+//! The JSON spoken between the dialer and the stand-alone simulated carrier: requests, answers and callbacks. Voice platforms that
+//! are sent packages call back in the same words.
 
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{AnsweredBy, EndStatus};
@@ -8,6 +9,8 @@ use callwright_engine::id::{AttemptId, EnrollmentId};
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::provider::{CallPurpose, FoundEnd, ListedCall, Package};
 use serde::{Deserialize, Serialize};
+
+use super::report::Report;
 
 /// Body of `POST /calls`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,9 +167,20 @@ pub struct Callback {
 #[serde(tag = "event", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum CallbackEvent {
     Ringing,
-    Answered { answered_by: AnsweredBy },
-    Input { input: Input },
-    Ended { status: EndStatus, talk_s: u32 },
+    Answered {
+        answered_by: AnsweredBy,
+    },
+    Input {
+        input: Input,
+    },
+    Ended {
+        status: EndStatus,
+        #[serde(default)]
+        talk_s: u32,
+        /// Of a conversation that the platform held by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        report: Option<Report>,
+    },
 }
 
 impl CallbackEvent {
@@ -219,7 +233,7 @@ mod tests {
             attempt_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
             call_id: "sim-1".to_owned(),
             at: "2026-07-01T16:00:00Z".parse().unwrap(),
-            event: CallbackEvent::Ended { status: EndStatus::Busy, talk_s: 0 },
+            event: CallbackEvent::Ended { status: EndStatus::Busy, talk_s: 0, report: None },
         };
         let json = serde_json::to_value(&callback).unwrap();
         assert_eq!(

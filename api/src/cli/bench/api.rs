@@ -24,8 +24,8 @@ use super::steps::START;
 
 /// Calls a second that go on meanwhile: the peak of ten million a month.
 pub const CALLS_PER_SECOND: f64 = 40.0;
-const READ: &str = "reads";
-const WRITE: &str = "durable writes";
+pub const READ: &str = "reads";
+pub const WRITE: &str = "durable writes";
 const EMPTY: &str = "empty handler";
 /// Until calls go on and connections are open.
 const WARM_UP: u32 = 2;
@@ -78,7 +78,7 @@ fn figures(target: &Target, mixed: &[Reply], empty: &[Reply], calls: usize) -> V
 }
 
 /// Seven reads and three writes in ten, over all leads.
-fn mix(leads: Vec<LeadId>, run: &'static str) -> impl Fn(u64) -> Request + Send + 'static {
+pub fn mix(leads: Vec<LeadId>, run: &'static str) -> impl Fn(u64) -> Request + Send + 'static {
     move |number| {
         // Far from one another, so that no lead is asked for twice in a row.
         let lead = leads[(number as usize * 7_919) % leads.len()];
@@ -141,7 +141,7 @@ pub async fn people_to_call(db: &Db, count: u64) -> anyhow::Result<Vec<LeadId>> 
     Ok(ids)
 }
 
-async fn make_key(db: &Db) -> anyhow::Result<String> {
+pub async fn make_key(db: &Db) -> anyhow::Result<String> {
     let random: [u8; KEY_BYTES] = rand::random();
     let now: Instant = START.parse()?;
     let new = NewKey { id: uuid::Uuid::from_u128(rand::random()).into(), name: "bench", role: Role::Manager };

@@ -16,6 +16,8 @@ pub enum Goal {
     Ratio(f64),
     AtLeast(f64),
     AtMost(f64),
+    /// So many times the limit.
+    TimesAtMost(f64),
 }
 
 /// A line of the result.
@@ -80,6 +82,7 @@ impl Figure {
             Goal::Ratio(least) => self.ratio? >= least,
             Goal::AtLeast(least) => self.figure >= least,
             Goal::AtMost(most) => self.figure <= most,
+            Goal::TimesAtMost(most) => self.ratio? <= most,
         })
     }
 
@@ -88,6 +91,7 @@ impl Figure {
             Goal::Ratio(least) => json!({ "ratioAtLeast": least }),
             Goal::AtLeast(least) => json!({ "atLeast": least }),
             Goal::AtMost(most) => json!({ "atMost": most }),
+            Goal::TimesAtMost(most) => json!({ "ratioAtMost": most }),
         });
         json!({
             "scenario": self.scenario, "measure": self.measure, "database": self.database,
@@ -107,6 +111,7 @@ impl Figure {
             Some(Goal::Ratio(least)) => format!("ratio ≥ {least}"),
             Some(Goal::AtLeast(least)) => format!("≥ {}", number(least)),
             Some(Goal::AtMost(most)) => format!("≤ {}", number(most)),
+            Some(Goal::TimesAtMost(most)) => format!("ratio ≤ {most}"),
         };
         let met = match self.is_met() {
             None => "",
@@ -168,6 +173,8 @@ mod tests {
         assert_eq!(figure(7.0, 1.0).goal(Goal::AtMost(7.0)).is_met(), Some(true));
         assert_eq!(figure(7.1, 1.0).goal(Goal::AtMost(7.0)).is_met(), Some(false));
         assert_eq!(figure(1.0, 1.0).goal(Goal::AtLeast(1.1)).is_met(), Some(false));
+        assert_eq!(figure(2.0, 1.0).goal(Goal::TimesAtMost(2.0)).is_met(), Some(true));
+        assert_eq!(figure(2.1, 1.0).goal(Goal::TimesAtMost(2.0)).is_met(), Some(false));
         assert_eq!(figure(1.0, 1.0).is_met(), None);
     }
 

@@ -191,6 +191,7 @@ impl Provider for Watching {
             look_up: true,
             conclusive_after: TimeDelta::minutes(2),
             follows_flow: true,
+            packages: false,
             simulated: true,
         }
     }

@@ -3,6 +3,7 @@
 
 mod api;
 mod backlog;
+mod beside;
 mod calls;
 mod capacity;
 mod check;
@@ -59,7 +60,7 @@ pub struct BenchArgs {
     /// Requests per second of `api`.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// Seconds that `api` sends them for. [default: 10; 1 with --quick]
+    /// Seconds that `api` and `triggers` send them for. [default: 10; 1 with --quick]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: Option<u32>,
     /// Also replay this recorded campaign (contact, attempts, duration_s, subscribed) in `simulate`.
@@ -84,7 +85,8 @@ enum Scenario {
     Calls,
     /// Enrollments started per second, beside INSERT … SELECT.
     Enroll,
-    /// People per second whom a price drop is spread over, beside INSERT … SELECT; and memory meanwhile.
+    /// People per second whom a price drop is spread over, beside INSERT … SELECT; memory meanwhile; and what a server's API and other
+    /// calls notice of it, beside the same on the idle server.
     Triggers,
     /// `steps` with a million others waiting, and what a round costs that finds nothing to do.
     Backlog,

@@ -23,7 +23,13 @@ fn noon() -> Instant {
 }
 
 fn capabilities(look_up: bool) -> Capabilities {
-    Capabilities { look_up, conclusive_after: TimeDelta::minutes(2), follows_flow: true, simulated: true }
+    Capabilities {
+        look_up,
+        conclusive_after: TimeDelta::minutes(2),
+        follows_flow: true,
+        packages: false,
+        simulated: true,
+    }
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What every batch of a trigger needs: its products, its offer, and from which lifetime value on a customer belongs to a class.
 
-use chrono::TimeDelta;
-
 use crate::clock::Instant;
 use crate::decide::eligibility::Question;
 use crate::decide::score::ValueClass;
@@ -14,9 +12,6 @@ use crate::money::Money;
 use crate::store::audience::Values;
 use crate::store::{Tx, audience, campaign_product, offer, product};
 
-/// Customers' worth changes slowly: it is worked out once a day.
-const VALUES_KEEP: TimeDelta = TimeDelta::hours(24);
-
 #[derive(Debug)]
 pub(super) struct Desk {
     pub products: Vec<Product>,
@@ -26,8 +21,8 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Of a trigger that was raised. At its first batch the classes of customers are worked out anew if they are old.
-    pub async fn load(tx: &mut Tx, trigger: &Trigger, now: Instant) -> Result<Self, EngineError> {
+    /// Of a trigger that was raised.
+    pub async fn load(tx: &mut Tx, trigger: &Trigger) -> Result<Self, EngineError> {
         let products = match trigger.product_id {
             Some(id) => vec![id],
             None => campaign_product::of(tx, trigger.campaign_id).await?,
@@ -37,12 +32,6 @@ impl Desk {
             Some(id) => offer::find(tx, id).await?,
             None => None,
         };
-        if trigger.cursor.is_none() {
-            let values = audience::values(tx).await?;
-            if values.iter().all(|line| now - line.computed_at > VALUES_KEEP) {
-                audience::compute_values(tx, now).await?;
-            }
-        }
         Self::of(tx, products, offer).await
     }
 

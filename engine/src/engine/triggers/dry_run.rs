@@ -14,7 +14,7 @@ use crate::domain::enrollment::{Enrollment, EnrollmentState, Position};
 use crate::domain::priority::Priority;
 use crate::domain::trigger::{Trigger, TriggerState};
 use crate::engine::batch::Batch;
-use crate::engine::dossier::{Dossiers, Setting};
+use crate::engine::dossier::{Dossiers, Setting, Whose};
 use crate::engine::{Engine, EngineError};
 use crate::id::{AttemptId, EnrollmentId, TriggerId};
 use crate::money::Money;
@@ -116,7 +116,7 @@ impl Engine {
 
     async fn sample(&self, tx: &mut Tx, walk: &Walk, now: Instant) -> Result<Option<Sample>, EngineError> {
         let Some(bundle) = self.library.current().bundle(&walk.enrollment.cadence) else { return Ok(None) };
-        let dossiers = Dossiers::load(tx, &[walk], &[]).await?;
+        let dossiers = Dossiers::load(tx, &[walk], &[], Whose::Triggered).await?;
         let batch = Batch::load(self, tx, std::slice::from_ref(walk), now).await?;
         let setting = Setting { engine: self, batch: &batch, now };
         let package = dossiers.preview(setting, walk, &bundle, AttemptId::default())?;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::desk::Desk;
 use super::people::{Judged, People};
+use super::prepare::{Prepared, is_unprepared};
 use super::words::{self, Told};
 use crate::clock::Instant;
 use crate::decide::eligibility::{Grounds, Skip};
@@ -64,6 +65,21 @@ impl Engine {
     }
 
     async fn fan_out_once(&self, id: TriggerId, limit: u32) -> Result<FanOut, EngineError> {
+        if let Some(done) = self.fan_out_in(id, limit, Prepared::IfNeedBe).await? {
+            return Ok(done);
+        }
+        self.prepare_fan_out(id).await?;
+        let done = self.fan_out_in(id, limit, Prepared::Already).await?;
+        Ok(done.unwrap_or_default())
+    }
+
+    /// `None`: nobody was looked at yet, and there is something to work out before.
+    async fn fan_out_in(
+        &self,
+        id: TriggerId,
+        limit: u32,
+        prepared: Prepared,
+    ) -> Result<Option<FanOut>, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
         // Who was called after the backup is not known yet in a database that was restored.
@@ -73,15 +89,20 @@ impl Engine {
         let taken = taken.filter(|trigger| trigger.finished_at.is_none());
         let Some(mut taken) = taken else {
             tx.rollback().await?;
-            return Ok(FanOut { is_over: true, ..FanOut::default() });
+            return Ok(Some(FanOut { is_over: true, ..FanOut::default() }));
         };
+        let is_new = taken.cursor.is_none() && taken.state == TriggerState::Running;
+        if is_new && prepared == Prepared::IfNeedBe && is_unprepared(&mut tx, &taken, now).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
         let report = match taken.state {
             TriggerState::Withdrawing => self.withdraw_batch(&mut tx, &mut taken, limit, now).await?,
             _ => self.enroll_batch(&mut tx, &mut taken, limit, now).await?,
         };
         trigger::progress(&mut tx, &taken, now).await?;
         tx.commit().await?;
-        Ok(report)
+        Ok(Some(report))
     }
 
     async fn enroll_batch(
@@ -91,7 +112,7 @@ impl Engine {
         limit: u32,
         now: Instant,
     ) -> Result<FanOut, EngineError> {
-        let desk = Desk::load(tx, trigger, now).await?;
+        let desk = Desk::load(tx, trigger).await?;
         let waiting = audience::counts_waiting(trigger.kind);
         let leads = audience::chunk(tx, &desk.product_ids(), waiting, trigger.cursor, limit).await?;
         let is_over = leads.len() < limit as usize;
@@ -130,7 +151,7 @@ impl Engine {
         }
         let known: Vec<LeadOnFile> = eligible.iter().map(|person| person.lead.clone()).collect();
         let answers = self.enroll_known(tx, &requests, known, now).await?;
-        let mut enrolled = 0;
+        let (mut enrolled, mut unkept) = (0, Vec::new());
         for (request, answer) in requests.iter().zip(answers) {
             match answer {
                 Ok(started) => {
@@ -141,9 +162,14 @@ impl Engine {
                         enrollment_id: Some(started.enrollment_id.to_string()),
                     });
                 }
-                Err(refusal) => rows.push(row(request.lead_id, &refusal.reason)),
+                Err(refusal) => {
+                    rows.push(row(request.lead_id, &refusal.reason));
+                    unkept.push(promise_key(trigger.id, request.lead_id));
+                }
             }
         }
+        // Nobody will hear of these: what they hold of the budget is for others.
+        coupon::withdraw(tx, &unkept, now).await?;
         self.end_interests(tx, trigger.kind, &told_of, now).await?;
         trigger::add_results(tx, trigger.id, &rows).await?;
         trigger.eligible += enrolled as u64;
@@ -185,7 +211,7 @@ impl Engine {
                 None => offer.discount.on(product.price).unwrap_or(Money::zero(product.price.currency())),
             };
             issues.push(Issue {
-                issue_key: format!("{}:{}", trigger.id, person.lead.id),
+                issue_key: promise_key(trigger.id, person.lead.id),
                 lead_id: person.lead.id,
                 offer,
                 product_id: Some(product.id),
@@ -249,6 +275,11 @@ impl Engine {
         let library = self.library.current();
         library.cadence(cadence).and_then(|cadence| cadence.limits.total).unwrap_or(score::USUAL_CAP)
     }
+}
+
+/// What a trigger's coupon for a person is issued for.
+pub(super) fn promise_key(trigger: TriggerId, lead: LeadId) -> String {
+    format!("{trigger}:{lead}")
 }
 
 /// What stands for somebody who is called.

@@ -9,6 +9,7 @@ mod desk;
 mod dry_run;
 mod fan_out;
 mod people;
+mod prepare;
 mod raise;
 mod single;
 mod withdraw;

@@ -12,7 +12,7 @@ use crate::engine::{Engine, EngineError};
 use crate::id::{CampaignId, LeadId, OfferId, ProductId, TriggerId};
 use crate::money::{Money, Percent};
 use crate::store::jobs::{self, NewJob};
-use crate::store::{Tx, audience, campaign, campaign_product, offer, product, trigger};
+use crate::store::{Tx, campaign, campaign_product, offer, product, trigger};
 
 /// What happened, and what is to be promised.
 #[derive(Debug, Clone)]
@@ -109,12 +109,20 @@ pub(super) struct Checked {
 impl Engine {
     /// Raises a trigger; its people are called from a background job.
     pub async fn raise(&self, new: &NewTrigger) -> Result<Raised, EngineError> {
-        unless_deadlocked("raise", || self.raise_once(new)).await
+        let raised = unless_deadlocked("raise", || self.raise_once(new)).await?;
+        let Raised::New(new) = raised else { return Ok(raised) };
+        self.prepare_fan_out(new.id).await?;
+        Ok(Raised::New(self.trigger(new.id).await?))
     }
 
     async fn raise_once(&self, new: &NewTrigger) -> Result<Raised, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
+        if let (None, Ok(known)) = (new.original, standing(&mut tx, &new.event(), now).await?) {
+            // The same words again: the catalogue says the new price by now, and leaves nothing to compare it with.
+            tx.rollback().await?;
+            return Ok(Raised::Known(known));
+        }
         let checked = self.check_trigger(&mut tx, new, now).await?;
         self.lower_price(&mut tx, new, &checked, now).await?;
         match self.raise_in(&mut tx, new, &checked, now).await? {
@@ -210,23 +218,15 @@ impl Engine {
         now: Instant,
     ) -> Result<Option<Raised>, EngineError> {
         let event = new.event();
-        let before = trigger::latest(tx, &event).await?;
-        let generation = match before {
-            Some(known) if known.terms.valid_until > now && known.state != TriggerState::Cancelled => {
-                return Ok(Some(Raised::Known(known)));
-            }
-            Some(over) => generation(&over.event_key) + 1,
-            None => 1,
+        let generation = match standing(tx, &event, now).await? {
+            Ok(known) => return Ok(Some(Raised::Known(known))),
+            Err(generations) => generations + 1,
         };
         let id = self.ids.next::<TriggerId>(now);
         let offer_id = match offer_of(id, new, checked, self.ids.next(now), now) {
             Some(made) => Some(offer::ensure(tx, &made).await?.0.id),
             None => None,
         };
-        let waiting = audience::counts_waiting(new.kind);
-        let products: Vec<ProductId> = checked.products.iter().map(|product| product.id).collect();
-        let candidates =
-            if new.lead_id.is_some() { 1 } else { audience::count(tx, &products, waiting).await? };
         let raised = Trigger {
             id,
             kind: new.kind,
@@ -239,7 +239,8 @@ impl Engine {
             lead_id: new.lead_id,
             terms: checked.terms.clone(),
             state: TriggerState::Running,
-            candidates,
+            // Of many they are counted when nobody has to wait for it.
+            candidates: u64::from(new.lead_id.is_some()),
             cursor: None,
             eligible: 0,
             skipped: std::collections::BTreeMap::new(),
@@ -274,6 +275,15 @@ impl Engine {
         let offer = offer_of(TriggerId::default(), new, &checked, OfferId::default(), epoch);
         Desk::of(tx, checked.products, offer).await
     }
+}
+
+/// The trigger of an event whose promise holds; `Err`: how often the event came before.
+async fn standing(tx: &mut Tx, event: &str, now: Instant) -> Result<Result<Trigger, u32>, EngineError> {
+    Ok(match trigger::latest(tx, event).await? {
+        Some(known) if known.terms.valid_until > now && known.state != TriggerState::Cancelled => Ok(known),
+        Some(over) => Err(generation(&over.event_key)),
+        None => Err(0),
+    })
 }
 
 /// Before, after, and what is taken off.

@@ -11,7 +11,7 @@ use crate::decide::eligibility::Skip;
 use crate::domain::trigger::{Trigger, TriggerState};
 use crate::engine::again::unless_deadlocked;
 use crate::engine::batch::Batch;
-use crate::engine::dossier::{Dossiers, Setting};
+use crate::engine::dossier::{Dossiers, Setting, Whose};
 use crate::engine::enroll::EnrollRefusal;
 use crate::engine::{Engine, EngineError};
 use crate::id::{AttemptId, EnrollmentId, LeadId};
@@ -34,6 +34,7 @@ pub struct SingleCall {
 impl Engine {
     /// Queues a call to the one lead that `new` names, or says why there is none.
     pub async fn call_one(&self, new: &NewTrigger) -> Result<Result<SingleCall, EnrollRefusal>, EngineError> {
+        self.refresh_values().await?;
         unless_deadlocked("call_one", || self.call_one_once(new)).await
     }
 
@@ -78,7 +79,7 @@ impl Engine {
         lead: LeadId,
         now: Instant,
     ) -> Result<Result<SingleCall, EnrollRefusal>, EngineError> {
-        let desk = Desk::load(tx, &raised, now).await?;
+        let desk = Desk::load(tx, &raised).await?;
         let people = People::load(tx, &raised, &desk, &[lead], now).await?;
         let Some(Judged { lead: on_file, answer, worth }) = people.judge(&raised, &desk, now).pop() else {
             return Err(EngineError::missing("lead", lead));
@@ -128,7 +129,7 @@ impl Engine {
         now: Instant,
     ) -> Result<Frozen, EngineError> {
         let version = self.version(tx, &walk.enrollment.version).await?;
-        let dossiers = Dossiers::load(tx, &[walk], &[]).await?;
+        let dossiers = Dossiers::load(tx, &[walk], &[], Whose::Triggered).await?;
         let batch = Batch::load(self, tx, std::slice::from_ref(walk), now).await?;
         let setting = Setting { engine: self, batch: &batch, now };
         let package = dossiers.preview(setting, walk, &version.bundle, call_id)?;

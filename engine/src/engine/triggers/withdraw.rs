@@ -1,9 +1,9 @@
-//! Cancelling a trigger: nobody more is enrolled, and whoever was not called yet is taken out, a batch per transaction. Calls that
-//! are under way finish.
+//! Cancelling a trigger: nobody more is enrolled, and whoever was not called yet is taken out, a batch per transaction, together
+//! with the coupon they never heard of. Calls that are under way finish, and whoever was told of a coupon keeps it.
 
 use std::collections::HashSet;
 
-use super::fan_out::FanOut;
+use super::fan_out::{FanOut, promise_key};
 use crate::clock::Instant;
 use crate::domain::attempt::AttemptState;
 use crate::domain::enrollment::EnrollmentState;
@@ -14,7 +14,7 @@ use crate::engine::control::take_back_planned;
 use crate::engine::{Engine, EngineError};
 use crate::id::{EnrollmentId, TriggerId};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, enrollment, jobs, trigger};
+use crate::store::{Tx, attempt, coupon, enrollment, jobs, trigger};
 
 /// How the enrollments of a cancelled trigger end.
 const RESULT: &str = "trigger_cancelled";
@@ -55,10 +55,14 @@ impl Engine {
             trigger.finished_at = Some(now);
             return Ok(FanOut { is_over: true, ..FanOut::default() });
         };
-        trigger.cursor = Some(last);
         if !ids.is_empty() {
             self.take_out(tx, &ids, now).await?;
         }
+        // After that, since the numbers are locked now: nobody can be told any more who was not by now.
+        let untold = trigger::never_told(tx, trigger.id, trigger.cursor, last).await?;
+        let promises: Vec<String> = untold.into_iter().map(|lead| promise_key(trigger.id, lead)).collect();
+        coupon::withdraw(tx, &promises, now).await?;
+        trigger.cursor = Some(last);
         Ok(FanOut { examined: ids.len(), enrolled: 0, is_over: false })
     }
 

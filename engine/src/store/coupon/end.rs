@@ -24,6 +24,12 @@ static EXPIRE: Sql = Sql::new(
 const REVOKE: &str = "UPDATE coupons SET state = 'revoked', ended_at = $2 WHERE id = $1 AND state = 'issued'
      RETURNING campaign_id, currency, reserved_minor";
 
+static WITHDRAW: Sql = Sql::new(
+    "UPDATE coupons SET state = 'revoked', ended_at = $2
+     WHERE state || '' = 'issued' AND issue_key IN (SELECT e.value->>0 FROM {each})
+     RETURNING campaign_id, currency, reserved_minor",
+);
+
 /// The coupon with this code; nobody else ends it until the transaction does.
 pub async fn lock_by_code(tx: &mut Tx, code: Code) -> Result<Option<Coupon>, StoreError> {
     let sql = LOCK.on(tx.dialect());
@@ -93,6 +99,19 @@ pub async fn revoke(tx: &mut Tx, id: CouponId, now: Instant) -> Result<bool, Sto
         .await)?;
     release(tx, &ended, now).await?;
     Ok(!ended.is_empty())
+}
+
+/// Takes back those of the coupons issued for these that were not used; answers how many.
+pub async fn withdraw(tx: &mut Tx, issue_keys: &[String], now: Instant) -> Result<u64, StoreError> {
+    if issue_keys.is_empty() {
+        return Ok(0);
+    }
+    let bulk = crate::store::bulk(&issue_keys.iter().map(|key| [key]).collect::<Vec<_>>())?;
+    let sql = WITHDRAW.on(tx.dialect());
+    let ended: Vec<Ended> =
+        on_db!(tx, |conn| sqlx::query_as(sql).bind(bulk).bind(micros(now)).fetch_all(conn).await)?;
+    release(tx, &ended, now).await?;
+    Ok(ended.len() as u64)
 }
 
 /// Campaign, currency and reservation of a coupon that ended without costing anything.

@@ -6,7 +6,7 @@ mod page;
 mod report;
 mod rows;
 
-pub use end::{expire, lock_by_code, redeem, revoke};
+pub use end::{expire, lock_by_code, redeem, revoke, withdraw};
 pub use issue::{Issue, Issued, issue_many};
 pub use page::{CouponFilter, page};
 pub use report::{ReportLine, report};

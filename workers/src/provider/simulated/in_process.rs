@@ -410,6 +410,7 @@ impl Provider for SimulatedCarrier {
             look_up: true,
             conclusive_after: Self::CONCLUSIVE_AFTER,
             follows_flow: true,
+            packages: false,
             simulated: true,
         }
     }

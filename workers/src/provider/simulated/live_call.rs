@@ -39,7 +39,7 @@ impl LiveCall {
         if let Err(error) = self.carrier.close(&self.call_id, ending).await {
             tracing::error!(%error, call = self.call_id, "the end of a call is not in the books");
         }
-        let event = CallbackEvent::Ended { status: ending.status, talk_s: ending.talk_s };
+        let event = CallbackEvent::Ended { status: ending.status, talk_s: ending.talk_s, report: None };
         self.report(ending.at, event).await;
     }
 

@@ -160,7 +160,7 @@ async fn drop_call(carrier: &Arc<Carrier>, entry: Entry) -> io::Result<()> {
     let ending = Ending { at: carrier.clock.now(), status: EndStatus::Failed, talk_s: 0, converted: false };
     carrier.close(&entry.call_id, ending).await?;
     let Some(url) = entry.callback_url else { return Ok(()) };
-    let event = CallbackEvent::Ended { status: ending.status, talk_s: 0 };
+    let event = CallbackEvent::Ended { status: ending.status, talk_s: 0, report: None };
     let callback = Callback { attempt_id: entry.attempt_id, call_id: entry.call_id, at: ending.at, event };
     let (carrier, letter) = (carrier.clone(), Letter { url: url.to_string(), callback });
     tokio::spawn(async move { carrier.outbox.tell(&letter).await });

@@ -164,7 +164,10 @@ async fn an_answered_call_talks_turn_by_turn_and_is_booked() {
     assert_eq!(line.heard_until("ended").await, ["ringing", "answered", "input", "ended"]);
     let heard = line.dialer.heard.lock().unwrap();
     assert!(heard.iter().all(|callback| callback.call_id == provider_call_id));
-    assert!(matches!(heard[3].event, CallbackEvent::Ended { status: EndStatus::Completed, talk_s: 30.. }));
+    assert!(matches!(
+        heard[3].event,
+        CallbackEvent::Ended { status: EndStatus::Completed, talk_s: 30.., .. }
+    ));
     let audit = line.audit();
     assert!(audit.is_clean(), "{audit}");
     assert_eq!((audit.calls, audit.converted, audit.open), (1, 1, 0));
