@@ -81,7 +81,7 @@ const DROP: [&str; 8] =
     ["trigger", "price-drop", "--product", "iphone", "--new", "849.99", "--campaign", "sale"];
 const JSON: [&str; 2] = ["--format", "json"];
 /// Longest wait for a process to come somewhere.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 on_both! {
     async fn a_trigger_is_tried_out_raised_shown_and_cancelled(db) {

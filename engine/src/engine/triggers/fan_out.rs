@@ -65,14 +65,12 @@ impl Engine {
     }
 
     async fn fan_out_once(&self, id: TriggerId, limit: u32) -> Result<FanOut, EngineError> {
-        match self.fan_out_in(id, limit, Prepared::IfNeedBe).await? {
-            Some(done) => Ok(done),
-            None => {
-                self.prepare_fan_out(id).await?;
-                let done = self.fan_out_in(id, limit, Prepared::Already).await?;
-                Ok(done.unwrap_or_default())
-            }
+        if let Some(done) = self.fan_out_in(id, limit, Prepared::IfNeedBe).await? {
+            return Ok(done);
         }
+        self.prepare_fan_out(id).await?;
+        let done = self.fan_out_in(id, limit, Prepared::Already).await?;
+        Ok(done.unwrap_or_default())
     }
 
     /// `None`: nobody was looked at yet, and there is something to work out before.

@@ -51,9 +51,10 @@ impl Engine {
     pub(super) async fn refresh_values(&self) -> Result<(), EngineError> {
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
-        let fresh = match are_old(&audience::values(&mut tx).await?, now) {
-            true => Some(audience::work_out_values(&mut tx, now).await?),
-            false => None,
+        let fresh = if are_old(&audience::values(&mut tx).await?, now) {
+            Some(audience::work_out_values(&mut tx, now).await?)
+        } else {
+            None
         };
         tx.rollback().await?;
         let Some(fresh) = fresh else { return Ok(()) };
