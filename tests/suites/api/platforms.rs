@@ -144,7 +144,7 @@ fn hmac(key: &[u8], message: &[u8]) -> String {
     let with = |pad: u8| block.map(|byte| byte ^ pad);
     let inner = Sha256::new().chain_update(with(0x36)).chain_update(message).finalize();
     let outer = Sha256::new().chain_update(with(0x5c)).chain_update(inner).finalize();
-    outer.iter().map(|byte| format!("{byte:02x}")).collect()
+    outer.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A call that is queued, claimed, and about to be asked for.
