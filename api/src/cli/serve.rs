@@ -159,8 +159,9 @@ pub async fn run(args: ServeArgs, global: &Global) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// New requests are taken for this long at least after the signal: they were sent before anybody could know.
-const LINGERS: Duration = Duration::from_millis(250);
+/// New requests are taken for this long at least after the signal: they were sent before anybody could know, and on a busy machine
+/// wait to be read.
+const LINGERS: Duration = Duration::from_secs(1);
 /// A request in hand may take this long once nothing else is left to do.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 

@@ -14,7 +14,7 @@ const SCENARIOS: [(&str, usize); 15] = [
     ("steps", 1),
     ("calls", 1),
     ("enroll", 1),
-    ("triggers", 2),
+    ("triggers", 6),
     ("backlog", 2),
     ("latency", 4),
     ("memory", 2),
@@ -25,7 +25,7 @@ const SCENARIOS: [(&str, usize); 15] = [
     ("start", 1),
     ("workers", 3),
     ("capacity", 5),
-    ("suppression", 4),
+    ("suppression", 5),
 ];
 
 fn bench(folder: &Path, arguments: &[&str]) -> anyhow::Result<Vec<Value>> {
