@@ -2,7 +2,7 @@
 
 use callwright_tests::protocol::{Bug, play, play_many, shrink, told};
 
-/// As many seeds as an unoptimised build can spare; a hundred thousand take it minutes, and the command some twenty seconds.
+/// As many seeds as an unoptimised build can spare; more are for the command, optimised.
 const SEEDS: u64 = 10_000;
 
 fn seeds() -> u64 {
