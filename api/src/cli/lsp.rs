@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::rules::RulesArgs;
 use crate::lsp;
 
 /// Helps editors with flows, scripts and cadences, over standard input and output.
@@ -12,11 +13,13 @@ use crate::lsp;
 /// Problems as you type, completion, documentation, go to definition, references, rename, outline, fixes, and how a text sounds.
 /// It serves files below folders called `flows` and `cadences`; test files (`*.test.yaml`) are left alone.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callwright lsp\n\n`callwright lsp --help` shows how editors start it.", after_long_help = HELP)]
+#[command(after_help = "Examples:\n  callwright lsp\n  callwright lsp --rules rules\n\n`callwright lsp --help` shows how editors start it.", after_long_help = HELP)]
 pub struct LspArgs {
     /// Standard input and output, which is the only way there is; editors add it by habit.
     #[arg(long)]
     stdio: bool,
+    #[command(flatten)]
+    rules: RulesArgs,
 }
 
 const HELP: &str = "\
@@ -57,7 +60,8 @@ and answers { \"title\", \"markdown\", \"texts\": [{ \"script\", \"name\", \"lan
 
 Exit code 0 after `shutdown` and `exit`, 1 when the client leaves without.";
 
-pub fn run(_: &LspArgs) -> anyhow::Result<ExitCode> {
-    let is_proper = lsp::serve(BufReader::new(io::stdin()), io::stdout().lock())?;
+pub fn run(args: &LspArgs) -> anyhow::Result<ExitCode> {
+    let rules = args.rules.load()?;
+    let is_proper = lsp::serve(BufReader::new(io::stdin()), io::stdout().lock(), rules)?;
     Ok(if is_proper { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use callwright_engine::engine::Engine;
 use callwright_engine::engine::recover::{Adopted, HeldBack, Replayed};
-use callwright_engine::provider::Provider;
+use callwright_engine::provider::{CallsSince, Listing, Provider};
 use callwright_engine::store::recovery::Recovery;
 use chrono::TimeDelta;
 use clap::Args;
@@ -18,6 +18,7 @@ use serde_json::json;
 use url::Url;
 
 use super::output::{self, Format};
+use super::platform::PlatformArgs;
 use super::{Global, running, session};
 use crate::http::moment::Moment;
 
@@ -25,7 +26,7 @@ use crate::http::moment::Moment;
 /// call since, adopts those that the backup does not know, and takes the mark away. May be run again at any time.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callwright reconcile --carrier http://127.0.0.1:4010\n  callwright reconcile --database-url postgres://dialer@db/dialer --journal /var/lib/callwright/stops --carrier http://carrier:4010\n  callwright reconcile --since 2026-07-01T02:13:00Z --carrier http://127.0.0.1:4010\n\n--since is for databases that were restored by other means, or failed over to a standby that lacks the last commits.\nIt waits until the carrier's list is conclusive: about two minutes after the restore.\nExit code 1 when something is missing; nothing is dialed then, and the command may be repeated."
+    after_help = "Examples:\n  callwright reconcile --carrier http://127.0.0.1:4010\n  callwright reconcile --database-url postgres://dialer@db/dialer --journal /var/lib/callwright/stops --carrier http://carrier:4010\n  callwright reconcile --since 2026-07-01T02:13:00Z --carrier http://127.0.0.1:4010\n  callwright reconcile --provider webhook --webhook-url https://voice.example.com/calls --without-listing\n\n--since is for databases that were restored by other means, or failed over to a standby that lacks the last commits.\nIt waits until the carrier's list is conclusive: about two minutes after the restore.\nExit code 1 when something is missing; nothing is dialed then, and the command may be repeated."
 )]
 pub struct ReconcileArgs {
     /// The stand-alone carrier whose calls are asked for; otherwise the one inside `serve`, whose books are in the database.
@@ -34,6 +35,8 @@ pub struct ReconcileArgs {
     /// Bearer token that the carrier asks for.
     #[arg(long, env = "CALLWRIGHT_CARRIER_TOKEN", hide_env_values = true)]
     carrier_token: Option<String>,
+    #[command(flatten)]
+    platform: PlatformArgs,
     /// Mark the database first, as if its last commits since then were lost.
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     since: Option<Moment>,
@@ -64,6 +67,8 @@ struct Report {
     held_back: Option<HeldBack>,
 }
 
+const CANNOT_LIST: &str = "this carrier cannot list its calls: compare by hand, or give --without-listing to treat everybody as just called";
+
 /// Attempts looked up per transaction.
 const BATCH: u32 = 200;
 
@@ -76,7 +81,8 @@ pub async fn run(args: ReconcileArgs, global: &Global) -> anyhow::Result<ExitCod
         return nothing_to_do(&args);
     };
     let provider =
-        running::provider_to_ask(&engine, args.carrier.clone(), args.carrier_token.clone()).await?;
+        running::provider_to_ask(&engine, &args.platform, args.carrier.clone(), args.carrier_token.clone())
+            .await?;
     let bar = spinner();
     let done = reconcile(&engine, provider.as_ref(), &args, global, &bar).await;
     bar.finish_and_clear();
@@ -113,28 +119,47 @@ async fn reconcile(
     if !args.without_journal {
         report.journal = Some(replay(engine, args, global, bar).await?);
     }
-    wait_until_conclusive(engine, provider, bar).await?;
-    bar.set_message("looking up calls under way");
-    report.looked_up = engine.reconcile_all(provider, BATCH).await?.looked_up;
     if args.without_listing {
+        report.looked_up = look_up_all(engine, provider, bar).await?;
         bar.set_message("holding everybody back");
         report.held_back = Some(engine.hold_back(TimeDelta::hours(i64::from(args.hold_hours))).await?);
         return Ok(report);
     }
+    can_list_them_all(engine, provider).await?;
+    wait_until_conclusive(engine, provider, bar).await?;
+    report.looked_up = look_up_all(engine, provider, bar).await?;
     let listed = engine
         .listed_calls(provider, |count| bar.set_message(format!("asking for calls: {count}")))
         .await
         .context("the carrier's calls cannot be listed; nothing is dialed until they are")?;
-    let Some(listed) = listed else {
-        bail!(
-            "this carrier cannot list its calls: compare by hand, or give --without-listing to treat everybody as just called"
-        );
-    };
+    let listed = listed.context(CANNOT_LIST)?;
     let of = listed.len();
     let calls = engine
         .adopt_calls(provider, listed, |done| bar.set_message(format!("adopting calls: {done} of {of}")));
     report.calls = Some(calls.await?);
     Ok(report)
+}
+
+async fn look_up_all(engine: &Engine, provider: &dyn Provider, bar: &ProgressBar) -> anyhow::Result<usize> {
+    bar.set_message("looking up calls under way");
+    Ok(engine.reconcile_all(provider, BATCH).await?.looked_up)
+}
+
+/// Before the wait: does this provider list calls at all, and are they all calls there can be?
+async fn can_list_them_all(engine: &Engine, provider: &dyn Provider) -> anyhow::Result<()> {
+    let newest = CallsSince { since: engine.now().await?, after: None };
+    let listing = provider.calls_since(&newest).await;
+    ensure!(!matches!(listing, Ok(Listing::NotOffered)), CANNOT_LIST);
+    let others = engine.other_providers(provider).await?;
+    ensure!(
+        others.is_empty(),
+        "`{}` is asked for its calls, but {} placed calls of this database too, and may have placed more after the backup: \
+         name the one that serves it with --provider or --carrier; where there were several, --without-listing treats \
+         everybody as just called",
+        provider.name(),
+        others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    );
+    Ok(())
 }
 
 async fn replay(

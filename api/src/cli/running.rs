@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use callwright_engine::decide::score::Weights;
 use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::engine::{Calling, Engine};
@@ -106,7 +106,7 @@ impl ProviderArgs {
                 serde_json::from_str(&text).with_context(|| format!("{} holds no weights", file.display()))?
             }
         };
-        anyhow::ensure!(
+        ensure!(
             !self.platform.is_real() || self.public_url.is_some() || own_url.is_some(),
             "voice platforms have to find this API: name its address with --public-url"
         );
@@ -118,7 +118,7 @@ impl ProviderArgs {
     fn limits(&self) -> anyhow::Result<Pacing> {
         let positive = |flag: &str, value: Option<f64>| {
             let fine = value.is_none_or(|value| value.is_finite() && value > 0.0);
-            anyhow::ensure!(fine, "{flag} must be above zero; leave it out for no limit");
+            ensure!(fine, "{flag} must be above zero; leave it out for no limit");
             anyhow::Ok(value)
         };
         positive("--carrier-max-concurrent", self.carrier_max_concurrent.map(f64::from))?;
@@ -171,7 +171,7 @@ impl Running {
         let heartbeat = Arc::new(Heartbeat::default());
         let (metrics, beats) = (Arc::clone(&engine.metrics), Arc::clone(&heartbeat));
         let provider: Arc<dyn Provider> = Arc::new(Measured::new(provider, metrics, beats));
-        anyhow::ensure!(
+        ensure!(
             clock.is_none() || provider.capabilities().simulated,
             "the database holds a virtual clock, which only a simulated carrier may follow; real calls need one without"
         );
@@ -290,7 +290,7 @@ const BOOKS_EVERY: Duration = Duration::from_millis(500);
 fn over_http(args: &ProviderArgs, url: Url, callback_url: Option<String>) -> anyhow::Result<HttpCarrier> {
     let callback_url = args.callback_url.as_ref().map(ToString::to_string).or(callback_url);
     let callback_url = callback_url.context("name the API's callback address with --callback-url")?;
-    anyhow::ensure!(
+    ensure!(
         args.carrier_secret.is_some(),
         "the carrier signs its callbacks: give the same key to both, with --carrier-secret or CALLWRIGHT_CARRIER_SECRET"
     );
@@ -303,13 +303,21 @@ fn over_http(args: &ProviderArgs, url: Url, callback_url: Option<String>) -> any
     })?)
 }
 
-/// A provider that is only asked about calls: for what a restored database does not know. Without `carrier` it is the one
-/// inside `serve`, whose books are part of the database and came back with it.
+/// A provider that is only asked about calls: for what a restored database does not know. Without a platform and without
+/// `carrier` it is the one inside `serve`, whose books are part of the database and came back with it.
 pub async fn provider_to_ask(
     engine: &Arc<Engine>,
+    platform: &PlatformArgs,
     carrier: Option<Url>,
     token: Option<String>,
 ) -> anyhow::Result<Arc<dyn Provider>> {
+    if let Some(platform) = platform.open()? {
+        ensure!(
+            carrier.is_none(),
+            "--carrier is the address of the simulated one: leave it or --provider out"
+        );
+        return Ok(platform.provider());
+    }
     if let Some(url) = carrier {
         let timeout = Duration::from_secs(30);
         let options = HttpCarrierOptions { url, callback_url: String::new(), token, timeout };
@@ -436,7 +444,7 @@ pub async fn virtual_clock(engine: &Engine) -> anyhow::Result<Option<VirtualCloc
 /// A clock that has passed `start` goes on from where it is: a process that is started again by the same command line must
 /// not set time back behind what has happened.
 pub async fn set_virtual_clock(engine: &Engine, start: Moment, rate: f64) -> anyhow::Result<()> {
-    anyhow::ensure!(rate.is_finite() && rate >= 0.0, "--rate must not be negative");
+    ensure!(rate.is_finite() && rate >= 0.0, "--rate must not be negative");
     let mut tx = engine.db.begin().await?;
     let real_at = clock::database_now(&mut tx).await?;
     let virtual_at = match clock::virtual_clock(&mut tx).await? {

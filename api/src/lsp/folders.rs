@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use callwright_engine::definitions::editor::project::Project;
+use callwright_engine::rules::Rules;
 use gen_lsp_types::{Location, TextDocumentPositionParams, Uri};
 use url::Url;
 
@@ -40,8 +42,10 @@ pub struct Spot<'f> {
 }
 
 /// All projects and open documents.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Folders {
+    /// The calling rules that all projects are judged by.
+    rules: Arc<Rules>,
     pub unit: Unit,
     pub projects: BTreeMap<PathBuf, Project>,
     /// By the address the client uses.
@@ -49,6 +53,10 @@ pub struct Folders {
 }
 
 impl Folders {
+    pub fn under(rules: Arc<Rules>) -> Self {
+        Self { rules, unit: Unit::default(), projects: BTreeMap::new(), open: BTreeMap::new() }
+    }
+
     /// A folder of the workspace: it, or folders right below it, may hold definitions.
     pub fn add_folder(&mut self, folder: &Path) {
         let below = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -99,7 +107,9 @@ impl Folders {
                 files.insert(place.path.clone(), open.text.clone());
             }
         }
-        let project = self.projects.entry(root.to_owned()).or_default();
+        let rules = &self.rules;
+        let project =
+            self.projects.entry(root.to_owned()).or_insert_with(|| Project::under(Arc::clone(rules)));
         let gone: Vec<String> = project
             .files()
             .map(|(path, _)| path.to_owned())

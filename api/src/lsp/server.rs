@@ -2,9 +2,11 @@
 
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use callwright_engine::rules::Rules;
 use gen_lsp_types::{
     DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, TextDocumentContentChangeEvent,
@@ -25,10 +27,14 @@ use super::{actions, completion, hover, navigation, preview, rename, symbols};
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Serves one client until it says `exit` or goes away; answers whether it took its leave as the protocol wants.
-pub fn serve(input: impl BufRead + Send + 'static, output: impl Write) -> io::Result<bool> {
+pub fn serve(
+    input: impl BufRead + Send + 'static,
+    output: impl Write,
+    rules: Arc<Rules>,
+) -> io::Result<bool> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || wire::read_all(input, &sender));
-    let mut server = Server::new(output);
+    let mut server = Server::new(output, rules);
     loop {
         let incoming = match receiver.try_recv() {
             Ok(incoming) => incoming,
@@ -71,12 +77,12 @@ struct Server<W> {
 struct Failure(ErrorCode, String);
 
 impl<W: Write> Server<W> {
-    fn new(output: W) -> Self {
+    fn new(output: W, rules: Arc<Rules>) -> Self {
         Self {
             output,
             phase: Phase::New,
             client: Client::default(),
-            folders: Folders::default(),
+            folders: Folders::under(rules),
             published: Published::default(),
             changed_at: None,
             next_id: 0,

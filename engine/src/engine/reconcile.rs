@@ -95,7 +95,7 @@ impl Engine {
         began: Option<Instant>,
         limit: u32,
     ) -> Result<ReconcileReport, EngineError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
         let than = match began {
             Some(began) => Overdue {

@@ -158,7 +158,7 @@ impl Engine {
     /// Calls, consents and entries that came after `at` are left out, and an opt-out that did; what people set since, such as
     /// a campaign's hours, is as it is now.
     pub async fn why(&self, lead: LeadId, at: Option<Instant>) -> Result<Why, EngineError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
         let at = at.unwrap_or(now);
         let on_file =

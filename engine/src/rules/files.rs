@@ -1,42 +1,48 @@
-//! The rule files that are part of the program: one per jurisdiction, in `engine/rules/`.
+//! The rule files that are part of the program: one per jurisdiction, in `engine/rules/`, and the holidays.
 
-/// File name and text.
-pub(super) const FILES: &[(&str, &str)] = &[
-    ("us-federal.yaml", include_str!("../../rules/us-federal.yaml")),
-    ("india.yaml", include_str!("../../rules/india.yaml")),
-    ("australia.yaml", include_str!("../../rules/australia.yaml")),
-    ("canada.yaml", include_str!("../../rules/canada.yaml")),
-    ("france.yaml", include_str!("../../rules/france.yaml")),
-    ("us-al.yaml", include_str!("../../rules/us-al.yaml")),
-    ("us-ca.yaml", include_str!("../../rules/us-ca.yaml")),
-    ("us-ct.yaml", include_str!("../../rules/us-ct.yaml")),
-    ("us-de.yaml", include_str!("../../rules/us-de.yaml")),
-    ("us-fl.yaml", include_str!("../../rules/us-fl.yaml")),
-    ("us-il.yaml", include_str!("../../rules/us-il.yaml")),
-    ("us-ky.yaml", include_str!("../../rules/us-ky.yaml")),
-    ("us-la.yaml", include_str!("../../rules/us-la.yaml")),
-    ("us-ma.yaml", include_str!("../../rules/us-ma.yaml")),
-    ("us-md.yaml", include_str!("../../rules/us-md.yaml")),
-    ("us-me.yaml", include_str!("../../rules/us-me.yaml")),
-    ("us-mi.yaml", include_str!("../../rules/us-mi.yaml")),
-    ("us-mn.yaml", include_str!("../../rules/us-mn.yaml")),
-    ("us-ms.yaml", include_str!("../../rules/us-ms.yaml")),
-    ("us-mt.yaml", include_str!("../../rules/us-mt.yaml")),
-    ("us-ne.yaml", include_str!("../../rules/us-ne.yaml")),
-    ("us-nh.yaml", include_str!("../../rules/us-nh.yaml")),
-    ("us-nj.yaml", include_str!("../../rules/us-nj.yaml")),
-    ("us-nm.yaml", include_str!("../../rules/us-nm.yaml")),
-    ("us-nv.yaml", include_str!("../../rules/us-nv.yaml")),
-    ("us-ok.yaml", include_str!("../../rules/us-ok.yaml")),
-    ("us-or.yaml", include_str!("../../rules/us-or.yaml")),
-    ("us-pa.yaml", include_str!("../../rules/us-pa.yaml")),
-    ("us-ri.yaml", include_str!("../../rules/us-ri.yaml")),
-    ("us-sd.yaml", include_str!("../../rules/us-sd.yaml")),
-    ("us-tx.yaml", include_str!("../../rules/us-tx.yaml")),
-    ("us-ut.yaml", include_str!("../../rules/us-ut.yaml")),
-    ("us-va.yaml", include_str!("../../rules/us-va.yaml")),
-    ("us-wa.yaml", include_str!("../../rules/us-wa.yaml")),
-    ("us-wy.yaml", include_str!("../../rules/us-wy.yaml")),
-];
+use std::collections::BTreeMap;
 
-pub(super) const HOLIDAYS: &str = include_str!("../../rules/holidays.yaml");
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// What `build.rs` made of them.
+pub(super) const SHIPPED: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
+
+/// The shape of that text.
+#[derive(Debug, Deserialize)]
+pub(super) struct Files<'t> {
+    /// By name of the file.
+    #[serde(borrow)]
+    pub files: BTreeMap<&'t str, &'t RawValue>,
+    #[serde(borrow)]
+    pub holidays: &'t RawValue,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+    use std::path::Path;
+
+    use serde::de::DeserializeOwned;
+
+    use super::super::schema::{HolidayFile, RuleFile};
+    use super::*;
+
+    fn says_the_same<T: Debug + DeserializeOwned>(name: &str, held: &RawValue) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules").join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let written: T = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let held: T = serde_json::from_str(held.get()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(format!("{held:?}"), format!("{written:?}"), "{name}");
+    }
+
+    #[test]
+    fn the_program_holds_what_the_files_say() {
+        let held: Files<'_> = serde_json::from_str(SHIPPED).unwrap();
+        assert!(held.files.len() > 30);
+        for (name, file) in held.files {
+            says_the_same::<RuleFile>(name, file);
+        }
+        says_the_same::<HolidayFile>("holidays.yaml", held.holidays);
+    }
+}

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
 
-use super::files::{FILES, HOLIDAYS};
+use super::files::{Files, SHIPPED as TEXT};
 use super::holidays::Holidays;
 use super::jurisdiction::Jurisdiction;
 use super::load::Rules;
@@ -17,7 +17,7 @@ use super::schema::{HolidayFile, RuleFile};
 
 static SHIPPED: LazyLock<Shipped> = LazyLock::new(|| {
     // The files are part of the program and a test reads every one, so this cannot fail in a tested build.
-    Shipped::read(FILES, HOLIDAYS).expect("embedded rule files are valid")
+    Shipped::read(TEXT).expect("embedded rule files are valid")
 });
 
 static EMBEDDED: LazyLock<Arc<Rules>> = LazyLock::new(|| {
@@ -57,22 +57,22 @@ struct Shipped {
 }
 
 impl Shipped {
-    fn read(files: &[(&str, &str)], holidays: &str) -> Result<Self, RulesError> {
+    fn read(text: &str) -> Result<Self, RulesError> {
         let wrong = |file: &str, problem: String| RulesError { file: file.to_owned(), problem };
-        let mut hash = Sha256::new_with_prefix(holidays);
+        let Files { files, holidays } =
+            serde_json::from_str(text).map_err(|error| wrong("rules", error.to_string()))?;
         let mut read: Vec<RuleFile> = Vec::with_capacity(files.len());
         for (name, text) in files {
-            hash.update(text);
             let file: RuleFile =
-                serde_yaml::from_str(text).map_err(|error| wrong(name, error.to_string()))?;
+                serde_json::from_str(text.get()).map_err(|error| wrong(name, error.to_string()))?;
             if read.iter().any(|known| known.jurisdiction == file.jurisdiction) {
                 return Err(wrong(name, format!("a second file for {}", file.jurisdiction)));
             }
             read.push(file);
         }
-        let holidays =
-            serde_yaml::from_str(holidays).map_err(|error| wrong("holidays.yaml", error.to_string()))?;
-        Ok(Self { files: read, holidays, hash })
+        let holidays = serde_json::from_str(holidays.get())
+            .map_err(|error| wrong("holidays.yaml", error.to_string()))?;
+        Ok(Self { files: read, holidays, hash: Sha256::new_with_prefix(text) })
     }
 
     fn under(&self, operator: &OperatorRules, profile: &Profile) -> Result<Rules, RulesError> {
@@ -142,10 +142,10 @@ impl Rules {
         SHIPPED.under(operator, profile)
     }
 
-    /// Rules of files that are no part of the program.
+    /// Rules of a text that is no part of the program.
     #[cfg(test)]
-    pub(super) fn read(files: &[(&str, &str)], holidays: &str) -> Result<Rules, RulesError> {
-        Shipped::read(files, holidays)?.under(&OperatorRules::default(), &Profile::strict())
+    pub(super) fn read(text: &str) -> Result<Rules, RulesError> {
+        Shipped::read(text)?.under(&OperatorRules::default(), &Profile::strict())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a trial came to, counted from its tables: by hour, day, outcome, arm and reason; and what happened to each lead. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -58,7 +58,7 @@ pub struct Arm {
     /// Their calls from then on.
     pub calls: u64,
     pub answered: u64,
-    /// Enrollments that ended `converted`.
+    /// Enrollments that ended `converted`, or in one of whose calls somebody agreed.
     pub converted: u64,
     /// Answered calls among calls; nothing without calls.
     pub answer_rate: Option<f64>,
@@ -246,19 +246,23 @@ fn arms(facts: &Facts, walks: &HashMap<EnrollmentId, &WalkRow>, cadences: &[&Cad
                     taken.entry(passed.enrollment_id).or_insert((place, passed.at));
                 }
             }
-            for (enrollment, (place, _)) in &taken {
-                own[*place].leads += 1;
-                let result = walks.get(enrollment).and_then(|walk| walk.result.as_deref());
-                own[*place].converted += u64::from(result == Some("converted"));
-            }
+            let mut agreed: HashSet<EnrollmentId> = HashSet::new();
             for call in &facts.calls {
-                let Some((place, since)) = call.enrollment_id.and_then(|id| taken.get(&id)) else { continue };
+                let Some(enrollment) = call.enrollment_id else { continue };
+                let Some((place, since)) = taken.get(&enrollment) else { continue };
                 if call.at >= *since {
                     let mut counted = Calls::default();
                     counted.add(call);
                     own[*place].calls += counted.calls;
                     own[*place].answered += counted.answered;
+                    agreed.extend((counted.converted > 0).then_some(enrollment));
                 }
+            }
+            for (enrollment, (place, _)) in &taken {
+                own[*place].leads += 1;
+                let result = walks.get(enrollment).and_then(|walk| walk.result.as_deref());
+                let has_converted = result == Some("converted") || agreed.contains(enrollment);
+                own[*place].converted += u64::from(has_converted);
             }
             for arm in own {
                 arm.answer_rate = rate(arm.answered, arm.calls);

@@ -90,6 +90,9 @@ static BUSY: Sql = Sql::new(
 );
 
 const PLANNED: &str = "SELECT id FROM attempts WHERE state = 'planned' ORDER BY id LIMIT $1";
+// `outside`: calls of other dialers, which whoever reported them reports again.
+const OTHER_PROVIDERS: &str = "SELECT DISTINCT provider FROM attempts
+     WHERE provider NOT IN ($1, 'outside') AND intent_at >= $2 ORDER BY provider";
 const HOLD_BACK: &str =
     "UPDATE enrollments SET due_at = $1 WHERE state IN ('waiting', 'held') AND due_at < $1";
 
@@ -181,6 +184,15 @@ pub async fn planned(tx: &mut Tx, limit: u32) -> Result<Vec<Attempt>, StoreError
         on_db!(tx, |conn| sqlx::query_scalar(PLANNED).bind(i64::from(limit)).fetch_all(conn).await)?;
     let ids: Vec<AttemptId> = ids.iter().map(|id| read("attempts", "id", id)).collect::<Result<_, _>>()?;
     super::attempt::lock_planned(tx, &ids).await
+}
+
+/// Names of the other providers that were asked for calls since an instant, by the engine's clock. Reads all attempts.
+pub async fn other_providers(tx: &mut Tx, provider: &str, since: Instant) -> Result<Vec<String>, StoreError> {
+    Ok(on_db!(tx, |conn| sqlx::query_scalar(OTHER_PROVIDERS)
+        .bind(provider.to_owned())
+        .bind(micros(since))
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// Nobody is due before `until`; answers how many enrollments were due earlier.

@@ -20,6 +20,7 @@ pub struct Summary {
     pub voicemail: u64,
     pub failed: u64,
     pub opted_out: u64,
+    /// Enrollments that ended so, or in one of whose calls somebody agreed.
     pub converted: u64,
     pub events: u64,
     pub talk_seconds: u64,
@@ -33,7 +34,8 @@ pub struct Summary {
 const TOTALS: &str = "SELECT
      (SELECT count(*) FROM leads), (SELECT count(*) FROM enrollments), (SELECT count(*) FROM calls), (SELECT count(*) FROM events),
      (SELECT CAST(coalesce(sum(talk_s), 0) AS BIGINT) FROM calls), (SELECT count(*) FROM leads WHERE status = 'opted_out'),
-     (SELECT count(*) FROM enrollments WHERE result = 'converted')";
+     (SELECT count(*) FROM enrollments e WHERE e.result = 'converted'
+        OR EXISTS (SELECT 1 FROM attempts a WHERE a.enrollment_id = e.id AND a.outcome = 'converted'))";
 const OUTCOMES: &str = "SELECT outcome, count(*) FROM calls WHERE outcome IS NOT NULL GROUP BY outcome";
 const DECISIONS: &str =
     "SELECT verdict, reason, count(*) FROM decisions WHERE verdict <> 'proceed' GROUP BY verdict, reason";

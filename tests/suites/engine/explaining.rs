@@ -1,6 +1,7 @@
 //! Why (ENG-8): what stands in the way of a call, gate by gate, and when the next one may go out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use callwright_engine::decide::verdict::{Answer, Gate, Reason};
@@ -13,6 +14,9 @@ use crate::facts::declined;
 use crate::fake::Fake;
 use crate::given::{ALICE, World, at, noon};
 use crate::on_both;
+
+/// Longest wait for an answer that takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 on_both! {
     async fn a_deferral_names_its_gate_its_reason_and_the_next_instant(db) {
@@ -97,5 +101,15 @@ on_both! {
         let world = World::open(db).await?;
         let lead = world.lead(ALICE).await?;
         assert!(world.engine.why(lead, None).await?.text().contains("Not enrolled"));
+    }
+
+    async fn an_explanation_does_not_wait_for_who_is_writing(db) {
+        let world = World::open(db).await?;
+        let (lead, _) = world.welcomed(ALICE).await?;
+        let writing = world.engine.db.begin().await?;
+        // Waiting for it, this would never end.
+        let why = tokio::time::timeout(PATIENCE, world.engine.why(lead, None)).await??;
+        assert_eq!(why.enrollments.len(), 1);
+        writing.rollback().await?;
     }
 }

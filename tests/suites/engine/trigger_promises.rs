@@ -8,7 +8,7 @@ use callwright_engine::domain::trigger::{TriggerKind, TriggerRule, TriggerState}
 use callwright_engine::engine::triggers::{NewTrigger, Raised};
 use callwright_engine::engine::{RedeemRequest, Redeemed};
 use callwright_engine::id::{LeadId, TriggerId};
-use callwright_engine::provider::Placement;
+use callwright_engine::provider::{LookUpResult, Placement};
 use callwright_engine::store::analytics::{self, MoneyLine, Reached};
 use callwright_engine::store::coupon::{self, CouponFilter};
 use callwright_engine::store::jobs::admin::{self, JobFilter};
@@ -112,6 +112,11 @@ on_both! {
         }
         assert_eq!((told.len(), coupons(&shop, buyers[5]).await?.len()), (2, 0));
         assert_eq!(reserved(&shop).await?, 2 * 15_000);
+        // A call that proves not to have been made is not made now.
+        world.clock.advance_to(world.now() + Fake::T_REC + TimeDelta::seconds(1));
+        let lost = Fake::default().finding(LookUpResult::Absent);
+        assert_eq!(engine.reconcile(&lost, 10).await?.not_placed, 1);
+        assert_eq!(world.dial(&lost).await?.accepted, 0);
         // Cancelled twice is cancelled once, and what was freed is there for the next.
         engine.cancel_trigger(id).await?;
         finish(engine, id, 2).await?;

@@ -27,8 +27,13 @@ pub struct Client {
 impl Client {
     /// Starts the server and leaves it without `initialize`.
     pub fn bare() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_callwright-under-test"))
             .arg("lsp")
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -50,7 +55,12 @@ impl Client {
 
     /// Starts the server for a folder.
     pub fn start(folder: &Path, capabilities: Value) -> (Self, Value) {
-        let mut client = Self::bare();
+        Self::start_with(&[], folder, capabilities)
+    }
+
+    /// The same with options of the command.
+    pub fn start_with(options: &[&str], folder: &Path, capabilities: Value) -> (Self, Value) {
+        let mut client = Self::with(options);
         client.root = format!("file://{}", folder.display());
         let folders = json!([{ "uri": client.root, "name": "work" }]);
         let params = json!({ "processId": null, "rootUri": null, "workspaceFolders": folders, "capabilities": capabilities });

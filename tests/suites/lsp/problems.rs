@@ -108,3 +108,29 @@ fn definitions_are_found_below_a_folder_of_the_workspace_and_around_a_document()
     client.open(CADENCE_PATH, &broken);
     assert_eq!(codes(&client.problems(CADENCE_PATH)), ["unknown-flow"]);
 }
+
+#[test]
+fn hours_are_judged_by_the_operators_rules_too() {
+    let folder = workspace();
+    let evening = CADENCE.replace("09:00-18:00", "17:15-18:45");
+    write(folder.path(), CADENCE_PATH, &evening);
+    let (mut client, _) = Client::start(folder.path(), json!({}));
+    client.open(CADENCE_PATH, &evening);
+    assert_eq!(
+        client.problems(CADENCE_PATH),
+        Vec::<Value>::new(),
+        "the law of every place leaves some of it"
+    );
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    let until_five = "jurisdiction: US-TX\ntitle: Texas, until five\nrules:\n  - id: ours-tx\n    \
+                     effective: { from: 2020-01-01 }\n    hours: { spans: [{ days: daily, from: \"10:00\", until: \"17:00\" }] }\n    \
+                     citation: house rule 12\n    grade: A\n    verified_on: 2026-11-20\n    vectors:\n      \
+                     - { local: 2026-01-14T10:00, allowed: true }\n      - { local: 2026-01-14T17:00, allowed: false }\n";
+    std::fs::write(rules.join("us-tx.yaml"), until_five).unwrap();
+    let options = ["--rules", rules.to_str().unwrap()];
+    let (mut client, _) = Client::start_with(&options, folder.path(), json!({}));
+    let problems = client.problems(CADENCE_PATH);
+    assert_eq!(codes(&problems), ["never-open"]);
+    assert!(problems[0]["message"].as_str().unwrap().contains("Texas"), "{problems:?}");
+}

@@ -169,6 +169,41 @@ async fn reconciling_without_a_journal_is_said_aloud_or_refused() -> anyhow::Res
     Ok(())
 }
 
+/// A call that `provider` was asked for a minute ago.
+async fn called_by(world: &World, nth: u8, provider: &str) -> anyhow::Result<()> {
+    let ids = "(SELECT id FROM leads ORDER BY id LIMIT 1), (SELECT id FROM campaigns ORDER BY id LIMIT 1)";
+    let at = (chrono::Utc::now() - chrono::TimeDelta::minutes(1)).timestamp_micros();
+    let row = format!(
+        "INSERT INTO attempts (id, lead_id, campaign_id, number, flow, version, step, visit, attempt, state, priority, due_at, fence,
+                               intent_at, provider, created_at, finished_at)
+         SELECT '0196d3b2-0000-7000-8000-00000000000{nth}', {ids}, '+12125550199', '', '', '', 0, 0, 'finished', 1, {at}, 0,
+                {at}, '{provider}', {at}, {at}"
+    );
+    books::execute(&world.url, &row).await
+}
+
+#[tokio::test]
+async fn only_who_placed_the_calls_can_say_that_there_were_no_more() -> anyhow::Result<()> {
+    const PLATFORM: [&str; 5] =
+        ["reconcile", "--provider", "webhook", "--webhook-url", "http://127.0.0.1:9/calls"];
+    let mut world = sqlite().await?;
+    world.set_up()?;
+    called_by(&world, 1, "webhook").await?;
+    // What other dialers called is told again by whoever told it before.
+    called_by(&world, 2, "outside").await?;
+    world.cli(&["backup", "mine.db"])?;
+    world.cli(&["restore", "mine.db", "--into", &world.url, "--replace"])?;
+    let refused = world.refused(&["reconcile", "--without-journal"])?;
+    ensure!(refused.contains("but `webhook` placed calls of this database too"), "{refused}");
+    ensure!(world.refused(&["doctor"])?.contains("not reconciled"), "the mark stands");
+    let secret = ["--webhook-secret", "a key that is long enough", "--without-journal"];
+    let refused = world.refused(&[&PLATFORM[..], &secret].concat())?;
+    ensure!(refused.contains("cannot list its calls"), "{refused}");
+    let done = world.cli(&[&PLATFORM[..], &secret, &["--without-listing"]].concat())?;
+    ensure!(done.contains("enrollments left in peace"), "{done}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn doctor_looks_at_what_a_disaster_would_need() -> anyhow::Result<()> {
     let world = sqlite().await?;

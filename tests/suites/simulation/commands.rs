@@ -116,6 +116,51 @@ fn what_if_moves_every_call_into_the_other_hours_and_says_what_changed() -> anyh
     Ok(())
 }
 
+/// A folder of rules that let people in the United States be called from eleven to three only.
+fn narrow_rules(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir(folder.join("rules"))?;
+    std::fs::write(
+        folder.join("rules/us.yaml"),
+        "jurisdiction: US\ntitle: House hours\nrules:\n  - id: ours\n    effective: { from: 2020-01-01 }\n    \
+         hours: { spans: [{ days: daily, from: \"11:00\", until: \"15:00\" }] }\n    citation: house rule 7\n    \
+         grade: A\n    verified_on: 2026-11-20\n    vectors:\n      - { local: 2026-01-14T11:00, allowed: true }\n      \
+         - { local: 2026-01-14T15:00, allowed: false }\n",
+    )?;
+    Ok(())
+}
+
+fn calls_outside_of_eleven_to_three(run: &Value) -> u64 {
+    let hours = run["hours"].as_array().into_iter().flatten().filter_map(Value::as_u64).enumerate();
+    hours.filter(|(hour, _)| !(11..15).contains(hour)).map(|(_, calls)| calls).sum()
+}
+
+#[test]
+fn the_operators_rules_hold_in_virtual_time_for_cadences_and_recordings() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    narrow_rules(folder.path())?;
+    let rows = (0..20).map(|contact| format!("{contact},2,{},no\n", if contact % 3 == 0 { 40 } else { 0 }));
+    let recording: String =
+        std::iter::once("contact,attempts,duration_s,subscribed\n".to_owned()).chain(rows).collect();
+    std::fs::write(folder.path().join("campaign.csv"), recording)?;
+    std::fs::write(
+        folder.path().join("leads.csv"),
+        "externalId,firstName,phone,language,country,region\nlead_1,Alice,+12125550143,en,US,NY\n\
+         lead_2,Bob,+13125550144,en,US,IL\nlead_3,Nora,+12065550145,en,US,WA\n",
+    )?;
+    for arguments in [
+        &["simulate", "new-lead", "--population", "leads.csv"][..],
+        &["simulate", "--replay", "campaign.csv"],
+    ] {
+        let shipped = json(folder.path(), arguments)?;
+        assert!(calls_outside_of_eleven_to_three(&shipped) > 0, "{}", shipped["hours"]);
+        let narrow = json(folder.path(), &[arguments, &["--rules", "rules"]].concat())?;
+        assert_eq!(calls_outside_of_eleven_to_three(&narrow), 0, "{}", narrow["hours"]);
+        let calls = narrow["hours"].as_array().into_iter().flatten().filter_map(Value::as_u64).sum::<u64>();
+        assert!(calls > 0, "{narrow}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_same_definitions_against_themselves_show_no_difference() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use callwright_engine::domain::campaign::Pacing;
 use callwright_engine::metrics::{Metrics, Request};
 use callwright_engine::provider::{
-    Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    Answer, CallsSince, Capabilities, Listing, LookUp, LookUpResult, PlaceRequest, Placement, Provider,
+    ProviderError,
 };
 use tokio::time::Instant;
 
@@ -77,6 +78,15 @@ impl Provider for Measured {
             };
             self.note("look_up", code, began.elapsed());
             result
+        })
+    }
+
+    fn calls_since<'a>(&'a self, query: &'a CallsSince) -> Answer<'a, Result<Listing, ProviderError>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let page = self.inner.calls_since(query).await;
+            self.note("calls_since", if page.is_ok() { "done" } else { "failed" }, began.elapsed());
+            page
         })
     }
 

@@ -10,6 +10,7 @@ use callwright_engine::clock::Instant;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::domain::campaign::VoiceClass;
 use callwright_engine::id::LeadId;
+use callwright_engine::rules::Rules;
 use callwright_engine::simulate::driver::Pace;
 use callwright_engine::simulate::histogram::Histogram;
 use callwright_engine::simulate::population::Population;
@@ -42,6 +43,7 @@ pub async fn run(args: &SimulateArgs, file: &Path, library: Library) -> anyhow::
     let contacts: Arc<[Contact]> = contacts.into();
     let bar =
         super::progress(args.format, contacts.iter().map(|contact| u64::from(contact.attempts)).sum::<u64>());
+    let rules = args.rules.load()?;
     let mut parts = JoinSet::new();
     let lanes = Arc::new(Semaphore::new(lanes()));
     for range in shares(contacts.len(), args.keep.is_some()) {
@@ -49,6 +51,7 @@ pub async fn run(args: &SimulateArgs, file: &Path, library: Library) -> anyhow::
             contacts: Arc::clone(&contacts),
             range,
             library: library.clone(),
+            rules: Arc::clone(&rules),
             bar: bar.clone(),
             setup: Setup::at(args.start(), args.seed),
             until: args.start() + TimeDelta::days(i64::from(args.days)),
@@ -92,6 +95,7 @@ struct Part {
     /// Its contacts, and its people of the population.
     range: Range<usize>,
     library: Library,
+    rules: Arc<Rules>,
     bar: ProgressBar,
     setup: Setup,
     until: Instant,
@@ -106,7 +110,7 @@ impl Part {
             let number = population.person(index as u64).number;
             script.replay(number, contact.attempts, contact.duration_s, contact.subscribed);
         }
-        let trial = Trial::open(db, self.library.clone(), self.setup, script);
+        let trial = Trial::open_under(db, self.library.clone(), Arc::clone(&self.rules), self.setup, script);
         self.enroll(&trial, &population, contacts).await?;
         let pace = Pace { resolution: RESOLUTION, batch: 2_000, until: self.until };
         let mut asked = 0;
@@ -218,7 +222,7 @@ impl Tally {
         let [attempts, talk_seconds, converted] = self.tables;
         let line = json!({
             "leads": self.leads, "attempts": attempts, "talk_seconds": talk_seconds, "converted": converted,
-            "outside_window": self.outside_window, "double_dials": self.double_dials,
+            "hours": self.hours.counts(), "outside_window": self.outside_window, "double_dials": self.double_dials,
             "virtual_days": self.virtual_days, "seconds": (seconds * 100.0).round() / 100.0,
         });
         output::print(&line.to_string());

@@ -75,9 +75,12 @@ fn further_caps(file: &CadenceFile, findings: &mut Findings<'_>) {
         limits.per_day.map(|calls| for_lead(calls, CapSpan::Rolling(TimeDelta::days(1)))),
         limits.per_week.map(|calls| for_lead(calls, CapSpan::Rolling(TimeDelta::days(7)))),
     ];
-    let caps = &file.model.caps;
-    for (index, cap) in caps.iter().enumerate() {
-        let others = caps.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| *other);
+    // From the file rather than the model, which leaves out what cannot be read: places count what is written.
+    let written = file.raw.limits.iter().flat_map(|limits| limits.caps.iter().flatten()).enumerate();
+    let caps: Vec<(usize, Cap)> =
+        written.filter_map(|(index, written)| Some((index, written.read().ok()?))).collect();
+    for (index, cap) in &caps {
+        let others = caps.iter().filter(|(other, _)| other != index).map(|(_, other)| *other);
         let Some(first) = own.into_iter().flatten().chain(others).find(|other| comes_before(other, cap))
         else {
             continue;

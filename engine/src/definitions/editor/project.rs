@@ -40,8 +40,10 @@ pub struct Problem {
 }
 
 /// Files by path relative to the folder, with forward slashes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Project {
+    /// What disclosures and hours are judged by.
+    rules: Arc<Rules>,
     files: BTreeMap<String, File>,
     /// What each file is by itself, until its text changes.
     alone: BTreeMap<String, Arc<Workspace>>,
@@ -105,9 +107,20 @@ fn by_folder(path: &str) -> DefinitionKind {
 }
 
 impl Project {
-    /// From (relative path, text).
+    /// Without files yet.
+    pub fn under(rules: Arc<Rules>) -> Self {
+        Self {
+            rules,
+            files: BTreeMap::new(),
+            alone: BTreeMap::new(),
+            checked: Checked::default(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// From (relative path, text), under the shipped rules.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut project = Self::default();
+        let mut project = Self::under(Rules::shipped());
         for (path, text) in files {
             project.set(path, text);
         }
@@ -167,7 +180,7 @@ impl Project {
         let surface = self.surface();
         let stale = self.stale(surface);
         let own = all.diagnostics.len();
-        check::run_on(&mut all, Rules::embedded(), |path| stale.contains(path));
+        check::run_on(&mut all, &self.rules, |path| stale.contains(path));
         let mut across: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
         for found in &all.diagnostics[own..] {
             across.entry(found.file.clone()).or_default().push(found.clone());

@@ -38,6 +38,8 @@ const CALLS_MARGIN: TimeDelta = TimeDelta::hours(1);
 const JOURNAL_MARGIN: TimeDelta = TimeDelta::hours(1);
 /// By the wall: a request that was on its way when the old processes ended has arrived by then, or never will.
 const ARRIVES_WITHIN: TimeDelta = TimeDelta::seconds(10);
+/// A provider that placed a call this shortly before the backup may have placed more after it.
+const IN_USE: TimeDelta = TimeDelta::days(30);
 /// Planned attempts per transaction.
 const BATCH: u32 = 500;
 
@@ -118,6 +120,15 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Other providers that placed calls in the month before the backup: what they called since, this one cannot say.
+    pub async fn other_providers(&self, provider: &dyn Provider) -> Result<Vec<String>, EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let Some(mark) = recovery::current(&mut tx).await? else { return Err(not_recovering()) };
+        let names = store::other_providers(&mut tx, provider.name(), mark.calls_from - IN_USE).await?;
+        tx.rollback().await?;
+        Ok(names)
     }
 
     /// For a provider that cannot say what it called: everybody is treated as called just before now. Planned calls are taken

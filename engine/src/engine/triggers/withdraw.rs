@@ -1,5 +1,5 @@
 //! Cancelling a trigger: nobody more is enrolled, and whoever was not called yet is taken out, a batch per transaction, together
-//! with the coupon they never heard of. Calls that are under way finish, and whoever was told of a coupon keeps it.
+//! with the coupon they never heard of. Calls that a provider has taken go their way, and whoever was told of a coupon keeps it.
 
 use std::collections::HashSet;
 
@@ -70,10 +70,11 @@ impl Engine {
         let leads = enrollment::leads_of(tx, ids).await?;
         self.lock_numbers_of(tx, &leads).await?;
         let walks = walk::by_ids(tx, ids).await?;
+        // One in doubt may prove not to have been made, and would be made then: its enrollment ends, and its coupon stays.
         let under_way: HashSet<EnrollmentId> = attempt::open_of(tx, ids)
             .await?
             .into_iter()
-            .filter(|call| call.state != AttemptState::Planned)
+            .filter(|call| call.state == AttemptState::Placed)
             .filter_map(|call| call.enrollment_id)
             .collect();
         let free: Vec<&Walk> = walks

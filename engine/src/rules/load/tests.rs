@@ -140,15 +140,14 @@ fn a_panhandle_number_may_be_called_only_while_both_its_clocks_allow() {
 
 #[test]
 fn the_version_follows_the_content() {
-    let file = |id| format!("jurisdiction: IN\ntitle: India\nrules: []\n# {id}\n");
-    let version = |text: &str| {
-        Rules::read(&[("in.yaml", text)], "covers: { from: 2025-01-01 }\ncalendars: {}\n")
-            .unwrap()
-            .version()
-            .to_owned()
+    let version = |title: &str| {
+        let file = format!(r#"{{"jurisdiction": "IN", "title": "{title}", "rules": []}}"#);
+        let holidays = r#"{"covers": {"from": "2025-01-01"}, "calendars": {}}"#;
+        let text = format!(r#"{{"files": {{"in.yaml": {file}}}, "holidays": {holidays}}}"#);
+        Rules::read(&text).unwrap().version().to_owned()
     };
-    assert_eq!(version(&file(1)), version(&file(1)));
-    assert_ne!(version(&file(1)), version(&file(2)));
+    assert_eq!(version("India"), version("India"));
+    assert_ne!(version("India"), version("Bharat"));
     assert_eq!(Rules::embedded().version().len(), 12);
 }
 
@@ -164,7 +163,8 @@ fn holidays_of_a_state_include_the_nations() {
 
 #[test]
 fn a_mistake_in_a_file_names_the_file() {
-    let error = Rules::read(&[("bad.yaml", "jurisdiction: US\nrulez: []\n")], "").unwrap_err();
+    let text = r#"{"files": {"bad.yaml": {"jurisdiction": "US", "rulez": []}}, "holidays": {}}"#;
+    let error = Rules::read(text).unwrap_err();
     assert_eq!(error.file, "bad.yaml");
     assert!(error.problem.contains("rulez"), "{}", error.problem);
 }
