@@ -22,11 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The YAML files of a folder by name.
 fn read(folder: &Path) -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
+    // `ON` is Ontario, `NO` is Norway.
+    let mut options = serde_yaml::Options::default();
+    options.strict_booleans = true;
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|ending| ending == "yaml") {
-            let value = serde_yaml::from_str(&fs::read_to_string(&path)?)
+            let value = serde_yaml::from_str_with_options(&fs::read_to_string(&path)?, options.clone())
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             files.insert(name, value);
