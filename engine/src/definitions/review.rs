@@ -80,13 +80,14 @@ impl Review {
     }
 }
 
-/// Makes what every review needs but no file changes, the law and the shapes of files: worth a thread of its own while files are
-/// being read.
+/// Makes what every review needs but no file changes, the shared words, the shapes of files and the law, in the order in which they
+/// are asked for: worth a thread of its own while files are being read.
 pub fn prepare() {
-    Rules::embedded();
+    Workspace::prepare();
     for kind in [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence] {
         schema_errors::prepare(kind);
     }
+    Rules::embedded();
 }
 
 /// Reads the definitions of two folders as (path, text); a folder that cannot be read is a diagnostic.

@@ -1,7 +1,7 @@
 //! All files together while they are read: parsed, compiled one by one, ready to be checked against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::de::DeserializeOwned;
 
@@ -46,6 +46,15 @@ pub struct Workspace {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// The shipped words that scripts share, read once.
+static SHIPPED_WORDS: LazyLock<Workspace> = LazyLock::new(|| {
+    let mut workspace = Workspace::default();
+    for (path, text) in embedded::FILES.iter().filter(|(_, text)| holds_shared_words(text)) {
+        workspace.add_text(path, text);
+    }
+    workspace
+});
+
 impl Workspace {
     /// Reads files given as (relative path, text).
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
@@ -54,14 +63,18 @@ impl Workspace {
             files.into_iter().partition(|(_, text)| holds_shared_words(text));
         // The shared words first: other scripts include them. Whoever brings none of their own gets ours: opt-out must work
         // in every flow.
-        let shipped = embedded::FILES.iter().copied().filter(|(_, text)| holds_shared_words(text));
-        for (path, text) in if shared.is_empty() { shipped.collect() } else { shared } {
-            workspace.add_text(path, text);
+        if shared.is_empty() {
+            workspace.add_workspace(&SHIPPED_WORDS);
         }
-        for (path, text) in others {
+        for (path, text) in shared.into_iter().chain(others) {
             workspace.add_text(path, text);
         }
         workspace
+    }
+
+    /// Reads what most folders need before their own files.
+    pub fn prepare() {
+        LazyLock::force(&SHIPPED_WORDS);
     }
 
     /// Reads one more file.

@@ -1,6 +1,8 @@
 //! Reading events back: a lead's timeline and lists. Appending is [`super::event`].
 
+use chrono::TimeDelta;
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;
@@ -8,6 +10,9 @@ use super::page::{Cursor, Page, before};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::event::Event;
 use crate::id::{CampaignId, EnrollmentId, EventId, LeadId};
+
+/// How far ahead the clock of whoever reported an event may be.
+const SENDERS_CLOCKS: TimeDelta = TimeDelta::days(1);
 
 /// An event and when we heard of it.
 #[derive(Debug, Clone)]
@@ -46,7 +51,7 @@ struct EventRow {
 }
 
 macro_rules! event_row {
-    ($rest:literal) => {
+    ($rest:expr) => {
         concat!(
             "SELECT v.id, v.kind, v.lead_id, v.enrollment_id, v.attempt_id, v.campaign_id, v.at, v.recorded_at, v.version, v.data,
                     v.dedupe
@@ -59,12 +64,20 @@ macro_rules! event_row {
 const FIND: &str = event_row!("WHERE v.id = $1");
 const TIMELINE: &str =
     event_row!("WHERE v.lead_id = $1 AND (v.at, v.id) < ($2, $3) ORDER BY v.at DESC, v.id DESC LIMIT $4");
-const PAGE: &str = event_row!(
-    "WHERE (v.at, v.id) < ($7, $8) AND ($1 IS NULL OR v.kind = $1) AND ($2 IS NULL OR v.lead_id = $2)
-       AND ($3 IS NULL OR v.enrollment_id = $3) AND ($4 IS NULL OR v.campaign_id = $4)
-       AND ($5 IS NULL OR v.at >= $5) AND ($6 IS NULL OR v.at < $6)
-     ORDER BY v.at DESC, v.id DESC LIMIT $9"
-);
+macro_rules! page_text {
+    ($lead:literal, $rows:literal) => {
+        event_row!(concat!(
+            "WHERE ", $lead, " AND ($1 IS NULL OR v.kind = $1) AND ($3 IS NULL OR v.enrollment_id = $3)
+               AND ($4 IS NULL OR v.campaign_id = $4) AND ($5 IS NULL OR v.at >= $5) AND ($6 IS NULL OR v.at < $6) AND ", $rows
+        ))
+    };
+}
+
+// One index each: of the lead's events, and of all by id, which is the order of writing.
+const OF_LEAD: &str =
+    page_text!("v.lead_id = $2", "(v.at, v.id) < ($7, $8) ORDER BY v.at DESC, v.id DESC LIMIT $9");
+const ALL: &str =
+    page_text!("($2 IS NULL OR v.lead_id = $2)", "v.id >= $7 AND v.id < $8 ORDER BY v.id DESC LIMIT $9");
 
 pub async fn find(tx: &mut Tx, id: EventId) -> Result<Option<Recorded>, StoreError> {
     let row: Option<EventRow> =
@@ -90,7 +103,8 @@ pub async fn timeline(
     Ok(paged(rows, limit))
 }
 
-/// Up to `limit` events after `cursor`, last first. Without a lead this reads many rows when the filter matches few.
+/// Up to `limit` events after `cursor`: of a lead in the order in which they happened, of all in the order in which they were
+/// written, last first. Without a lead this reads many rows when the filter matches few.
 pub async fn page(
     tx: &mut Tx,
     filter: &EventFilter,
@@ -98,19 +112,44 @@ pub async fn page(
     limit: u32,
 ) -> Result<Page<Recorded>, StoreError> {
     let (at, id) = before(cursor);
-    let rows: Vec<EventRow> = on_db!(tx, |conn| sqlx::query_as(PAGE)
-        .bind(filter.kind.as_deref())
-        .bind(filter.lead_id.map(|id| id.to_string()))
-        .bind(filter.enrollment_id.map(|id| id.to_string()))
-        .bind(filter.campaign_id.map(|id| id.to_string()))
-        .bind(filter.from.map(micros))
-        .bind(filter.until.map(micros))
-        .bind(at)
-        .bind(id)
-        .bind(i64::from(limit) + 1)
-        .fetch_all(conn)
-        .await)?;
+    let kind = filter.kind.as_deref();
+    let [lead, enrollment, campaign] = [
+        filter.lead_id.map(|id| id.to_string()),
+        filter.enrollment_id.map(|id| id.to_string()),
+        filter.campaign_id.map(|id| id.to_string()),
+    ];
+    let (from, until) = (filter.from.map(micros), filter.until.map(micros));
+    let most = i64::from(limit) + 1;
+    macro_rules! rows {
+        ($text:expr, $after:expr, $before:expr) => {
+            on_db!(tx, |conn| sqlx::query_as($text)
+                .bind(kind)
+                .bind(lead)
+                .bind(enrollment)
+                .bind(campaign)
+                .bind(from)
+                .bind(until)
+                .bind($after)
+                .bind($before)
+                .bind(most)
+                .fetch_all(conn)
+                .await)?
+        };
+    }
+    let rows: Vec<EventRow> = if filter.lead_id.is_some() {
+        rows!(OF_LEAD, at, id)
+    } else {
+        let newest = cursor.map_or(Uuid::max(), |cursor| cursor.id).to_string();
+        rows!(ALL, oldest_id(filter.from), newest)
+    };
     Ok(paged(rows, limit))
+}
+
+/// No event that happened at `from` or later has a smaller id: ids begin with when they were written, and what is written has
+/// happened, give or take a sender's clock.
+fn oldest_id(from: Option<Instant>) -> String {
+    let millis = from.map_or(0, |from| (from - SENDERS_CLOCKS).timestamp_millis());
+    Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80).to_string()
 }
 
 fn paged(rows: Vec<EventRow>, limit: u32) -> Page<Recorded> {

@@ -42,7 +42,7 @@ struct SuppressionRow {
 }
 
 macro_rules! suppression {
-    ($rest:literal) => {
+    ($rest:expr) => {
         concat!(
             "SELECT s.id, s.number, s.source, s.campaign_id, s.reason, s.created_at, s.expires_at, s.added_by ",
             $rest
@@ -67,14 +67,31 @@ static OF_NUMBERS: Sql = Sql::new(suppression!(
 const EVERYWHERE: &str = suppression!("FROM suppressions s WHERE s.campaign_id = '' ORDER BY s.number, s.id");
 const FIND: &str = suppression!("FROM suppressions s WHERE s.id = $1");
 const REMOVE: &str = "DELETE FROM suppressions WHERE id = $1";
-const PAGE: &str = suppression!(
-    "FROM suppressions s
-     WHERE (s.created_at, s.id) < ($4, $5) AND ($1 IS NULL OR s.number = $1) AND ($2 IS NULL OR s.source = $2)
-       AND ($3 IS NULL OR s.campaign_id = $3)
-     ORDER BY s.created_at DESC, s.id DESC LIMIT $6"
-);
-const COUNT: &str = "SELECT count(*) FROM suppressions s
-     WHERE ($1 IS NULL OR s.number = $1) AND ($2 IS NULL OR s.source = $2) AND ($3 IS NULL OR s.campaign_id = $3)";
+macro_rules! matching {
+    ($number:literal) => {
+        concat!($number, " AND ($2 IS NULL OR s.source = $2) AND ($3 IS NULL OR s.campaign_id = $3)")
+    };
+}
+macro_rules! page_text {
+    ($number:literal) => {
+        suppression!(concat!(
+            "FROM suppressions s WHERE (s.created_at, s.id) < ($4, $5) AND ",
+            matching!($number),
+            " ORDER BY s.created_at DESC, s.id DESC LIMIT $6"
+        ))
+    };
+}
+macro_rules! count_text {
+    ($number:literal) => {
+        concat!("SELECT count(*) FROM suppressions s WHERE ", matching!($number))
+    };
+}
+
+// Of millions of entries the few of one number are found by it.
+const PAGE: &str = page_text!("($1 IS NULL OR s.number = $1)");
+const PAGE_OF_NUMBER: &str = page_text!("s.number = $1");
+const COUNT: &str = count_text!("($1 IS NULL OR s.number = $1)");
+const COUNT_OF_NUMBER: &str = count_text!("s.number = $1");
 
 /// Which entries. Everything given must hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -219,7 +236,8 @@ pub async fn page(
     limit: u32,
 ) -> Result<Page<Suppression>, StoreError> {
     let (at, id) = before(cursor);
-    let rows: Vec<SuppressionRow> = on_db!(tx, |conn| sqlx::query_as(PAGE)
+    let text = if filter.number.is_some() { PAGE_OF_NUMBER } else { PAGE };
+    let rows: Vec<SuppressionRow> = on_db!(tx, |conn| sqlx::query_as(text)
         .bind(filter.number.map(PhoneNumber::e164))
         .bind(filter.source.map(Source::as_str))
         .bind(filter.campaign_id.map(|id| id.to_string()))
@@ -233,7 +251,8 @@ pub async fn page(
 
 /// How many entries the filter matches.
 pub async fn count(tx: &mut Tx, filter: SuppressionFilter) -> Result<u64, StoreError> {
-    let count: i64 = on_db!(tx, |conn| sqlx::query_scalar(COUNT)
+    let text = if filter.number.is_some() { COUNT_OF_NUMBER } else { COUNT };
+    let count: i64 = on_db!(tx, |conn| sqlx::query_scalar(text)
         .bind(filter.number.map(PhoneNumber::e164))
         .bind(filter.source.map(Source::as_str))
         .bind(filter.campaign_id.map(|id| id.to_string()))

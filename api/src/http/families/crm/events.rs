@@ -128,7 +128,7 @@ pub struct EventParams {
     pub cursor: Option<String>,
 }
 
-/// Events of all leads, the latest first.
+/// Events of all leads, the last written first; with a lead, the last that happened first.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventParams), responses(
     (status = 200, description = "One page", body = Listed<EventBody>),
 ))]
