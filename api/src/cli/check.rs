@@ -69,7 +69,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Some(refusal) = levels.refusal() {
         anyhow::bail!(refusal);
     }
-    std::thread::spawn(review::prepare);
+    for prepare in [review::prepare, review::prepare_shapes] {
+        std::thread::spawn(prepare);
+    }
     let law = Law::find(&args.paths, args.stands_for.as_deref(), &args.rules)?;
     let mut review = match law.definitions.as_deref() {
         Some(paths) => definitions(paths, args.stands_for.as_deref(), &law)?,

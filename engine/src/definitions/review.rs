@@ -80,14 +80,18 @@ impl Review {
     }
 }
 
-/// Makes what every review needs but no file changes, the shared words, the shapes of files and the law, in the order in which they
-/// are asked for: worth a thread of its own while files are being read.
+/// Makes what every review needs but no file changes: the shared words, then the law. Worth a thread of its own while files are
+/// being read, and so is [`prepare_shapes`].
 pub fn prepare() {
     Workspace::prepare();
-    for kind in [DefinitionKind::Flow, DefinitionKind::Script, DefinitionKind::Cadence] {
+    Rules::embedded();
+}
+
+/// Makes what the shapes of files are judged by.
+pub fn prepare_shapes() {
+    for kind in [DefinitionKind::Flow, DefinitionKind::Cadence] {
         schema_errors::prepare(kind);
     }
-    Rules::embedded();
 }
 
 /// Reads the definitions of two folders as (path, text); a folder that cannot be read is a diagnostic.

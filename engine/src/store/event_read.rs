@@ -184,3 +184,40 @@ impl TryFrom<EventRow> for Recorded {
 fn parsed<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, T::Err> {
     text.map(str::parse).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::store::{Db, Durability};
+
+    #[rstest]
+    #[case::of_a_lead(OF_LEAD, "SEARCH v USING INDEX events_lead (lead_id=? AND at<?)")]
+    #[case::timeline(TIMELINE, "SEARCH v USING INDEX events_lead (lead_id=? AND at<?)")]
+    #[case::all(ALL, "SEARCH v USING INDEX sqlite_autoindex_events_1 (id>? AND id<?)")]
+    #[tokio::test]
+    async fn no_list_reads_the_whole_table(#[case] text: &'static str, #[case] expected: &str) {
+        let db = Db::connect("sqlite::memory:", Durability::Off).await.unwrap();
+        db.migrate().await.unwrap();
+        let Db::Sqlite { write, .. } = &db else { unreachable!() };
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+        let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(write).await.unwrap();
+        let plan = rows.into_iter().map(|(.., detail)| detail).collect::<Vec<_>>().join("\n");
+        assert!(plan.contains(expected), "{plan}");
+    }
+
+    #[test]
+    fn what_happened_since_has_no_smaller_id() {
+        let at = instant_from_micros(1_783_000_000_123_456);
+        let ids = crate::id::IdSource::seeded(1);
+        let oldest = oldest_id(Some(at));
+        for (written, is_in) in
+            [(TimeDelta::zero(), true), (TimeDelta::hours(-23), true), (TimeDelta::hours(-25), false)]
+        {
+            let id: EventId = ids.next(at + written);
+            assert_eq!(id.to_string() >= oldest, is_in, "{written}");
+        }
+        assert_eq!(oldest_id(None), Uuid::nil().to_string());
+    }
+}

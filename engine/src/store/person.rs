@@ -124,7 +124,7 @@ static SECTIONS: [Section; 24] = [
     section!(
         "triggerOffers",
         "o.trigger_id, o.result, o.enrollment_id",
-        "FROM trigger_leads o WHERE o.lead_id = $1 ORDER BY o.trigger_id"
+        "FROM triggers t CROSS JOIN trigger_leads o WHERE o.trigger_id = t.id AND o.lead_id = $1 ORDER BY o.trigger_id"
     ),
     section!(
         "packages",
