@@ -5,6 +5,7 @@ pub mod dialer;
 pub mod heartbeat;
 pub mod herald;
 pub mod jobs;
+pub mod log_keeper;
 pub mod provider;
 pub mod punctual;
 pub mod queue;

@@ -24,6 +24,7 @@ use callwright_workers::herald;
 use callwright_workers::jobs::{
     self, CheckPromises, EraseRest, ExpireCoupons, KeepHouse, Outgoing, Retention, WatchCatalogue,
 };
+use callwright_workers::log_keeper;
 use callwright_workers::provider::carrier_http::{HttpCarrier, HttpCarrierOptions};
 use callwright_workers::provider::limited::Limited;
 use callwright_workers::provider::measured::Measured;
@@ -181,6 +182,7 @@ impl Running {
         tasks.spawn(workers.run(cancel.clone(), LONGEST_STOP / 2));
         let scheduler = recurring(engine, hints.clone(), retention)?;
         tasks.spawn(herald::run(engine.db.clone(), owner.clone(), bell.clone(), hints, cancel.clone()));
+        tasks.spawn(log_keeper::run(engine.db.clone(), cancel.clone()));
         let stop = cancel.clone();
         tasks.spawn(async move { scheduler.run(RECURRING_POLL, stop).await });
         let options = Options { rate, heartbeat: Arc::clone(&heartbeat), ..Options::new(owner) };
@@ -191,6 +193,7 @@ impl Running {
     /// Dials nothing, and tells the processes that do when something may have become due.
     pub fn idle(engine: &Engine, bell: Bell, cancel: CancellationToken) -> Self {
         let mut tasks = JoinSet::new();
+        tasks.spawn(log_keeper::run(engine.db.clone(), cancel.clone()));
         let name = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
         tasks.spawn(herald::run(engine.db.clone(), name, bell, Hints::new(), cancel.clone()));
         Self { tasks, cancel, heartbeat: Arc::default() }

@@ -25,6 +25,7 @@ pub mod call;
 pub mod campaign;
 pub mod campaign_product;
 pub mod carrier_ledger;
+pub mod checkpoint;
 pub mod clock;
 pub mod consent;
 pub mod coupon;
