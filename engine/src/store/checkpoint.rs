@@ -22,11 +22,9 @@ impl Checkpointer {
     /// `None`: PostgreSQL has a process for it, and a database in memory no log.
     pub async fn open(db: &Db) -> Result<Option<Self>, StoreError> {
         let Db::Sqlite { write, .. } = db else { return Ok(None) };
-        let options = write.connect_options();
-        if options.get_filename().as_os_str() == ":memory:" {
-            return Ok(None);
-        }
-        Ok(Some(Self(options.as_ref().clone().connect().await?)))
+        let mut connection = write.connect_options().as_ref().clone().connect().await?;
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await?;
+        Ok((mode == "wal").then_some(Self(connection)))
     }
 
     /// Writes back what is in the log, without waiting for anybody and without anybody waiting.
