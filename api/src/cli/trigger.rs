@@ -12,7 +12,7 @@ use callwright_engine::engine::triggers::{DryRun, NewTrigger, Raised};
 use callwright_engine::id::{CampaignId, TriggerId};
 use callwright_engine::money::{Money, Percent};
 use callwright_engine::store::{Tx, campaign, product, trigger};
-use callwright_workers::jobs::fan_out::CHUNK;
+use callwright_workers::jobs::fan_out::{CHUNK, Steps};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -271,12 +271,14 @@ async fn spread(engine: &Engine, raised: &Trigger) -> anyhow::Result<()> {
         ProgressBar::hidden()
     };
     bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} people looked at")?);
+    let mut steps = Steps::default();
     loop {
-        let batch = engine.fan_out(raised.id, CHUNK).await?;
+        let batch = steps.next(engine, raised.id, CHUNK).await?;
         bar.inc(batch.examined as u64);
         if batch.is_over {
             break;
         }
+        steps.rest().await;
     }
     bar.finish_and_clear();
     Ok(())
@@ -362,7 +364,10 @@ async fn show(id: TriggerId, format: Format, global: &Global) -> anyhow::Result<
 async fn cancel(id: TriggerId, global: &Global) -> anyhow::Result<ExitCode> {
     let engine = session::open(global).await?;
     engine.cancel_trigger(id).await?;
-    while !engine.fan_out(id, CHUNK).await?.is_over {}
+    let mut steps = Steps::default();
+    while !steps.next(&engine, id, CHUNK).await?.is_over {
+        steps.rest().await;
+    }
     output::print(&told(&engine.trigger(id).await?));
     Ok(ExitCode::SUCCESS)
 }

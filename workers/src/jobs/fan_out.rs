@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_engine::engine::triggers::FanOutOrder;
+use callwright_engine::engine::triggers::{FanOut as FannedOut, FanOutOrder};
 use callwright_engine::engine::{Engine, EngineError};
-use callwright_engine::id::JobId;
+use callwright_engine::id::{JobId, TriggerId};
 use callwright_engine::store::jobs;
 use callwright_engine::store::{StoreError, trigger};
 use callwright_engine::time::zone::Zone;
@@ -43,19 +43,51 @@ impl Job for FanOut {
     }
 }
 
-pub(super) async fn run(job: FanOut, engine: Arc<Engine>, _: Run) -> Result<Handled, JobError> {
-    let mut people = LEAST;
-    for _ in 0..MOST_CHUNKS {
+/// One short transaction after the other, as many people in each as others can wait for.
+#[derive(Debug)]
+pub struct Steps {
+    people: u32,
+    took: Duration,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { people: LEAST, took: Duration::ZERO }
+    }
+}
+
+impl Steps {
+    /// The next transaction, of up to `most` people.
+    pub async fn next(
+        &mut self,
+        engine: &Engine,
+        trigger: TriggerId,
+        most: u32,
+    ) -> Result<FannedOut, EngineError> {
+        let people = self.people.min(most);
         let began = Instant::now();
-        match engine.fan_out(job.0.trigger_id, people).await {
+        let done = engine.fan_out(trigger, people).await?;
+        self.took = began.elapsed();
+        self.people = next_chunk(people, self.took);
+        Ok(done)
+    }
+
+    /// Leaves the database to everybody else for as long as the last one took.
+    pub async fn rest(&self) {
+        tokio::time::sleep(self.took.min(LONGEST_PAUSE)).await;
+    }
+}
+
+pub(super) async fn run(job: FanOut, engine: Arc<Engine>, _: Run) -> Result<Handled, JobError> {
+    let mut steps = Steps::default();
+    for _ in 0..MOST_CHUNKS {
+        match steps.next(&engine, job.0.trigger_id, CHUNK).await {
             Ok(done) if done.is_over => return Ok(Handled::Done),
             Ok(_) => {}
             Err(error @ EngineError::Missing { .. }) => return Err(JobError::give_up(error)),
             Err(error) => return Err(JobError::retry(error)),
         }
-        let took = began.elapsed();
-        people = next_chunk(people, took);
-        tokio::time::sleep(took.min(LONGEST_PAUSE)).await;
+        steps.rest().await;
     }
     let now = engine.now().await.map_err(JobError::retry)?;
     Ok(Handled::SnoozeUntil(now + REST))

@@ -10,9 +10,10 @@ use callwright_engine::domain::trigger::{TriggerKind, TriggerSource};
 use callwright_engine::domain::user::Role;
 use callwright_engine::engine::EnrollRefusal;
 use callwright_engine::engine::triggers::{NewTrigger, Raised, SingleCall};
-use callwright_engine::id::CampaignId;
+use callwright_engine::id::{CampaignId, TriggerId};
 use callwright_engine::money::{Money, Number, Percent};
 use callwright_engine::store::{Tx, lead, product};
+use callwright_workers::jobs::fan_out::Steps;
 use serde_json::value::RawValue;
 
 use super::bodies::{
@@ -199,13 +200,25 @@ async fn raise(app: &App, new: &NewTrigger, only_try: bool) -> Answer<Response> 
     let raised = app.engine.raise(new).await?;
     let (id, is_new) = (raised.trigger().id, matches!(raised, Raised::New(_)));
     if is_new {
-        // Small ones are done when the answer goes out.
-        app.engine.fan_out(id, AT_ONCE).await?;
+        spread_at_once(app, id).await?;
         app.ring();
     }
     let status = if is_new { StatusCode::ACCEPTED } else { StatusCode::OK };
     let body = TriggerBody::of(app.engine.trigger(id).await?, !is_new);
     Ok((status, Json(body)).into_response())
+}
+
+/// Small ones are done when the answer goes out.
+async fn spread_at_once(app: &App, id: TriggerId) -> Answer<()> {
+    let (mut steps, mut left) = (Steps::default(), AT_ONCE);
+    while left > 0 {
+        let done = steps.next(&app.engine, id, left).await?;
+        if done.is_over {
+            break;
+        }
+        left = left.saturating_sub(done.examined as u32);
+    }
+    Ok(())
 }
 
 async fn dry_run(app: &App, new: &NewTrigger) -> Answer<Response> {
