@@ -1,24 +1,15 @@
-//! Callwright's engine: every rule, every state and every SQL statement of the dialer.
+//! Callwright's engine: every state and every SQL statement of the dialer, around the rules of its pure core.
 //!
-//! Dependencies point one way: `engine` (the shell) → `decide`, `flow`, `store`, `provider`;
-//! `decide`, `flow` → `definitions`, `domain`; `store` → `domain`; `domain` → nothing.
+//! Dependencies point one way: `engine` (the shell) → `store`, `callwright_core`; `store` → the core's nouns.
 //! No HTTP lives here, and no clock: the instant is always an argument.
 
-pub mod clock;
-pub mod decide;
-pub mod definitions;
-pub mod domain;
 pub mod engine;
-pub mod flow;
-pub mod id;
 pub mod journal;
 pub mod metrics;
-pub mod money;
-pub mod package;
-pub mod phone;
 pub mod provider;
-pub mod rules;
 pub mod simulate;
 pub mod store;
-pub mod testing;
-pub mod time;
+
+pub use callwright_core::{
+    clock, decide, definitions, domain, flow, id, money, package, phone, rules, testing, time,
+};

@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 use crate::clock::Instant;
 use crate::decide::verdict::Permit;
 use crate::definitions::library::Bundle;
-use crate::domain::call::EndStatus;
+use crate::domain::call::Fact;
 use crate::domain::campaign::Pacing;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
 use crate::package::Frozen;
 use crate::phone::number::PhoneNumber;
+
+pub use callwright_core::answer::{Capabilities, FoundEnd, LookUpResult, Placement};
 
 /// A boxed future, so that providers can be held as `dyn Provider`.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,21 +47,6 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
 
     /// Ends a call that should not be (late orphan, opt-out in progress). Idempotent.
     fn hang_up<'a>(&'a self, provider_call_id: &'a str) -> Answer<'a, Result<(), ProviderError>>;
-}
-
-/// What a provider can and cannot do; the engine adapts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Can an attempt be found again after a lost answer?
-    pub look_up: bool,
-    /// How long after the intent a look-up is conclusive (T_rec).
-    pub conclusive_after: TimeDelta,
-    /// Follows the flow itself and reports the whole conversation; otherwise it asks us turn by turn.
-    pub follows_flow: bool,
-    /// Is handed the complete package of every call, also of those that no trigger raised.
-    pub packages: bool,
-    /// Only synthetic leads, and the virtual clock is allowed.
-    pub simulated: bool,
 }
 
 /// One call to place. It cannot be built without a permit.
@@ -155,51 +142,12 @@ impl Package {
     }
 }
 
-/// What the provider said to one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Placement {
-    Accepted {
-        provider_call_id: String,
-    },
-    /// It surely did not and will not place the call. `retry`: the reason may pass (rate limit).
-    Refused {
-        reason: String,
-        retry: bool,
-    },
-    /// It surely did not place the call, and asks to be left alone for so long.
-    Busy {
-        reason: String,
-        after: TimeDelta,
-    },
-    /// We cannot know: time-out, reset, 5xx. Never asked again.
-    Unknown {
-        reason: String,
-    },
-    /// We did not ask: too late, or stopped at the second look.
-    NotSent {
-        reason: String,
-    },
-}
-
 /// Finding an attempt again.
 #[derive(Debug, Clone)]
 pub struct LookUp {
     pub attempt_id: AttemptId,
     pub number: PhoneNumber,
     pub intent_at: Instant,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LookUpResult {
-    Found {
-        provider_call_id: String,
-        /// `None` while the call goes on, and from providers that always report the end themselves.
-        end: Option<FoundEnd>,
-    },
-    /// Conclusive only `conclusive_after` the intent.
-    Absent,
-    /// The provider did not answer: stay unknown.
-    Failed { reason: String },
 }
 
 /// Which calls to list.
@@ -247,23 +195,34 @@ pub struct CallPurpose {
     pub attempt: u32,
 }
 
-/// How a call that was looked up had ended: what its lost report would have said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FoundEnd {
-    pub at: Instant,
-    pub status: EndStatus,
-    /// Seconds from answer to hang-up.
-    pub talk_s: i64,
-}
-
 #[derive(Debug, thiserror::Error)]
 #[error("provider: {0}")]
 pub struct ProviderError(pub String);
 
+/// One thing a provider told us.
+#[derive(Debug, Clone)]
+pub struct ReportedFact {
+    pub attempt_id: AttemptId,
+    pub provider_call_id: Option<String>,
+    /// The provider's own id of this report: the same one twice is the same fact.
+    pub key: String,
+    pub at: Instant,
+    pub fact: Fact,
+}
+
+impl ReportedFact {
+    /// Nothing (more) is known of what was said in a call, and nobody waits for it: a call that was picked up has an outcome
+    /// only together with its conversation. A fuller report later on still counts.
+    pub fn nothing_said(attempt_id: AttemptId, at: Instant) -> Self {
+        let fact = Fact::Conversation { conversation: Box::default() };
+        Self { attempt_id, provider_call_id: None, key: "unsaid".to_owned(), at, fact }
+    }
+}
+
 /// A provider that lives in virtual time: it hands out what happened when it is asked, instead of calling back.
 pub trait VirtualCarrier: Provider {
     /// Facts up to `now`, oldest first.
-    fn due(&self, now: Instant) -> Vec<crate::engine::ReportedFact>;
+    fn due(&self, now: Instant) -> Vec<ReportedFact>;
 
     /// When the next fact becomes due.
     fn next_at(&self) -> Option<Instant>;

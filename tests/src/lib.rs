@@ -4,7 +4,6 @@ pub mod database;
 pub mod faults;
 pub mod pooler;
 pub mod postgres;
-pub mod protocol;
 
 pub use database::{Backend, TestDb};
 

@@ -10,53 +10,33 @@ type Source = (String, String);
 /// Parts of the tree and what they may not name. `crate::x` is a module of the same crate, `x::` another crate.
 const DIRECTIONS: &[(&str, &[&str], &str)] = &[
     (
-        "engine/src/domain/",
-        &["crate::store", "crate::decide", "crate::engine", "crate::simulate"],
+        "engine/core/",
+        &["sqlx", "tokio", "reqwest", "axum", "apalis", "rand", "tracing"],
+        "the core decides; it reads, asks and waits for nothing",
+    ),
+    (
+        "engine/core/src/domain/",
+        &["crate::decide", "crate::definitions", "crate::testing"],
         "nouns know nothing above them",
     ),
     (
-        "engine/src/time/",
-        &["crate::store", "crate::decide", "crate::flow", "crate::definitions", "crate::engine"],
+        "engine/core/src/time/",
+        &["crate::decide", "crate::flow", "crate::definitions", "crate::domain"],
         "time is plain arithmetic",
     ),
     (
-        "engine/src/phone/",
-        &["crate::store", "crate::decide", "crate::flow", "crate::definitions", "crate::engine"],
+        "engine/core/src/phone/",
+        &["crate::decide", "crate::flow", "crate::definitions", "crate::domain"],
         "numbers are plain data",
     ),
     (
-        "engine/src/money/",
-        &[
-            "crate::store",
-            "crate::decide",
-            "crate::flow",
-            "crate::definitions",
-            "crate::engine",
-            "crate::domain",
-        ],
+        "engine/core/src/money/",
+        &["crate::decide", "crate::flow", "crate::definitions", "crate::domain"],
         "money is plain arithmetic",
     ),
-    (
-        "engine/src/rules/",
-        &["crate::store", "crate::decide", "crate::flow", "crate::engine"],
-        "rules are data",
-    ),
-    (
-        "engine/src/decide/",
-        &["crate::store", "crate::engine", "crate::simulate"],
-        "decisions are pure: a snapshot in, a verdict out",
-    ),
-    ("engine/src/flow/", &["crate::store", "crate::engine", "crate::simulate"], "the interpreter is pure"),
-    (
-        "engine/src/testing/",
-        &["crate::store", "crate::engine", "crate::simulate"],
-        "tests of definitions are played in memory",
-    ),
-    (
-        "engine/src/definitions/",
-        &["crate::store", "crate::engine", "crate::simulate"],
-        "definitions are checked values",
-    ),
+    ("engine/core/src/rules/", &["crate::decide", "crate::flow", "crate::definitions"], "rules are data"),
+    ("engine/core/src/decide/", &["crate::testing"], "decisions are pure: a snapshot in, a verdict out"),
+    ("engine/core/src/flow/", &["crate::decide", "crate::testing"], "the interpreter follows one call"),
     (
         "engine/src/store/",
         &["crate::decide", "crate::engine", "crate::simulate"],
@@ -80,14 +60,14 @@ const CONFINED: &[(&str, &str, &str)] = &[
 
 /// Where amounts are read, kept, summed and shown: nowhere there may a binary fraction touch one.
 const MONEY: &[&str] = &[
-    "engine/src/money/",
-    "engine/src/domain/product.rs",
-    "engine/src/domain/purchase.rs",
-    "engine/src/domain/new_product.rs",
-    "engine/src/domain/new_purchase.rs",
-    "engine/src/domain/new_offer.rs",
-    "engine/src/domain/offer/",
-    "engine/src/domain/coupon/",
+    "engine/core/src/money/",
+    "engine/core/src/domain/product.rs",
+    "engine/core/src/domain/purchase.rs",
+    "engine/core/src/domain/new_product.rs",
+    "engine/core/src/domain/new_purchase.rs",
+    "engine/core/src/domain/new_offer.rs",
+    "engine/core/src/domain/offer/",
+    "engine/core/src/domain/coupon/",
     "engine/src/store/money.rs",
     "engine/src/store/product/",
     "engine/src/store/purchase/",
@@ -307,19 +287,19 @@ fn no_float_comes_near_money() {
 fn floats_in_money_are_found() {
     let found =
         |path, text| floats(&source(path, text)).into_iter().filter(|line| line.contains("never")).count();
-    assert_eq!(found("engine/src/money/x.rs", "let part = price as f64 * 0.15;"), 1);
+    assert_eq!(found("engine/core/src/money/x.rs", "let part = price as f64 * 0.15;"), 1);
     assert_eq!(found("api/src/http/families/shop/x.rs", "price.to_f64()"), 1);
-    assert_eq!(found("engine/src/money/x.rs", "// never an f64"), 0);
-    assert_eq!(found("engine/src/decide/score.rs", "let points: f64 = 1.0;"), 0);
+    assert_eq!(found("engine/core/src/money/x.rs", "// never an f64"), 0);
+    assert_eq!(found("engine/core/src/decide/score.rs", "let points: f64 = 1.0;"), 0);
     assert!(floats(&[]).len() >= MONEY.len(), "a folder that moved away is noticed");
 }
 
 #[test]
 fn wrong_directions_are_found() {
     let found = |path, text| wrong_directions(&source(path, text)).len();
-    assert_eq!(found("engine/src/decide/gate/x.rs", "use crate::store::lead;"), 1);
-    assert_eq!(found("engine/src/flow/x.rs", "use crate::{clock::{Instant, micros}, store::Tx};"), 1);
-    assert_eq!(found("engine/src/domain/x.rs", "fn f() { crate::decide::decide() }"), 1);
+    assert_eq!(found("engine/core/src/decide/gate/x.rs", "use tokio::time::sleep;"), 1);
+    assert_eq!(found("engine/core/src/flow/x.rs", "use crate::{clock::{Instant, micros}, decide::gate};"), 1);
+    assert_eq!(found("engine/core/src/domain/x.rs", "fn f() { crate::decide::decide() }"), 1);
     assert_eq!(found("engine/src/engine/x.rs", "let rows = sqlx::query(\"…\");"), 1);
     assert_eq!(found("workers/src/jobs/x.rs", "use apalis::prelude::*;"), 1);
     assert_eq!(found("engine/src/provider.rs", "use reqwest::Client;"), 1);
@@ -333,15 +313,18 @@ fn right_directions_pass() {
     assert_eq!(found("engine/src/store/x.rs", "use sqlx::FromRow;\nuse crate::domain::lead::Lead;"), none);
     assert_eq!(
         found(
-            "engine/src/decide/x.rs",
-            "//! Not [`crate::store`].\nuse crate::clock::Instant; // sqlx::none"
+            "engine/core/src/decide/x.rs",
+            "//! Not [`crate::testing`].\nuse crate::clock::Instant; // sqlx::none"
         ),
         none
     );
-    assert_eq!(found("engine/src/decide/x/tests.rs", "use crate::store::Tx;"), none);
+    assert_eq!(found("engine/core/src/decide/x/tests.rs", "use crate::testing::play;"), none);
     assert_eq!(found("workers/src/queue/x.rs", "use apalis_core::task::Task;"), none);
     assert_eq!(
-        found("engine/src/domain/x.rs", "use super::store::Thing; let a = b::<crate::clock::Instant>();"),
+        found(
+            "engine/core/src/domain/x.rs",
+            "use super::decide::Thing; let a = b::<crate::clock::Instant>();"
+        ),
         none
     );
 }

@@ -206,7 +206,7 @@ pub async fn look(
     cancel: &CancellationToken,
 ) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
     options.heartbeat.beat();
-    let planned = bounded("plan", engine.plan(options.batch)).await?;
+    let planned = bounded("plan", engine.plan_batches(options.batch)).await?;
     options.heartbeat.beat();
     let claimed = if cancel.is_cancelled() {
         Claimed::default()

@@ -15,7 +15,7 @@ use crate::store::walk::{self, Walk};
 use crate::store::{Tx, call, campaign};
 
 use super::opt_out::{OptOut, Said};
-use super::record::ReportedFact;
+use crate::provider::ReportedFact;
 
 impl Engine {
     /// One turn of a call in progress. `None`: it was answered just now. An opt-out takes effect in this very transaction.

@@ -67,7 +67,7 @@ pub use outlets::{Composed, EndpointOrder, MessageOrder, OutgoingMessage, Outlet
 pub use place::PlaceReport;
 pub use plan::PlanReport;
 pub use reconcile::ReconcileReport;
-pub use record::{RecordReport, ReportedFact};
+pub use record::RecordReport;
 pub use redeem::{RedeemRequest, Redeemed};
 pub use registry_ages::RegistryAge;
 pub use status::{Failure, LastMinute, QueueStatus, Status, Stopped};

@@ -22,7 +22,7 @@ use crate::metrics::Tally;
 use crate::store::walk::{self, Walk};
 use crate::store::{Tx, attempt, recovery};
 
-/// What one batch did.
+/// What planning did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanReport {
     /// The instant of the look.
@@ -35,7 +35,31 @@ pub struct PlanReport {
     pub quarantined: usize,
 }
 
+impl PlanReport {
+    fn and(self, other: &Self) -> Self {
+        Self {
+            at: self.at.min(other.at),
+            due: self.due + other.due,
+            planned: self.planned + other.planned,
+            deferred: self.deferred + other.deferred,
+            stopped: self.stopped + other.stopped,
+            quarantined: self.quarantined + other.quarantined,
+        }
+    }
+}
+
 impl Engine {
+    /// Decides a batch of due enrollments; where it was full and several may write at a time, two more side by side, so that one
+    /// is decided here while the other is being written there. Fewer `due` than `limit` means that nothing else is.
+    pub async fn plan_batches(&self, limit: u32) -> Result<PlanReport, EngineError> {
+        let first = self.plan(limit).await?;
+        if first.due < limit as usize || !self.db.takes_several_writers() {
+            return Ok(first);
+        }
+        let (one, other) = tokio::join!(self.plan(limit), self.plan(limit));
+        Ok(first.and(&one?).and(&other?))
+    }
+
     /// Decides up to `limit` due enrollments. Idle cost: one index look-up.
     pub async fn plan(&self, limit: u32) -> Result<PlanReport, EngineError> {
         for _ in 0..weed::MOST {

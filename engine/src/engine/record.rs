@@ -22,29 +22,10 @@ use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::flow::session::Effect;
 use crate::id::{AttemptId, EnrollmentId, LeadId};
+use crate::provider::ReportedFact;
 use crate::store::attempt::Attempt;
 use crate::store::walk::{self, Walk};
 use crate::store::{attempt, call, consent};
-
-/// One thing a provider told us.
-#[derive(Debug, Clone)]
-pub struct ReportedFact {
-    pub attempt_id: AttemptId,
-    pub provider_call_id: Option<String>,
-    /// The provider's own id of this report: the same one twice is the same fact.
-    pub key: String,
-    pub at: Instant,
-    pub fact: Fact,
-}
-
-impl ReportedFact {
-    /// Nothing (more) is known of what was said in a call, and nobody waits for it: a call that was picked up has an outcome
-    /// only together with its conversation. A fuller report later on still counts.
-    pub fn nothing_said(attempt_id: AttemptId, at: Instant) -> Self {
-        let fact = Fact::Conversation { conversation: Box::default() };
-        Self { attempt_id, provider_call_id: None, key: "unsaid".to_owned(), at, fact }
-    }
-}
 
 /// What a batch of facts did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -78,7 +78,7 @@ async fn settle(
         seen.finished += engine.record(carrier.name(), chunk.to_vec()).await?.finished as u64;
     }
     while engine.move_enrollments(batch).await?.has_more() {}
-    while engine.plan(batch).await?.due == batch as usize {}
+    while engine.plan_batches(batch).await?.due >= batch as usize {}
     loop {
         let claimed = engine.claim(batch, carrier, "simulation").await?;
         let nothing_left = claimed.requests.is_empty() && claimed.turned_away == 0;

@@ -205,6 +205,11 @@ impl Db {
         }
     }
 
+    /// May transactions write side by side? SQLite takes one writer at a time.
+    pub const fn takes_several_writers(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
     /// Begins a writing transaction. On SQLite it takes the write lock at once, so it cannot fail half-way.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         if let Some(edge) = edge::current() {

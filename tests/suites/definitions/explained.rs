@@ -47,7 +47,7 @@ fn codes(diagnostics: &[Diagnostic]) -> Vec<&str> {
 #[test]
 fn every_code_of_the_source_has_a_page() {
     let mut found = BTreeSet::new();
-    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/src/definitions")];
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/core/src/definitions")];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

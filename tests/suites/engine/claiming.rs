@@ -57,6 +57,27 @@ on_both! {
         assert_eq!((claimed, taken.len()), (20, 20));
     }
 
+    async fn batches_planned_side_by_side_plan_everyone_once(db) {
+        let world = World::open(db).await?;
+        let mut people = Vec::new();
+        for n in 0..13 {
+            people.push(world.welcomed(&format!("+1202456{:04}", 2000 + n)).await?.0);
+        }
+        let (mut planned, mut rounds) = (0, 0);
+        loop {
+            let report = world.engine.plan_batches(4).await?;
+            (planned, rounds) = (planned + report.planned, rounds + 1);
+            if report.due < 4 {
+                break;
+            }
+        }
+        assert_eq!(planned, 13);
+        assert!(rounds <= if world.db.db.takes_several_writers() { 3 } else { 4 }, "{rounds} rounds");
+        for lead in people {
+            assert_eq!(world.states(lead).await?, ["planned"]);
+        }
+    }
+
     async fn a_pause_between_plan_and_claim_holds_the_call_back(db) {
         let world = World::open(db).await?;
         let (lead, _) = world.welcomed(ALICE).await?;

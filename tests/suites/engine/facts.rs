@@ -3,9 +3,9 @@
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{AnsweredBy, EndStatus, Fact};
 use callwright_engine::domain::outcome::Outcome;
-use callwright_engine::engine::ReportedFact;
 use callwright_engine::flow::session::{Conversation, Effect, Ended, Line};
 use callwright_engine::id::AttemptId;
+use callwright_engine::provider::ReportedFact;
 use chrono::TimeDelta;
 
 use crate::fake::Fake;

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use callwright_engine::domain::outcome::Outcome;
-use callwright_engine::engine::ReportedFact;
 use callwright_engine::flow::session::{Conversation, Effect};
 use callwright_engine::id::{AttemptId, LeadId};
-use callwright_engine::provider::Placement;
+use callwright_engine::provider::{Placement, ReportedFact};
+
 use callwright_engine::store::Db;
 use callwright_tests::TestDb;
 use proptest::prelude::*;

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{EndStatus, Fact};
 use callwright_engine::domain::campaign::Pacing;
-use callwright_engine::engine::{ManualClock, ReportedFact};
+use callwright_engine::engine::ManualClock;
 use callwright_engine::id::{AttemptId, CampaignId};
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    ReportedFact,
 };
 use chrono::TimeDelta;
 

@@ -11,9 +11,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use callwright_engine::clock::{Instant, micros};
-use callwright_engine::engine::{Claimed, EngineError, RecordReport, ReportedFact};
+use callwright_engine::engine::{Claimed, EngineError, RecordReport};
 use callwright_engine::id::JobId;
-use callwright_engine::provider::Provider;
+use callwright_engine::provider::{Provider, ReportedFact};
 use callwright_engine::store::Db;
 use callwright_engine::store::jobs::Finish;
 use callwright_workers::jobs::Outgoing;

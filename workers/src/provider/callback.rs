@@ -3,8 +3,9 @@
 use axum::http::HeaderMap;
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{EndStatus, Fact};
-use callwright_engine::engine::{Engine, EngineError, ReportedFact};
+use callwright_engine::engine::{Engine, EngineError};
 use callwright_engine::metrics::CallbackIn;
+use callwright_engine::provider::ReportedFact;
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{AnsweredBy, EndStatus, Fact};
-use callwright_engine::engine::{Engine, EngineError, RecordReport, ReportedFact};
+use callwright_engine::engine::{Engine, EngineError, RecordReport};
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
+    ReportedFact,
 };
 use callwright_engine::store::call;
 use chrono::TimeDelta;

@@ -8,11 +8,11 @@ use anyhow::ensure;
 use callwright_engine::clock::Instant;
 use callwright_engine::definitions::library::{Library, LibraryHandle};
 use callwright_engine::domain::campaign::{Pacing, VoiceClass};
-use callwright_engine::engine::{Engine, EnrollRequest, ReportedFact, TimeSource};
+use callwright_engine::engine::{Engine, EnrollRequest, TimeSource};
 use callwright_engine::id::{CampaignId, IdSource, LeadId};
 use callwright_engine::provider::{
     Answer, Capabilities, LookUp, LookUpResult, PlaceRequest, Placement, Provider, ProviderError,
-    VirtualCarrier,
+    ReportedFact, VirtualCarrier,
 };
 use callwright_engine::simulate::driver::{self, Pace};
 use callwright_engine::simulate::population::Population;

@@ -72,7 +72,7 @@ pub async fn engine(db: &Db, leads: u64, seed: u64) -> anyhow::Result<f64> {
     for second in 0..STEPS {
         trial.clock.advance_to(start + TimeDelta::seconds(i64::from(second)));
         loop {
-            let due = trial.engine.plan(BATCH).await?.due;
+            let due = trial.engine.plan_batches(BATCH).await?.due;
             passed += due as u64;
             if due < BATCH as usize {
                 break;

@@ -14,10 +14,10 @@ use serde_json::json;
 use super::super::apply::FollowUps;
 use super::super::changes::Changes;
 use super::super::place::mark_placed;
-use super::super::record::ReportedFact;
 use super::super::{Engine, EngineError};
 use super::group::{self, OnFile};
 use super::not_recovering;
+use crate::provider::ReportedFact;
 use rows::{end_facts, state_of, told};
 
 use crate::clock::{Instant, micros};

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callwright_engine::clock::Instant;
 use callwright_engine::domain::call::{EndStatus, Fact};
-use callwright_engine::engine::ReportedFact;
 use callwright_engine::flow::session::Conversation;
 use callwright_engine::id::AttemptId;
 use callwright_engine::provider::{
     Answer, CallPurpose, CallsSince, Capabilities, FoundEnd, ListedCall, Listing, LookUp, LookUpResult,
-    PlaceRequest, Placement, Provider, ProviderError, VirtualCarrier,
+    PlaceRequest, Placement, Provider, ProviderError, ReportedFact, VirtualCarrier,
 };
+
 use chrono::TimeDelta;
 
 use super::behaviour::BehaviourSource;

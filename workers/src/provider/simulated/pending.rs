@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use callwright_engine::clock::Instant;
-use callwright_engine::engine::ReportedFact;
+use callwright_engine::provider::ReportedFact;
 
 /// A queue by instant; facts of one instant keep the order in which they came.
 #[derive(Debug, Default)]

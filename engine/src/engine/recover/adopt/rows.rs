@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::super::super::record::ReportedFact;
 use super::super::group::OnFile;
 use super::{Adopting, Owner, Told};
 use crate::clock::micros;
@@ -15,6 +14,7 @@ use crate::domain::suppression::{Source, Suppression};
 use crate::flow::session::Conversation;
 use crate::id::{AttemptId, CallId, EventId, SuppressionId};
 use crate::provider::ListedCall;
+use crate::provider::ReportedFact;
 use crate::store::{adopt as store, call as calls};
 
 /// A number that was called and belongs to nobody on file is left in peace this long, should its lead come back.
