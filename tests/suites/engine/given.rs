@@ -11,10 +11,10 @@ use callwright_engine::domain::lead::Lead;
 use callwright_engine::domain::new_lead::{NewLead, prepare};
 use callwright_engine::engine::{
     Claimed, Engine, EnrollRefusal, EnrollRequest, Enrolled, EventReceipt, ManualClock, NewEvent,
-    PlaceReport, PlanReport, ReconcileReport, RecordReport, ReportedFact, TimeSource,
+    PlaceReport, PlanReport, ReconcileReport, RecordReport, TimeSource,
 };
 use callwright_engine::id::{AttemptId, CampaignId, EnrollmentId, IdSource, LeadId};
-use callwright_engine::provider::PlaceRequest;
+use callwright_engine::provider::{PlaceRequest, ReportedFact};
 use callwright_engine::store::attempt::Attempt;
 use callwright_engine::store::event_read::Recorded;
 use callwright_engine::store::walk::Walk;
