@@ -5,7 +5,7 @@ use callwright_engine::domain::coupon::allowance::{CLIENT_FAILURES, KEY_FAILURES
 use callwright_engine::domain::coupon::{Code, Coupon, CouponState, Given, RANDOM_BYTES, Refused};
 use callwright_engine::domain::event::kinds;
 use callwright_engine::domain::new_offer::{self, NewOffer};
-use callwright_engine::engine::{RedeemRequest, Redeemed};
+use callwright_engine::engine::{Engine, EngineError, RedeemRequest, Redeemed};
 use callwright_engine::id::LeadId;
 use callwright_engine::money::{Currency, Money};
 use callwright_engine::store::coupon::{self, CouponFilter, Issue, Issued};
@@ -109,6 +109,17 @@ steps:
     end: completed
 ";
 
+/// Asks again when a slow machine had no connection free in time: that is an answer about the server, not about the coupon.
+async fn patiently(engine: &Engine, request: &RedeemRequest) -> Result<Redeemed, EngineError> {
+    for _ in 0..20 {
+        match engine.redeem(request.clone()).await {
+            Err(error) if error.to_string().contains("pool timed out") => {}
+            answer => return answer,
+        }
+    }
+    engine.redeem(request.clone()).await
+}
+
 on_both! {
     async fn of_a_thousand_at_once_one_succeeds(db) {
         let world = World::open(db).await?;
@@ -117,7 +128,7 @@ on_both! {
         let tries: FuturesUnordered<_> = (0..1_000)
             .map(|n| {
                 let (engine, request) = (world.engine.clone(), order(&coupon, &format!("order-{n}")));
-                tokio::spawn(async move { engine.redeem(request).await })
+                tokio::spawn(async move { patiently(&engine, &request).await })
             })
             .collect();
         let answers: Vec<_> = tries.collect().await;
