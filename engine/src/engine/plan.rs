@@ -56,7 +56,7 @@ impl Engine {
         if first.due < limit as usize || !self.db.takes_several_writers() {
             return Ok(first);
         }
-        let (one, other) = tokio::join!(self.plan(limit), self.plan(limit));
+        let (one, other) = tokio::join!(Box::pin(self.plan(limit)), Box::pin(self.plan(limit)));
         Ok(first.and(&one?).and(&other?))
     }
 
