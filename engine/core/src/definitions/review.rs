@@ -81,7 +81,7 @@ impl Review {
 }
 
 /// Makes the shared words, which every review needs and no file changes. Worth a thread of its own while files are being read,
-/// and so is [`prepare_law`]: they take about as long.
+/// and so is [`prepare_law`].
 pub fn prepare_words() {
     Workspace::prepare();
 }
