@@ -15,7 +15,8 @@ use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 
-use super::world::{RATE, World};
+use super::speed::Speed;
+use super::world::World;
 
 /// Reads the database by a connection of its own, made anew when it breaks: faults hit everybody.
 #[derive(Debug)]
@@ -171,9 +172,9 @@ impl Books {
     }
 
     /// The shared virtual clock (micros).
-    pub async fn virtual_now(&mut self) -> anyhow::Result<i64> {
+    pub async fn virtual_now(&mut self, speed: Speed) -> anyhow::Result<i64> {
         let (virtual_at, real_at): (i64, i64) = fetch!(self, sqlx::query_as(READ_CLOCK), fetch_one)?;
-        Ok(virtual_at + (micros(Utc::now()) - real_at) * i64::from(RATE))
+        Ok(virtual_at + (micros(Utc::now()) - real_at) * i64::from(speed.rate()))
     }
 
     /// Turns the shared clock forward. Only while no call is under way and none may begin: not everybody sees it at once.
@@ -188,10 +189,11 @@ impl Books {
     pub async fn compare(&mut self, world: &World) -> anyhow::Result<Verdict> {
         let sql = "SELECT number, created_at FROM suppressions WHERE campaign_id = ''";
         let rows: Vec<(String, i64)> = fetch!(self, sqlx::query_as(sql), fetch_all)?;
+        let second = TimeDelta::seconds(i64::from(world.speed.rate()));
         let suppressed = |(number, at): (String, i64)| -> anyhow::Result<SuppressedFrom> {
             let number = PhoneNumber::e164_only(&number)?;
             // The second that a request may be on its way is one of the wall; the auditor adds one of the clock.
-            let at = instant_from_micros(at) + TimeDelta::seconds(i64::from(RATE) - 1);
+            let at = instant_from_micros(at) + second - TimeDelta::seconds(1);
             Ok(SuppressedFrom { number, at, until: None })
         };
         let suppressions = rows.into_iter().map(suppressed).collect::<Result<_, _>>()?;

@@ -14,6 +14,7 @@ pub mod process;
 pub mod proxy;
 pub mod scenario;
 pub mod server;
+pub mod speed;
 pub mod stage;
 pub mod traffic;
 pub mod world;

@@ -67,7 +67,7 @@ const BRIEF_FAULTS: &str = r#"{"refuse": 0.02, "duplicateCallback": 0.2, "reorde
 /// Without doubt about any call: what is in doubt then is the dialer's own doing.
 pub const CLEAR_FAULTS: &str = r#"{"refuse": 0.02, "duplicateCallback": 0.1, "reorderCallback": 0.05}"#;
 
-/// After the last fault everything must be over within this time.
+/// After the last fault everything must be over within this time, where virtual time passes at its fastest.
 const FINISHES_WITHIN: Duration = Duration::from_mins(5);
 /// 08:58 in New York, in seconds of the UTC day, in summer.
 const MORNING_S: i64 = 12 * 3_600 + 58 * 60;
@@ -172,7 +172,7 @@ impl Stage {
             let state = state_of(&self.books.enrollments().await?, &self.books.attempts().await?);
             let left = self.books.unfinished().await?;
             self.figures.stuck_enrollments += left as u64;
-            self.figures.violation(format!("not over after {} s: {state}", FINISHES_WITHIN.as_secs()));
+            self.figures.violation(format!("not over after {} s: {state}", self.patience().as_secs()));
             self.figures.violation(self.cast.tails());
         }
         self.look().await?;
@@ -230,7 +230,7 @@ impl Stage {
             if under_way == 0 && self.books.unfinished().await? == 0 {
                 return Ok(true);
             }
-            if began.elapsed() > FINISHES_WITHIN {
+            if began.elapsed() > self.patience() {
                 return Ok(false);
             }
             if under_way == 0 {
@@ -240,8 +240,12 @@ impl Stage {
         }
     }
 
+    fn patience(&self) -> Duration {
+        self.world.speed.patience(FINISHES_WITHIN)
+    }
+
     async fn skip_the_night(&mut self) -> anyhow::Result<()> {
-        let now = self.books.virtual_now().await?;
+        let now = self.books.virtual_now(self.world.speed).await?;
         let second = now / 1_000_000;
         // New York is four hours behind in summer: its evening ends calling hours together with the UTC day.
         let (day, of_day) = (second / DAY_S, second % DAY_S);

@@ -13,14 +13,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::{Process, free_port, run};
+use super::speed::Speed;
 
 const SECRET: &str = "shared-by-both";
 /// A Wednesday, noon in New York: the next eight hours are calling hours.
 const NOON: &str = "2026-07-01T16:00:00Z";
 /// Twelve minutes before calling hours end: most of the work is left for the next morning.
 const EVENING: &str = "2026-07-01T23:48:00Z";
-/// Virtual seconds in a real one.
-pub const RATE: u32 = 40;
 /// Every so many leads is in both cadences, so that two enrollments want one number.
 pub const SHARED_EVERY: usize = 4;
 /// Every so many leads has the number of the one before.
@@ -68,6 +67,8 @@ pub struct World {
     carrier_port: u16,
     /// For requests to the API.
     pub key: String,
+    /// Of the clock that everybody goes by.
+    pub speed: Speed,
 }
 
 impl World {
@@ -82,8 +83,13 @@ impl World {
         fs::write(folder.path().join("leads.csv"), leads(plan.leads)?)?;
         let (api_port, carrier_port) = (free_port()?, free_port()?);
         let carrier_url = format!("http://{}:{carrier_port}", plan.host);
+        let speed = Speed::measured(|| {
+            let mut check = Command::new(&plan.binary);
+            check.current_dir(folder.path()).args(["check", "definitions"]);
+            run(check, &folder.path().join("check.log"))
+        })?;
         Ok(Self {
-            client: http::repeatable(Duration::from_secs(5))?,
+            client: http::repeatable(Duration::from_secs(30))?,
             api_url: format!("http://{}:{api_port}", plan.host),
             dialers_carrier_url: carrier_url.clone(),
             carrier_url,
@@ -92,6 +98,7 @@ impl World {
             api_port,
             carrier_port,
             key: String::new(),
+            speed,
         })
     }
 
@@ -157,7 +164,7 @@ impl World {
     fn clock_and_port(&self, command: &mut Command) {
         let start = if self.plan.evening { EVENING } else { NOON };
         command.args(["--host", &self.plan.host, "--port", &self.api_port.to_string()]);
-        command.args(["--virtual-clock", start, "--rate", &RATE.to_string()]);
+        command.args(["--virtual-clock", start, "--rate", &self.speed.rate().to_string()]);
     }
 
     /// A process that only dials.

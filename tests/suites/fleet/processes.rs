@@ -101,7 +101,7 @@ async fn processes_share_the_limits_of_one_database() -> anyhow::Result<()> {
     let (serve_port, carrier_port) = (free_port()?.to_string(), free_port()?.to_string());
     let serve_url = format!("http://127.0.0.1:{serve_port}");
     let carrier_url = format!("http://127.0.0.1:{carrier_port}");
-    let client = http::repeatable(Duration::from_secs(5))?;
+    let client = http::repeatable(Duration::from_secs(30))?;
     let run = |arguments: &[&str]| command(folder.path(), &stage.db.url, arguments);
 
     let serve = ["serve", "--no-dialing", "--port", &serve_port, "--virtual-clock", STARTS_AT, "--rate", "1"];

@@ -22,6 +22,7 @@ const BEFORE: usize = 10;
 const AFTER: usize = 16;
 /// Leads who opt out after the backup.
 const OPT_OUTS: usize = 8;
+/// Where virtual time passes at its fastest.
 const WITHIN: Duration = Duration::from_mins(2);
 
 /// Half of reconciling that is left out.
@@ -184,7 +185,7 @@ async fn opt_outs(world: &World, already: usize) -> anyhow::Result<Vec<String>> 
 /// Who must not be called, read before the disaster: all opt-outs that were acknowledged, those in calls included.
 async fn evidence(world: &World, told: &[String]) -> anyhow::Result<Vec<SuppressedFrom>> {
     let books = Books::open(&world.url).await?;
-    let suppressed = books.suppressed().await?;
+    let suppressed = books.suppressed(world.speed()?).await?;
     books.close().await;
     let known: HashSet<String> = suppressed.iter().map(|entry| entry.number.e164()).collect();
     ensure!(
@@ -201,9 +202,9 @@ async fn ledger(world: &World) -> anyhow::Result<Vec<Entry>> {
 }
 
 async fn calls_reach(world: &World, count: usize, serve: &Process) -> anyhow::Result<()> {
-    let began = Instant::now();
+    let (began, patience) = (Instant::now(), world.speed()?.patience(WITHIN));
     while ledger(world).await?.len() < count {
-        ensure!(began.elapsed() < WITHIN, "not {count} calls:\n{}", serve.tail());
+        ensure!(began.elapsed() < patience, "not {count} calls:\n{}", serve.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
@@ -211,7 +212,7 @@ async fn calls_reach(world: &World, count: usize, serve: &Process) -> anyhow::Re
 
 /// Waits until no enrollment is open and no attempt under way.
 async fn finish(world: &World, serve: &Process, carrier: &Process) -> anyhow::Result<()> {
-    let began = Instant::now();
+    let (began, patience) = (Instant::now(), world.speed()?.patience(WITHIN));
     loop {
         let books = Books::open(&world.url).await?;
         let left = books.unfinished().await?;
@@ -219,7 +220,7 @@ async fn finish(world: &World, serve: &Process, carrier: &Process) -> anyhow::Re
             books.close().await;
             return Ok(());
         }
-        if began.elapsed() > WITHIN {
+        if began.elapsed() > patience {
             let attempts = books.counts("SELECT state, count(*) FROM attempts GROUP BY state").await?;
             let walks = books.counts("SELECT state || ' ' || coalesce(hold, '') || ' ' || coalesce(reason, ''), count(*) FROM enrollments GROUP BY 1").await?;
             anyhow::bail!(

@@ -6,11 +6,10 @@ use anyhow::ensure;
 use callwright_engine::clock::instant_from_micros;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::db::{Db, Durability};
+use callwright_tests::faults::speed::Speed;
 use callwright_workers::provider::simulated::audit::SuppressedFrom;
 use chrono::TimeDelta;
 use sqlx::AssertSqlSafe;
-
-use super::world::RATE;
 
 /// How many rows are in each state.
 pub type Counts = BTreeMap<String, i64>;
@@ -53,14 +52,14 @@ impl Books {
         Ok((left, open.map(|(_, count)| count).sum()))
     }
 
-    /// Who must not be called, and since when.
-    pub async fn suppressed(&self) -> anyhow::Result<Vec<SuppressedFrom>> {
+    /// Who must not be called, and since when, by a clock of this speed.
+    pub async fn suppressed(&self, speed: Speed) -> anyhow::Result<Vec<SuppressedFrom>> {
         let rows = self.counts("SELECT number, min(created_at) FROM suppressions GROUP BY number").await?;
         let read = |(number, at): (String, i64)| {
             Ok(SuppressedFrom {
                 number: PhoneNumber::e164_only(&number)?,
                 // The second that a request may be on its way is one of the wall; the auditor adds one of the clock.
-                at: instant_from_micros(at) + TimeDelta::seconds(i64::from(RATE) - 1),
+                at: instant_from_micros(at) + TimeDelta::seconds(i64::from(speed.rate()) - 1),
                 until: None,
             })
         };

@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use callwright_tests::faults::process::{Process, free_port, run};
+use callwright_tests::faults::speed::Speed;
 use callwright_tests::{Backend, TestDb};
 use callwright_workers::provider::http;
 use serde_json::Value;
@@ -19,8 +21,6 @@ use super::store_of_world as books;
 const SECRET: &str = "shared-by-both";
 /// A Wednesday, noon in New York: every hour of the test is a calling hour, whenever it is run.
 const STARTS_AT: &str = "2026-07-01T16:00:00Z";
-/// Virtual seconds in a real one.
-pub const RATE: u32 = 40;
 /// Leads in all.
 pub const LEADS: usize = 48;
 /// Every so many leads is in both cadences.
@@ -47,6 +47,8 @@ pub struct World {
     serve_port: u16,
     carrier_port: u16,
     key: String,
+    /// Of the clock, once `serve` was started.
+    speed: OnceLock<Speed>,
     _postgres: Option<TestDb>,
 }
 
@@ -75,7 +77,7 @@ impl World {
         let (serve_port, carrier_port) = (free_port()?, free_port()?);
         Ok(Some(Self {
             backend,
-            client: http::repeatable(Duration::from_secs(5))?,
+            client: http::repeatable(Duration::from_secs(30))?,
             serve_url: format!("http://127.0.0.1:{serve_port}"),
             carrier_url: format!("http://127.0.0.1:{carrier_port}"),
             folder,
@@ -83,6 +85,7 @@ impl World {
             serve_port,
             carrier_port,
             key: String::new(),
+            speed: OnceLock::new(),
             _postgres: postgres,
         }))
     }
@@ -125,6 +128,15 @@ impl World {
         Ok(String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?)
     }
 
+    /// Of the clock that everybody goes by: measured once, as a clock that goes is not to be changed.
+    pub fn speed(&self) -> anyhow::Result<Speed> {
+        if let Some(speed) = self.speed.get() {
+            return Ok(*speed);
+        }
+        let measured = Speed::measured(|| self.cli(&["check", "definitions"]))?;
+        Ok(*self.speed.get_or_init(|| measured))
+    }
+
     /// `serve`, by the same command line every time, as a supervisor would start it again.
     pub async fn serve(&self) -> anyhow::Result<Process> {
         let mut command = self.command();
@@ -135,7 +147,7 @@ impl World {
             "--virtual-clock",
             STARTS_AT,
             "--rate",
-            &RATE.to_string(),
+            &self.speed()?.rate().to_string(),
         ]);
         let mut process = Process::start("serve", self.path(), command)?;
         process.ready(&self.client, &self.serve_url).await?;
