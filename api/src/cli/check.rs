@@ -69,7 +69,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Some(refusal) = levels.refusal() {
         anyhow::bail!(refusal);
     }
-    for prepare in [review::prepare_words, review::prepare_law] {
+    for prepare in [review::prepare_shapes, review::prepare_words] {
         std::thread::spawn(prepare);
     }
     let law = Law::find(&args.paths, args.stands_for.as_deref(), &args.rules)?;

@@ -61,7 +61,7 @@ impl WhatIf {
         let (path, mut definition) = sources
             .iter()
             .find_map(|(path, text)| {
-                let root = Source::parse(path, text).ok()?.root.to_json();
+                let root = Source::parse(path, text).ok()?.root().to_json();
                 (root.get("cadence").and_then(Value::as_str) == Some(cadence)).then(|| (path.clone(), root))
             })
             .ok_or_else(missing)?;

@@ -89,7 +89,10 @@ impl Bundle {
             cadence,
             flows,
             scripts,
-            sources: sources.into_iter().map(|source| (source.path.clone(), source.text.clone())).collect(),
+            sources: sources
+                .into_iter()
+                .map(|source| (source.path.clone(), source.text.to_string()))
+                .collect(),
         })
     }
 }
@@ -104,7 +107,8 @@ fn sub_flows(flow: &Flow) -> Vec<String> {
 
 /// Hashes what the sources mean. Key order counts, because steps and actions run in the order written.
 fn hash(sources: &[&Source]) -> String {
-    let mut meanings: Vec<String> = sources.iter().map(|source| source.root.to_json().to_string()).collect();
+    let mut meanings: Vec<String> =
+        sources.iter().map(|source| source.root().to_json().to_string()).collect();
     meanings.sort();
     let mut hash = Sha256::new();
     for meaning in meanings {

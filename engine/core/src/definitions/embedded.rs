@@ -7,6 +7,15 @@ macro_rules! shipped {
     };
 }
 
+/// The words that scripts share.
+pub const SHARED_WORDS: (&str, &str) = (
+    "flows/scripts/common.yaml",
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../flows/scripts/common.yaml")),
+);
+
+/// The same as `build.rs` read them: JSON.
+pub const SHARED_WORDS_READ: &str = include_str!(concat!(env!("OUT_DIR"), "/words.json"));
+
 /// (relative path, text) of every shipped definition.
 pub const FILES: &[(&str, &str)] = shipped![
     "cadences/new-lead.yaml",

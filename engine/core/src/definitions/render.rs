@@ -39,7 +39,7 @@ impl Sources {
     }
 
     pub fn text(&self, path: &str) -> Option<&str> {
-        let parsed = self.parsed.get(path).map(|source| source.text.as_str());
+        let parsed = self.parsed.get(path).map(|source| &*source.text);
         parsed.or_else(|| self.unparsed.get(path).map(String::as_str))
     }
 

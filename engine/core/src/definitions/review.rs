@@ -80,17 +80,17 @@ impl Review {
     }
 }
 
-/// Makes the shared words, which every review needs and no file changes. Worth a thread of its own while files are being read,
-/// and so is [`prepare_law`].
-pub fn prepare_words() {
-    Workspace::prepare();
-}
-
-/// Makes what the shapes of files are judged by, then the calling rules.
-pub fn prepare_law() {
-    for kind in [DefinitionKind::Flow, DefinitionKind::Cadence] {
+/// Makes what the shapes of files are judged by. Worth a thread of its own while files are being read, and so is
+/// [`prepare_words`]: no file changes either.
+pub fn prepare_shapes() {
+    for kind in [DefinitionKind::Flow, DefinitionKind::Cadence, DefinitionKind::Script] {
         schema_errors::prepare(kind);
     }
+}
+
+/// Makes the shared words, then the calling rules.
+pub fn prepare_words() {
+    Workspace::prepare();
     Rules::embedded();
 }
 

@@ -127,7 +127,7 @@ mod tests {
     #[case::flow("{ b: [c, d], a: one XX two }\n")]
     fn parts_of_a_text_are_found_where_the_file_writes_them(#[case] text: &str) {
         let source = Source::parse("x.yaml", text).unwrap();
-        let value = source.root.get("a").unwrap().to_json();
+        let value = source.root().get("a").unwrap().to_json();
         let value = value.as_str().unwrap();
         let at = value.find("XX").unwrap();
         let span = source.span(&Place::within("/a", at..at + 2));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -16,13 +17,13 @@ pub(super) const MAX_NODES: usize = 20_000;
 pub(super) const MAX_ALIASES: usize = 50;
 pub(super) const MAX_DEPTH: usize = 32;
 
-/// A parsed file.
+/// A parsed file. Copies share its text and its tree.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// Relative path with forward slashes; how messages name the file.
     pub path: String,
-    pub text: String,
-    pub root: Node,
+    pub text: Arc<str>,
+    tree: Arc<OnceLock<Node>>,
 }
 
 /// A value with its bytes in the text.
@@ -56,11 +57,26 @@ impl Source {
             let message = format!("the file has {} bytes; at most {MAX_FILE_BYTES} are read", text.len());
             return Err(Box::new(Diagnostic::error("file-too-large", path, Place::Bytes(0..0), message)));
         }
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        match serde_yaml::from_str_with_options::<Tree>(&text, options()) {
-            Ok(Tree(root)) => Ok(Self { path: path.to_owned(), text, root }),
-            Err(error) => Err(Box::new(yaml_errors::explain(path, &text, error.without_snippet()))),
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match serde_yaml::from_str_with_options::<Tree>(text, options()) {
+            Ok(Tree(root)) => {
+                Ok(Self { path: path.to_owned(), text: text.into(), tree: Arc::new(root.into()) })
+            }
+            Err(error) => Err(Box::new(yaml_errors::explain(path, text, error.without_snippet()))),
         }
+    }
+
+    /// A file that is part of the program and known to be readable. It is parsed once somebody asks where something stands.
+    pub(super) fn shipped(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.into(), tree: Arc::default() }
+    }
+
+    pub fn root(&self) -> &Node {
+        self.tree.get_or_init(|| {
+            let Tree(root) = serde_yaml::from_str_with_options(&self.text, options())
+                .expect("shipped files can be read, as a test proves");
+            root
+        })
     }
 
     /// The bytes a place stands for. A list or mapping is shown by its key: underlining all of it helps nobody.
@@ -77,7 +93,7 @@ impl Source {
 
     /// Part of a text, where the file writes it.
     fn within(&self, pointer: &str, bytes: &Range<usize>) -> Option<Range<usize>> {
-        let node = self.root.pointer(pointer)?;
+        let node = self.root().pointer(pointer)?;
         let Kind::Scalar(Value::String(value)) = &node.kind else { return None };
         let span = scalar::written(&self.text, node.span.clone(), value, bytes)?;
         Some(self.first_line(span))
@@ -85,12 +101,12 @@ impl Source {
 
     /// What the file writes for the value at a pointer, when it is written on one line.
     pub fn written(&self, pointer: &str) -> Option<&str> {
-        let text = self.text.get(self.root.pointer(pointer)?.span.clone())?.trim();
+        let text = self.text.get(self.root().pointer(pointer)?.span.clone())?.trim();
         (!text.is_empty() && !text.contains('\n')).then_some(text)
     }
 
     fn locate(&self, pointer: &str, want_key: bool) -> Range<usize> {
-        let mut node = &self.root;
+        let mut node = self.root();
         let mut key = None;
         for segment in pointer.split('/').skip(1).map(unescape) {
             match &node.kind {

@@ -202,10 +202,10 @@ fn schemas_accept_every_shipped_file_and_are_valid_themselves() {
         let validator = jsonschema::validator_for(schema(kind)).unwrap();
         for (path, text) in embedded::FILES {
             let source = Source::parse(path, text).unwrap();
-            if source.root.entries()[0].key != kind.as_str() {
+            if source.root().entries()[0].key != kind.as_str() {
                 continue;
             }
-            let value = source.root.to_json();
+            let value = source.root().to_json();
             let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
             assert_eq!(errors, Vec::<String>::new(), "{path}");
         }
@@ -234,7 +234,7 @@ fn nothing_the_schema_refuses_passes_unnoticed() {
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let Ok(source) = Source::parse("x.yaml", &text) else { continue };
-        let value = source.root.to_json();
+        let value = source.root().to_json();
         let Some(kind) = DefinitionKind::ALL.iter().copied().find(|kind| value.get(kind.as_str()).is_some())
         else {
             continue;

@@ -24,7 +24,7 @@ use super::source::{Node, Source};
 #[derive(Debug, Clone)]
 pub struct Compiled<R, M> {
     pub source: Source,
-    pub raw: R,
+    pub raw: Arc<R>,
     pub model: Arc<M>,
     /// Cadences: pointer of each step.
     pub pointers: Vec<String>,
@@ -46,12 +46,20 @@ pub struct Workspace {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// The shipped words that scripts share, read once.
+/// The shipped words that scripts share, made once.
 static SHIPPED_WORDS: LazyLock<Workspace> = LazyLock::new(|| {
+    let (path, text) = embedded::SHARED_WORDS;
+    let source = Source::shipped(path, text);
+    let raw: RawScript =
+        serde_json::from_str(embedded::SHARED_WORDS_READ).expect("build.rs wrote it, as a test proves");
+    let mut findings = Findings::new(&source);
+    let model = compile::script::compile(&raw, None, &mut findings);
+    let list = findings.list;
     let mut workspace = Workspace::default();
-    for (path, text) in embedded::FILES.iter().filter(|(_, text)| holds_shared_words(text)) {
-        workspace.add_text(path, text);
-    }
+    workspace.declared.insert((DefinitionKind::Script, COMMON.to_owned()), path.to_owned());
+    let built = (Some((raw, model, Vec::new())), list);
+    let list = keep(built, &mut workspace.scripts, COMMON, &source);
+    workspace.finish(source, list);
     workspace
 });
 
@@ -141,8 +149,8 @@ impl Workspace {
     /// Reads one more file that has been parsed.
     pub(super) fn add(&mut self, source: Source) {
         let mut findings = Findings::new(&source);
-        let first = source.root.entries().first().map(|entry| entry.key.clone());
-        let kind = kind_of(&source.root);
+        let first = source.root().entries().first().map(|entry| entry.key.clone());
+        let kind = kind_of(&source.root());
         let Some(kind) = kind else {
             let help = first
                 .and_then(|key| suggestion(&key, ["flow", "script", "cadence", "test"]))
@@ -158,7 +166,7 @@ impl Workspace {
         if kind == DefinitionKind::Test {
             return self.add_test(source);
         }
-        let mut value = source.root.to_json();
+        let mut value = source.root().to_json();
         let key = value.get(kind.as_str()).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         schema_errors::report(kind, &mut value, &mut findings);
         check::values(&mut findings);
@@ -175,7 +183,7 @@ impl Workspace {
                 keep(compiled, &mut self.flows, &key, &source)
             }
             DefinitionKind::Script => {
-                let common = self.scripts.get(COMMON).filter(|_| key != COMMON).map(|file| &file.raw);
+                let common = self.scripts.get(COMMON).filter(|_| key != COMMON).map(|file| &*file.raw);
                 let compiled = build(value, findings, |raw, findings| {
                     (compile::script::compile(raw, common, findings), Vec::new())
                 });
@@ -195,14 +203,18 @@ impl Workspace {
 
     fn add_test(&mut self, source: Source) {
         let mut findings = Findings::new(&source);
-        let file = source.root.to_json();
+        let file = source.root().to_json();
         schema_errors::report(DefinitionKind::Test, &mut compile::test::by_first_rows(&file), &mut findings);
         let compiled =
             if findings.has_errors() { None } else { compile::test::compile(&file, &mut findings) };
         let list = findings.list;
         if let Some((raw, model)) = compiled {
-            let compiled =
-                Compiled { source: source.clone(), raw, model: Arc::new(model), pointers: Vec::new() };
+            let compiled = Compiled {
+                source: source.clone(),
+                raw: Arc::new(raw),
+                model: Arc::new(model),
+                pointers: Vec::new(),
+            };
             self.tests.insert(source.path.clone(), compiled);
         }
         self.finish(source, list);
@@ -290,8 +302,29 @@ fn keep<R, M>(
     if let Some((raw, model, pointers)) = compiled
         && !files.contains_key(key)
     {
-        let compiled = Compiled { source: source.clone(), raw, model: Arc::new(model), pointers };
+        let compiled =
+            Compiled { source: source.clone(), raw: Arc::new(raw), model: Arc::new(model), pointers };
         files.insert(key.to_owned(), compiled);
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_holds_the_shared_words_as_their_file_says_them() {
+        let (path, text) = embedded::SHARED_WORDS;
+        let mut read = Workspace::default();
+        read.add_text(path, text);
+        let told = |workspace: &Workspace| {
+            let file = &workspace.scripts[COMMON];
+            assert!(workspace.diagnostics.is_empty() && workspace.broken.is_empty());
+            let tree = file.source.root();
+            format!("{:#?}\n{:#?}\n{tree:#?}\n{:?}", file.raw, file.model, workspace.declared)
+        };
+        assert_eq!(told(&SHIPPED_WORDS), told(&read));
+        assert!(SHIPPED_WORDS.sources.text(path) == Some(text));
+    }
 }

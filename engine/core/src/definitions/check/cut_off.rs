@@ -8,7 +8,7 @@ use super::super::source::{Kind, Node, Source, escape};
 
 /// Looks at every value of a file, whatever its kind.
 pub fn file(source: &Source, findings: &mut Findings<'_>) {
-    walk(source, &source.root, "", findings);
+    walk(source, source.root(), "", findings);
 }
 
 fn walk(source: &Source, node: &Node, pointer: &str, findings: &mut Findings<'_>) {

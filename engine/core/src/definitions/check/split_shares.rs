@@ -10,7 +10,7 @@ pub fn cadence(_: &Scope<'_>, file: &CadenceFile, findings: &mut Findings<'_>) {
     for (step, pointer) in file.model.steps.iter().zip(&file.pointers) {
         let StepAction::Split(arms) = &step.action else { continue };
         // An arm that could not be read has been reported.
-        let written = file.source.root.pointer(pointer).and_then(|step| step.get("split"));
+        let written = file.source.root().pointer(pointer).and_then(|step| step.get("split"));
         if written.is_none_or(|node| node.items().len() != arms.len()) {
             continue;
         }

@@ -40,7 +40,7 @@ fn fixtures(workspace: &Workspace, file: &TestSource, findings: &mut Findings<'_
             if known.contains(name.as_str()) || !reported.insert(name) {
                 continue;
             }
-            let own = file.source.root.keys_at(&case.pointer).contains(&"given");
+            let own = file.source.root().keys_at(&case.pointer).contains(&"given");
             let place = if own { format!("{}/given", case.pointer) } else { "/given".to_owned() };
             findings
                 .error("unknown-fixture", Place::value(place), format!("there is no fixture `{name}`"))

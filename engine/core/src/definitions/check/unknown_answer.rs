@@ -81,7 +81,7 @@ fn answers(findings: &mut Findings<'_>, script: &Script, at: &str, ask: &Ask, li
             .suggest(answer, known.iter().copied());
     }
     // `open: yes` has been reported; it is there all the same.
-    let says_open = findings.source.root.pointer(at).is_some_and(|step| step.get("open").is_some());
+    let says_open = findings.source.root().pointer(at).is_some_and(|step| step.get("open").is_some());
     if ask.then.contains_key("said") && !ask.open && !says_open {
         findings
             .error(

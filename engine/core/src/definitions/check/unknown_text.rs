@@ -20,7 +20,7 @@ pub fn flow(workspace: &Scope<'_>, file: &FlowFile, findings: &mut Findings<'_>)
             .collect();
         let is_list = file
             .source
-            .root
+            .root()
             .get("steps")
             .and_then(|steps| steps.get(&step.name)?.get("say"))
             .is_some_and(|say| matches!(say.kind, super::super::source::Kind::List(_)));
@@ -51,7 +51,7 @@ pub fn cadence(workspace: &Scope<'_>, file: &CadenceFile, findings: &mut Finding
         if let StepAction::Message { script, text, .. } = &step.action
             && let Some(script) = workspace.script(script)
         {
-            let written = file.source.root.keys_at(&format!("{pointer}/message")).contains(&"text");
+            let written = file.source.root().keys_at(&format!("{pointer}/message")).contains(&"text");
             let key = if written { "text" } else { "script" };
             report(findings, script, &format!("{pointer}/message/{key}"), text);
         }

@@ -37,7 +37,7 @@ impl Compiler<'_, '_, '_> {
             .next
             .as_deref()
             .map_or(*following, |name| self.target(index, &format!("{pointer}/next"), name));
-        let written = self.findings.source.root.keys_at(pointer);
+        let written = self.findings.source.root().keys_at(pointer);
         let actions: Vec<&str> = ACTIONS.into_iter().filter(|action| written.contains(action)).collect();
         match actions.as_slice() {
             [_] => {}

@@ -25,7 +25,8 @@ const MAX_DURATION_S: u32 = 600;
 const LONGEST_CALL_S: i64 = 4 * 3_600;
 
 pub fn compile(raw: &RawFlow, findings: &mut Findings<'_>) -> Flow {
-    let names: Vec<String> = findings.source.root.keys_at("/steps").into_iter().map(str::to_owned).collect();
+    let names: Vec<String> =
+        findings.source.root().keys_at("/steps").into_iter().map(str::to_owned).collect();
     let mut compiler = Compiler { names, findings };
     let steps: Vec<FlowStep> =
         compiler.names.clone().iter().filter_map(|name| compiler.step(name, raw.steps.get(name)?)).collect();
@@ -67,7 +68,7 @@ impl Compiler<'_, '_> {
     fn step(&mut self, name: &str, raw: &RawStep) -> Option<FlowStep> {
         let pointer = format!("/steps/{name}");
         let written: Vec<String> =
-            self.findings.source.root.keys_at(&pointer).into_iter().map(str::to_owned).collect();
+            self.findings.source.root().keys_at(&pointer).into_iter().map(str::to_owned).collect();
         let actions = written.iter().flat_map(|key| self.actions(&pointer, key, raw)).collect();
         self.stray_keys(&pointer, &written, raw);
         let exit = self.exit(&pointer, name, &written, raw)?;

@@ -62,16 +62,16 @@ struct Checked {
     surface: u64,
 }
 
-static SHIPPED_WORDS: LazyLock<Option<(&'static str, File)>> = LazyLock::new(|| {
-    let (path, text) = embedded::FILES.iter().find(|(path, _)| path.ends_with("/common.yaml"))?;
-    Some((path, File::read(path, text)))
+static SHIPPED_WORDS: LazyLock<(&str, File)> = LazyLock::new(|| {
+    let (path, text) = embedded::SHARED_WORDS;
+    (path, File::read(path, text))
 });
 
 impl File {
     fn read(path: &str, text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let parsed = Source::parse(path, text);
-        let root = parsed.as_ref().map_or_else(|_| forgiving::read(text), |source| source.root.clone());
+        let root = parsed.as_ref().map_or_else(|_| forgiving::read(text), |source| source.root().clone());
         let kind = kind_of(&root).unwrap_or_else(|| by_folder(path));
         let name = root.get(kind.as_str()).and_then(super::leaf::text_of).unwrap_or_default().to_owned();
         let surface = surface(kind, &root);
@@ -166,7 +166,7 @@ impl Project {
     pub fn named(&self, kind: DefinitionKind, key: &str) -> Option<(&str, &File)> {
         let own = self.files().find(|(_, file)| file.kind == kind && file.key == key);
         own.or_else(|| {
-            let (path, file) = SHIPPED_WORDS.as_ref()?;
+            let (path, file) = &*SHIPPED_WORDS;
             (kind == DefinitionKind::Script && key == COMMON).then_some((*path, file))
         })
     }
@@ -218,7 +218,7 @@ impl Project {
         let only_scripts = self.changed.iter().all(|path| is_script(path));
         let is_stale =
             |path: &str| is_all || self.changed.contains(path) || (!only_scripts && !is_script(path));
-        let all = self.files.keys().cloned().chain(shipped_path().map(str::to_owned));
+        let all = self.files.keys().cloned().chain([SHIPPED_WORDS.0.to_owned()]);
         all.filter(|path| is_stale(path)).collect()
     }
 
@@ -258,8 +258,8 @@ impl Project {
             self.files.iter().filter(|(_, file)| is_shared(file)).map(|(path, _)| path.clone()).collect();
         let others: Vec<String> = self.files.keys().filter(|path| !shared.contains(path)).cloned().collect();
         if shared.is_empty() {
-            let shipped = SHIPPED_WORDS.as_ref().filter(|(path, _)| !self.files.contains_key(*path));
-            if let Some((path, file)) = shipped {
+            let (path, file) = &*SHIPPED_WORDS;
+            if !self.files.contains_key(*path) {
                 let alone = self.alone.entry((*path).to_owned());
                 all.add_workspace(alone.or_insert_with(|| Arc::new(alone_of(file, None))));
             }
@@ -281,10 +281,6 @@ impl Project {
 
 /// Stands among the changed files when all of them count as changed; no file is called so.
 const EVERYTHING: &str = "*";
-
-fn shipped_path() -> impl Iterator<Item = &'static str> {
-    SHIPPED_WORDS.iter().map(|(path, _)| *path)
-}
 
 fn is_shared(file: &File) -> bool {
     file.kind == DefinitionKind::Script && file.key == COMMON

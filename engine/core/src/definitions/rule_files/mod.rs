@@ -154,14 +154,14 @@ pub fn review<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> RuleRe
 }
 
 fn kind_of(source: &Source, findings: &mut Findings<'_>) -> Option<SchemaKind> {
-    let has = |key: &str| source.root.get(key).is_some();
+    let has = |key: &str| source.root().get(key).is_some();
     if has("jurisdiction") || has("rules") {
         return Some(SchemaKind::Rules);
     }
     if has("calendars") {
         return Some(SchemaKind::Holidays);
     }
-    let first = source.root.entries().first().map(|entry| entry.key.as_str());
+    let first = source.root().entries().first().map(|entry| entry.key.as_str());
     let nearest = first.and_then(|key| suggestion(key, ["jurisdiction", "calendars"]));
     findings
         .error("unknown-kind", Place::Bytes(0..0), "this file holds neither calling rules nor holidays")
@@ -172,7 +172,7 @@ fn kind_of(source: &Source, findings: &mut Findings<'_>) -> Option<SchemaKind> {
 }
 
 fn read_rules<'s>(source: &'s Source, findings: &mut Findings<'_>) -> Option<RulesOf<'s>> {
-    let written = source.root.to_json();
+    let written = source.root().to_json();
     schema_errors::report(SchemaKind::Rules, &mut written.clone(), findings);
     words::rules(&written, findings);
     let place: Jurisdiction = serde_json::from_value(written.get("jurisdiction")?.clone()).ok()?;
@@ -201,7 +201,7 @@ fn read_rules<'s>(source: &'s Source, findings: &mut Findings<'_>) -> Option<Rul
 }
 
 fn read_holidays(source: &Source, findings: &mut Findings<'_>) -> Option<HolidayFile> {
-    let mut written = source.root.to_json();
+    let mut written = source.root().to_json();
     words::holidays(&written, findings);
     schema_errors::report(SchemaKind::Holidays, &mut written, findings);
     if findings.has_errors() {

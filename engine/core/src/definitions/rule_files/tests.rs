@@ -30,7 +30,7 @@ fn the_shipped_files_are_silent() {
 fn the_schemas_accept_the_shipped_files() {
     for (path, text) in shipped() {
         let kind = if text.contains("\ncalendars:") { SchemaKind::Holidays } else { SchemaKind::Rules };
-        let value = Source::parse(&path, &text).unwrap().root.to_json();
+        let value = Source::parse(&path, &text).unwrap().root().to_json();
         let validator = jsonschema::validator_for(schema(kind)).unwrap();
         let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new(), "{path}");
