@@ -51,7 +51,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -111,6 +111,7 @@ enum LogFormat {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
@@ -158,7 +159,7 @@ enum Command {
 
 /// Parses the command line, runs the command and says how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     log_to_stderr(cli.global.log_format, cli.command.serves());
     // reqwest and sqlx share one TLS provider; a second installation is refused and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -198,6 +199,22 @@ fn json_object(text: &str) -> Result<Value, String> {
         Ok(value)
     } else {
         Err("must be a JSON object, such as {\"offer\": {\"percent\": 10}}".to_owned())
+    }
+}
+
+impl Cli {
+    /// The command line; ends the process where it cannot be read, or asks for help. Only the command that is named first is
+    /// made: making all of them takes longer than checking a file.
+    fn read() -> Self {
+        let mut cli = Self::command();
+        let first = std::env::args_os().nth(1);
+        let names_a_command = first.and_then(|first| cli.find_subcommand(first).map(drop)).is_some();
+        if !names_a_command {
+            // Help lists them all.
+            cli.build();
+        }
+        let matches = cli.try_get_matches_from_mut(std::env::args_os()).unwrap_or_else(|error| error.exit());
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut cli).exit())
     }
 }
 
@@ -256,9 +273,15 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     use super::Cli;
+
+    fn whole() -> clap::Command {
+        let mut cli = Cli::command();
+        cli.build();
+        cli
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -267,7 +290,7 @@ mod tests {
 
     #[test]
     fn every_argument_says_what_it_is() {
-        let mut commands: Vec<clap::Command> = vec![Cli::command()];
+        let mut commands: Vec<clap::Command> = vec![whole()];
         while let Some(command) = commands.pop() {
             for argument in command
                 .get_arguments()
@@ -282,7 +305,7 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        for command in Cli::command().get_subcommands() {
+        for command in whole().get_subcommands().filter(|command| command.get_name() != "help") {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("callwright "), "`{}` has no example in its help", command.get_name());
         }

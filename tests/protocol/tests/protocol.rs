@@ -2,8 +2,8 @@
 
 use callwright_protocol::{Bug, play, play_many, shrink, told};
 
-/// As many seeds as an unoptimised build can spare; more are for the command, optimised.
-const SEEDS: u64 = 10_000;
+/// Half a minute on two ordinary cores; more are for the command, optimised.
+const SEEDS: u64 = 100_000;
 
 fn seeds() -> u64 {
     std::env::var("CALLWRIGHT_PROTOCOL_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
