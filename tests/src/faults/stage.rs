@@ -140,7 +140,8 @@ impl Stage {
 
     /// Returns when a carrier is being asked: an intent is written, the answer is not. Comes back anyway after a moment.
     pub async fn aim(&mut self) -> anyhow::Result<bool> {
-        wait_for(&mut self.books, Duration::from_secs(2), async |books| Ok(books.in_doubt().await? > 0)).await
+        let patience = self.world.speed.patience(Duration::from_secs(2));
+        wait_for(&mut self.books, patience, async |books| Ok(books.in_doubt().await? > 0)).await
     }
 
     /// What holds at every instant, looked at after a fault.

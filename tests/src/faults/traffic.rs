@@ -49,6 +49,7 @@ struct Caller {
     base: String,
     key: String,
     leads: usize,
+    patience: Duration,
     promised: Arc<Mutex<Promised>>,
     stop: CancellationToken,
 }
@@ -57,7 +58,8 @@ struct Caller {
 const LEADS_PER_CALLER: usize = 20;
 /// Between two requests of a caller, in milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 40..260;
-/// Longest time that a write is repeated for: a key whose first request was cut off opens again after a minute.
+/// Longest time that a write is repeated for, where nothing is slow: a key whose first request was cut off opens again after a
+/// minute.
 const PATIENCE: Duration = Duration::from_secs(150);
 
 impl Traffic {
@@ -66,10 +68,11 @@ impl Traffic {
         let stop = CancellationToken::new();
         let caller = Caller {
             // One connection per request: a kept one may close in the moment of the next request, which is nobody's fault.
-            client: http::ask_once(Duration::from_secs(20))?,
+            client: http::ask_once(world.speed.patience(Duration::from_secs(20)))?,
             base: format!("{}/api/v1/crm", world.api_url),
             key: world.key.clone(),
             leads: world.plan.leads,
+            patience: world.speed.patience(PATIENCE),
             promised: Arc::clone(&promised),
             stop: stop.clone(),
         };
@@ -209,7 +212,7 @@ impl Caller {
         let key = format!("{:032x}", rand::random::<u128>());
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
-        while began.elapsed() < PATIENCE {
+        while began.elapsed() < self.patience {
             match self.send(Method::POST, path, Some(&key), Some(&body)).await {
                 Some((status, answer)) if status.is_success() => {
                     self.promised().acknowledged += 1;
@@ -228,7 +231,7 @@ impl Caller {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
         }
-        self.promised().strange.push(format!("{path} was not answered within {} s", PATIENCE.as_secs()));
+        self.promised().strange.push(format!("{path} was not answered within {} s", self.patience.as_secs()));
         None
     }
 
