@@ -150,7 +150,7 @@ impl Workspace {
     pub(super) fn add(&mut self, source: Source) {
         let mut findings = Findings::new(&source);
         let first = source.root().entries().first().map(|entry| entry.key.clone());
-        let kind = kind_of(&source.root());
+        let kind = kind_of(source.root());
         let Some(kind) = kind else {
             let help = first
                 .and_then(|key| suggestion(&key, ["flow", "script", "cadence", "test"]))
