@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::path::Path;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
@@ -49,7 +49,7 @@ impl Library {
         for folder in [flows, cadences] {
             let shown =
                 folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
-            if let Err(error) = collect(folder, &shown, &mut files, 0) {
+            if let Err(error) = collect(folder, &shown, &mut files) {
                 let message = format!("the folder {} cannot be read: {error}", folder.display());
                 problems.push(Diagnostic::error("unreadable", &shown, Place::Bytes(0..0), message));
             }
@@ -242,13 +242,35 @@ impl LibraryHandle {
 }
 
 const MAX_FOLDER_DEPTH: usize = 4;
+/// With fewer files than this, starting a thread takes longer than it saves.
+const WORTH_A_THREAD: usize = 64;
 
-pub(super) fn collect(
-    folder: &Path,
-    shown: &str,
-    files: &mut Vec<(String, String)>,
-    depth: usize,
-) -> io::Result<()> {
+/// Adds the YAML files of a folder, and of those in it, as (path, text); those before one that cannot be read are added all the
+/// same.
+pub(super) fn collect(folder: &Path, shown: &str, files: &mut Vec<(String, String)>) -> io::Result<()> {
+    let mut found = Vec::new();
+    list(folder, shown, &mut found, 0)?;
+    let (own, beside) =
+        found.split_at(if found.len() < WORTH_A_THREAD { found.len() } else { found.len() / 2 });
+    let texts = |found: &[(String, PathBuf)]| -> Vec<io::Result<String>> {
+        found.iter().map(|(_, path)| read_text(path)).collect()
+    };
+    // Of a check of one file among a thousand, asking for the thousand takes longest.
+    let texts = std::thread::scope(|scope| {
+        let beside = (!beside.is_empty()).then(|| scope.spawn(|| texts(beside)));
+        let mut all = texts(own);
+        all.extend(beside.into_iter().flat_map(|reader| reader.join().expect("readers do not panic")));
+        all
+    });
+    for ((shown, _), text) in found.into_iter().zip(texts) {
+        let text = text.map_err(|error| io::Error::new(error.kind(), format!("{shown}: {error}")))?;
+        files.push((shown, text));
+    }
+    Ok(())
+}
+
+/// The YAML files of a folder by the path that is shown and their own.
+fn list(folder: &Path, shown: &str, found: &mut Vec<(String, PathBuf)>, depth: usize) -> io::Result<()> {
     if depth > MAX_FOLDER_DEPTH {
         return Ok(());
     }
@@ -260,12 +282,21 @@ pub(super) fn collect(
             continue;
         }
         if entry.file_type()?.is_dir() {
-            collect(&entry.path(), &path, files, depth + 1)?;
+            list(&entry.path(), &path, found, depth + 1)?;
         } else if is_yaml(&entry.path()) {
-            files.push((path, fs::read_to_string(entry.path())?));
+            found.push((path, entry.path()));
         }
     }
     Ok(())
+}
+
+/// The whole text, in as few questions to the system as there may be.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let size = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0; size];
+    file.read_exact(&mut bytes)?;
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 fn is_yaml(path: &Path) -> bool {

@@ -100,7 +100,7 @@ pub fn read_folders(flows: &Path, cadences: &Path) -> (Vec<(String, String)>, Ve
     for folder in [flows, cadences] {
         let shown =
             folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
-        if let Err(error) = collect(folder, &shown, &mut files, 0) {
+        if let Err(error) = collect(folder, &shown, &mut files) {
             let message = format!("the folder {} cannot be read: {error}", folder.display());
             problems.push(Diagnostic::error("unreadable", &shown, Place::Bytes(0..0), message));
         }

@@ -98,7 +98,7 @@ pub fn is_one(text: &str) -> bool {
 pub fn read_folder(folder: &Path) -> io::Result<Vec<(String, String)>> {
     let shown = folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
     let mut files = Vec::new();
-    collect(folder, &shown, &mut files, 0)?;
+    collect(folder, &shown, &mut files)?;
     files.sort();
     Ok(files)
 }
