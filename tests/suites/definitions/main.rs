@@ -4,5 +4,6 @@
 
 mod broken;
 mod explained;
+mod folders;
 mod hostile;
 mod shipped;
