@@ -204,7 +204,7 @@ fn json_object(text: &str) -> Result<Value, String> {
 
 impl Cli {
     /// The command line; ends the process where it cannot be read, or asks for help. Only the command that is named first is
-    /// made: making all of them takes longer than checking a file.
+    /// made: making all of them would be much of what a process does at its start.
     fn read() -> Self {
         let mut cli = Self::command();
         let first = std::env::args_os().nth(1);

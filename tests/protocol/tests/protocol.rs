@@ -2,7 +2,7 @@
 
 use callwright_protocol::{Bug, play, play_many, shrink, told};
 
-/// Half a minute on two ordinary cores; more are for the command, optimised.
+/// In every ordinary run; more are for the command, optimised.
 const SEEDS: u64 = 100_000;
 
 fn seeds() -> u64 {
