@@ -1,6 +1,6 @@
 //! What triggers came to: people by how far they got, and money by what was redeemed. Every number can be listed as its calls.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;

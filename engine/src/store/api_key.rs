@@ -3,7 +3,7 @@
 //! A plain SHA-256 is enough: the secret is 256 random bits, which no dictionary holds, and every request checks one.
 
 use sha2::{Digest, Sha256};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use subtle::ConstantTimeEq;
 
 use super::db::{Tx, on_db};

@@ -1,7 +1,7 @@
 //! Whom a trigger may concern: buyers of products and people who wait for them, a batch at a time in the order of leads, with
 //! what is promised to them and from which lifetime value on a customer belongs to a class.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;

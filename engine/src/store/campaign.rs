@@ -94,7 +94,7 @@ pub struct WithPlanned {
     pub oldest: [Option<Instant>; 3],
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 struct WithPlannedRow {
     #[sqlx(flatten)]
     campaign: CampaignRow,

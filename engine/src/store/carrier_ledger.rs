@@ -1,6 +1,6 @@
 //! The simulated carrier's books as rows. Only the carrier writes them and only audits read them: no rule depends on them.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};

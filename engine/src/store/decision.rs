@@ -1,6 +1,6 @@
 //! Kept decisions: every claim, and every change of a lead's verdict or reason.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};

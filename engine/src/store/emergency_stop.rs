@@ -1,7 +1,7 @@
 //! Emergency stops: written under the lock that claims share, so that whoever claims afterwards sees them (I2).
 
 use serde::Deserialize;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::bulk::keys;
 use super::db::{Sql, Tx, on_db};

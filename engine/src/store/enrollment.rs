@@ -1,6 +1,6 @@
 //! Enrollments: starting them and moving them on, always in sets. Reading them with their leads is [`super::walk`].
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};

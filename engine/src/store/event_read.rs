@@ -1,7 +1,7 @@
 //! Reading events back: a lead's timeline and lists. Appending is [`super::event`].
 
 use chrono::TimeDelta;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use uuid::Uuid;
 
 use super::db::{Tx, on_db};

@@ -1,7 +1,7 @@
 //! Imports: how far a file has been read, written in the transaction of each chunk, so that an import can be resumed.
 
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;

@@ -1,6 +1,6 @@
 //! Who waits for which product. A lead waits once per product and kind; saying it again changes nothing.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;

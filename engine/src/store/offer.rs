@@ -1,6 +1,6 @@
 //! Offers: what may be promised. What a campaign may give away in all is [`super::budget`].
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;

@@ -1,6 +1,6 @@
 //! Publications: what was published when, how far its people have been moved, and what new enrollments get now.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;

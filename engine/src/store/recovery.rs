@@ -1,6 +1,6 @@
 //! The mark of a restored database: while it stands no intent is committed and nothing is asked for (D2).
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Sql, Tx, on_db};
 use super::error::StoreError;

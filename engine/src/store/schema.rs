@@ -11,8 +11,8 @@ use super::postgres;
 /// Name of our migration table; distinct, so that another library's cannot be taken for it.
 const TABLE: &str = "callwright_migrations";
 
-static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+static SQLITE: Migrator = sqlx_macros::migrate!("../migrations/sqlite");
+static POSTGRES: Migrator = sqlx_macros::migrate!("../migrations/postgres");
 
 /// One migration.
 #[derive(Debug, Clone, PartialEq, Eq)]

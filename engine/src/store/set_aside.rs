@@ -5,7 +5,7 @@ use super::error::StoreError;
 use crate::clock::{Instant, micros};
 
 /// An enrollment that was set aside. Texts as stored: they may be what cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx_macros::FromRow)]
 pub struct SetAside {
     pub id: String,
     pub lead_id: String,

@@ -1,7 +1,7 @@
 //! Who stands where in which version: counts and instants of running enrollments, a fixed number of queries for any number of
 //! people. And the move of a batch to another version.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};

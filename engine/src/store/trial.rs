@@ -1,7 +1,7 @@
 //! Whole tables of a trial, to tell its story from; and the leads of a campaign, to make a trial of. For reports on databases
 //! that fit in memory, not for the dial path.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;

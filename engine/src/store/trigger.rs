@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::bulk::bulk_row;
 use super::db::{Sql, Tx, on_db};

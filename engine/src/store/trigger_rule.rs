@@ -1,6 +1,6 @@
 //! Rules by which changes of the catalogue raise triggers.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;

@@ -1,6 +1,6 @@
 //! Users. API keys are [`super::api_key`].
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::db::{Tx, on_db};
 use super::error::StoreError;

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::books::Books;
-use super::world::{World, number};
+use super::world::{EXCHANGE, World, number};
 
 /// What callers were promised, and what they saw.
 #[derive(Debug, Default, Clone)]
@@ -175,7 +175,7 @@ impl Caller {
     }
 
     async fn suppress(&self, lead: usize) {
-        let number = number(234, lead);
+        let number = number(EXCHANGE, lead);
         let body = json!({"phone": number, "reason": "national registry", "source": "national_registry"});
         if self.write("suppressions", body).await.is_some() {
             self.promised().suppressed.insert(number);

@@ -22,6 +22,8 @@ const NOON: &str = "2026-07-01T16:00:00Z";
 const EVENING: &str = "2026-07-01T23:48:00Z";
 /// Every so many leads is in both cadences, so that two enrollments want one number.
 pub const SHARED_EVERY: usize = 4;
+/// Of the leads' numbers.
+pub const EXCHANGE: u32 = 234;
 /// Every so many leads has the number of the one before.
 const SAME_NUMBER_EVERY: usize = 10;
 
@@ -42,9 +44,17 @@ pub struct Plan {
     pub database_url: String,
     /// As dialing processes reach it, when that is another way.
     pub dialers_database_url: Option<String>,
+    /// Where the carrier reads the clock, when it is not to depend on the dialer's database.
+    pub carriers_database_url: Option<String>,
+    /// What every command finds in its environment beside the database and the carrier's secret.
+    pub environment: Vec<(&'static str, String)>,
     /// Where the API and the carrier listen.
     pub host: String,
     pub leads: usize,
+    /// Some leads have the number of another.
+    pub sharing_numbers: bool,
+    /// Of each campaign.
+    pub max_concurrent: usize,
     /// Begins shortly before calling hours end.
     pub evening: bool,
     /// The carrier's faults, as JSON.
@@ -80,7 +90,7 @@ impl World {
             fs::create_dir_all(path.parent().unwrap_or(folder.path()))?;
             fs::write(path, text)?;
         }
-        fs::write(folder.path().join("leads.csv"), leads(plan.leads)?)?;
+        fs::write(folder.path().join("leads.csv"), leads(&plan)?)?;
         let (api_port, carrier_port) = (free_port()?, free_port()?);
         let carrier_url = format!("http://{}:{carrier_port}", plan.host);
         let speed = Speed::measured(|| {
@@ -117,14 +127,9 @@ impl World {
     fn create_campaign(&self, key: &str) -> anyhow::Result<String> {
         let mut arguments = vec!["campaign", "create", key];
         arguments.extend(["--company", "Acme", "--agent-name", "Ada", "--zone", "America/New_York"]);
-        arguments.extend([
-            "--between",
-            "09:00-20:00",
-            "--caller-id",
-            "+12125550123",
-            "--max-concurrent",
-            "30",
-        ]);
+        arguments.extend(["--between", "09:00-20:00", "--caller-id", "+12125550123"]);
+        let max_concurrent = self.plan.max_concurrent.to_string();
+        arguments.extend(["--max-concurrent", &max_concurrent]);
         arguments.extend(["--consent-form", "express_written", "--ai-voice", "--attested-by", "Dana Reed"]);
         arguments.extend(["--statement", "Web form v3, box ticked"]);
         self.cli(&arguments)
@@ -140,14 +145,19 @@ impl World {
 
     /// Runs a command of the product to its end.
     pub fn cli(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = self.command(&[], &self.plan.database_url);
+        let mut command = self.command();
         command.args(arguments);
         run(command, &self.path().join("cli.log"))
     }
 
+    /// The product's command in this installation, without arguments yet.
+    pub fn command(&self) -> Command {
+        self.wrapped(&[], &self.plan.database_url)
+    }
+
     /// API and dialing in one process, by the same command line every time, as a supervisor would start it again.
     pub fn serve(&self, wrapped_in: &[String]) -> anyhow::Result<Process> {
-        let mut command = self.command(wrapped_in, self.dialers_database_url());
+        let mut command = self.wrapped(wrapped_in, self.dialers_database_url());
         command.args(["serve", "--definitions", "definitions", "--carrier", &self.dialers_carrier_url]);
         self.clock_and_port(&mut command);
         Process::start("serve", self.path(), command)
@@ -155,7 +165,7 @@ impl World {
 
     /// The API alone.
     pub fn api(&self, wrapped_in: &[String]) -> anyhow::Result<Process> {
-        let mut command = self.command(wrapped_in, &self.plan.database_url);
+        let mut command = self.wrapped(wrapped_in, &self.plan.database_url);
         command.args(["serve", "--no-dialing", "--definitions", "definitions"]);
         self.clock_and_port(&mut command);
         Process::start("api", self.path(), command)
@@ -169,7 +179,7 @@ impl World {
 
     /// A process that only dials.
     pub fn worker(&self, name: &str, wrapped_in: &[String]) -> anyhow::Result<Process> {
-        let mut command = self.command(wrapped_in, self.dialers_database_url());
+        let mut command = self.wrapped(wrapped_in, self.dialers_database_url());
         command.args(["worker", "--definitions", "definitions", "--carrier", &self.dialers_carrier_url]);
         command.args(["--callback-url", &format!("{}/callbacks/carrier", self.api_url)]);
         Process::start(name, self.path(), command)
@@ -177,7 +187,8 @@ impl World {
 
     /// The carrier, on the clock that the API keeps in the database.
     pub async fn carrier(&self) -> anyhow::Result<Process> {
-        let mut command = self.command(&[], &self.plan.database_url);
+        let database_url = self.plan.carriers_database_url.as_ref().unwrap_or(&self.plan.database_url);
+        let mut command = self.wrapped(&[], database_url);
         command.args(["carrier", "--shared-clock", "--profile", "profile.json", "--ledger", "carrier.jsonl"]);
         command.args(["--host", &self.plan.host, "--port", &self.carrier_port.to_string()]);
         command.args(["--seed", &self.plan.seed.to_string(), "--faults", self.plan.faults]);
@@ -200,7 +211,7 @@ impl World {
         self.plan.dialers_database_url.as_deref().unwrap_or(&self.plan.database_url)
     }
 
-    fn command(&self, wrapped_in: &[String], database_url: &str) -> Command {
+    fn wrapped(&self, wrapped_in: &[String], database_url: &str) -> Command {
         let mut command = match wrapped_in.split_first() {
             None => Command::new(&self.plan.binary),
             Some((program, arguments)) => {
@@ -211,6 +222,7 @@ impl World {
         };
         command.current_dir(self.path()).env("DATABASE_URL", database_url);
         command.env("CALLWRIGHT_CARRIER_SECRET", SECRET).env("RUST_LOG", "warn");
+        command.envs(self.plan.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -239,16 +251,17 @@ pub fn number(exchange: u32, index: usize) -> String {
 }
 
 /// New Yorkers, tagged with the cadences they go into.
-fn leads(count: usize) -> anyhow::Result<String> {
+fn leads(plan: &Plan) -> anyhow::Result<String> {
     let mut csv = String::from("externalId,firstName,phone,timezone,tags,synthetic\n");
-    for index in 0..count {
+    for index in 0..plan.leads {
         let tags = match index {
             index if index % SHARED_EVERY == 0 => "chase;twice",
             index if index % 2 == 0 => "chase",
             _ => "twice",
         };
-        let owner = if index % SAME_NUMBER_EVERY == SAME_NUMBER_EVERY - 1 { index - 1 } else { index };
-        writeln!(csv, "lead_{index},Alice,{},America/New_York,{tags},true", number(234, owner))?;
+        let shares = plan.sharing_numbers && index % SAME_NUMBER_EVERY == SAME_NUMBER_EVERY - 1;
+        let owner = if shares { index - 1 } else { index };
+        writeln!(csv, "lead_{index},Alice,{},America/New_York,{tags},true", number(EXCHANGE, owner))?;
     }
     Ok(csv)
 }

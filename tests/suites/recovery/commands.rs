@@ -31,7 +31,7 @@ async fn filled(backend: Backend) -> anyhow::Result<Option<World>> {
     let now = chrono::Utc::now().timestamp_micros();
     let clock =
         format!("INSERT INTO virtual_clock (id, virtual_at, real_at, rate) VALUES (1, {now}, {now}, 100.0)");
-    books::execute(&world.url, &clock).await?;
+    books::execute(world.url(), &clock).await?;
     Ok(Some(world))
 }
 
@@ -51,10 +51,10 @@ fn round_trip(world: &World) -> anyhow::Result<()> {
 
     // Over a database that is lived in, twice: what was there is put aside each time.
     for round in 0..2 {
-        let refused = world.refused(&["restore", "backups", "--into", &world.url])?;
+        let refused = world.refused(&["restore", "backups", "--into", world.url()])?;
         ensure!(refused.contains("--replace"), "{refused}");
         let restored =
-            world.cli(&["restore", path, "--into", &world.url, "--replace", "--format", "json"])?;
+            world.cli(&["restore", path, "--into", world.url(), "--replace", "--format", "json"])?;
         let restored: Value = serde_json::from_str(&restored)?;
         ensure!(restored["aside"].is_string() && restored["recovering"] == true, "round {round}: {restored}");
         let doctor = world.refused(&["doctor"])?;
@@ -148,12 +148,12 @@ async fn a_backup_that_is_not_what_it_says_is_refused() -> anyhow::Result<()> {
 async fn a_database_in_use_is_not_replaced() -> anyhow::Result<()> {
     let world = sqlite().await?;
     world.cli(&["backup", "mine.db"])?;
-    let held = books::Books::open(&world.url).await?;
+    let held = books::Books::open(world.url()).await?;
     held.unfinished().await?;
-    let refused = world.refused(&["restore", "mine.db", "--into", &world.url, "--replace"])?;
+    let refused = world.refused(&["restore", "mine.db", "--into", world.url(), "--replace"])?;
     ensure!(refused.contains("is in use"), "{refused}");
     held.close().await;
-    world.cli(&["restore", "mine.db", "--into", &world.url, "--replace"])?;
+    world.cli(&["restore", "mine.db", "--into", world.url(), "--replace"])?;
     Ok(())
 }
 
@@ -161,7 +161,7 @@ async fn a_database_in_use_is_not_replaced() -> anyhow::Result<()> {
 async fn reconciling_without_a_journal_is_said_aloud_or_refused() -> anyhow::Result<()> {
     let world = sqlite().await?;
     world.cli(&["backup", "mine.db"])?;
-    world.cli(&["restore", "mine.db", "--into", &world.url, "--replace"])?;
+    world.cli(&["restore", "mine.db", "--into", world.url(), "--replace"])?;
     let nowhere = world.path().join("nowhere").display().to_string();
     let refused = world.refused(&["reconcile", "--journal", &nowhere])?;
     ensure!(refused.contains("there is no journal of stops at"), "{refused}");
@@ -179,7 +179,7 @@ async fn called_by(world: &World, nth: u8, provider: &str) -> anyhow::Result<()>
          SELECT '0196d3b2-0000-7000-8000-00000000000{nth}', {ids}, '+12125550199', '', '', '', 0, 0, 'finished', 1, {at}, 0,
                 {at}, '{provider}', {at}, {at}"
     );
-    books::execute(&world.url, &row).await
+    books::execute(world.url(), &row).await
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn only_who_placed_the_calls_can_say_that_there_were_no_more() -> anyhow::
     // What other dialers called is told again by whoever told it before.
     called_by(&world, 2, "outside").await?;
     world.cli(&["backup", "mine.db"])?;
-    world.cli(&["restore", "mine.db", "--into", &world.url, "--replace"])?;
+    world.cli(&["restore", "mine.db", "--into", world.url(), "--replace"])?;
     let refused = world.refused(&["reconcile", "--without-journal"])?;
     ensure!(refused.contains("but `webhook` placed calls of this database too"), "{refused}");
     ensure!(world.refused(&["doctor"])?.contains("not reconciled"), "the mark stands");

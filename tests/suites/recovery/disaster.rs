@@ -88,8 +88,8 @@ fn nothing_went_wrong(outcome: Outcome) -> anyhow::Result<()> {
 
 async fn story(backend: Backend, without: Without) -> anyhow::Result<Option<Outcome>> {
     let Some(mut world) = World::open(backend).await? else { return Ok(None) };
-    let serve = world.serve().await?;
-    let carrier = world.carrier().await?;
+    let serve = world.serving().await?;
+    let carrier = world.carrier_elsewhere().await?;
     world.set_up()?;
     calls_reach(&world, BEFORE, &serve).await?;
     let backup = world.back_up()?;
@@ -100,16 +100,16 @@ async fn story(backend: Backend, without: Without) -> anyhow::Result<Option<Outc
     serve.kill()?;
     world.destroy().await?;
     if backend == Backend::Sqlite {
-        let refused = world.refused(&["restore", "backups", "--into", &world.url])?;
+        let refused = world.refused(&["restore", "backups", "--into", world.url()])?;
         ensure!(refused.contains("--replace"), "{refused}");
     }
     let file = backup["backup"].as_str().context("the backup's name")?.to_owned();
-    world.cli(&["restore", &file, "--into", &world.url, "--replace"])?;
+    world.cli(&["restore", &file, "--into", world.url(), "--replace"])?;
 
-    let serve = world.serve().await?;
+    let serve = world.serving().await?;
     let report = come_back(&world, without, &backup).await?;
     finish(&world, &serve, &carrier).await?;
-    let books = Books::open(&world.url).await?;
+    let books = Books::open(world.url()).await?;
     if without == Without::Nothing {
         let events = books.events().await?;
         let ends = ["recovery.started", "recovery.finished"].map(|kind| events.get(kind).copied());
@@ -129,7 +129,7 @@ async fn story(backend: Backend, without: Without) -> anyhow::Result<Option<Outc
 
 /// The restored database waits: it says so everywhere, calls nobody, and goes on when it has been reconciled.
 async fn come_back(world: &World, without: Without, backup: &Value) -> anyhow::Result<Value> {
-    let ready = world.get("readyz").await?;
+    let ready = world.ready().await?;
     let checks = ready["checks"].as_array().context("checks")?;
     let says_so = |check: &Value| check["detail"].as_str().is_some_and(|text| text.starts_with("recovering"));
     ensure!(checks.iter().any(says_so), "{ready}");
@@ -145,7 +145,7 @@ async fn come_back(world: &World, without: Without, backup: &Value) -> anyhow::R
         Without::Journal => arguments.push("--without-journal"),
         Without::Adoption => {
             // Somebody takes the mark away by hand.
-            books::execute(&world.url, "DELETE FROM recovery").await?;
+            books::execute(world.url(), "DELETE FROM recovery").await?;
             return Ok(Value::Null);
         }
     }
@@ -184,8 +184,8 @@ async fn opt_outs(world: &World, already: usize) -> anyhow::Result<Vec<String>> 
 
 /// Who must not be called, read before the disaster: all opt-outs that were acknowledged, those in calls included.
 async fn evidence(world: &World, told: &[String]) -> anyhow::Result<Vec<SuppressedFrom>> {
-    let books = Books::open(&world.url).await?;
-    let suppressed = books.suppressed(world.speed()?).await?;
+    let books = Books::open(world.url()).await?;
+    let suppressed = books.suppressed(world.speed).await?;
     books.close().await;
     let known: HashSet<String> = suppressed.iter().map(|entry| entry.number.e164()).collect();
     ensure!(
@@ -202,7 +202,7 @@ async fn ledger(world: &World) -> anyhow::Result<Vec<Entry>> {
 }
 
 async fn calls_reach(world: &World, count: usize, serve: &Process) -> anyhow::Result<()> {
-    let (began, patience) = (Instant::now(), world.speed()?.patience(WITHIN));
+    let (began, patience) = (Instant::now(), world.speed.patience(WITHIN));
     while ledger(world).await?.len() < count {
         ensure!(began.elapsed() < patience, "not {count} calls:\n{}", serve.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -212,9 +212,9 @@ async fn calls_reach(world: &World, count: usize, serve: &Process) -> anyhow::Re
 
 /// Waits until no enrollment is open and no attempt under way.
 async fn finish(world: &World, serve: &Process, carrier: &Process) -> anyhow::Result<()> {
-    let (began, patience) = (Instant::now(), world.speed()?.patience(WITHIN));
+    let (began, patience) = (Instant::now(), world.speed.patience(WITHIN));
     loop {
-        let books = Books::open(&world.url).await?;
+        let books = Books::open(world.url()).await?;
         let left = books.unfinished().await?;
         if left == (0, 0) {
             books.close().await;

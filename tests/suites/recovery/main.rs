@@ -1,8 +1,6 @@
 //! Backup, disaster, restore, reconcile (NFR-4, D1, D2), with real processes of the shipped command on both databases and a
 //! carrier that outlives the database; and many processes that migrate at once.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 mod commands;
 mod disaster;
 mod migrating;

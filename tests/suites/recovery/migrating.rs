@@ -16,7 +16,7 @@ const PROCESSES: usize = 10;
 async fn bare(backend: Backend) -> anyhow::Result<Option<World>> {
     let world = World::open(backend).await?;
     if let (Some(world), Backend::Postgres) = (&world, backend) {
-        books::drop_everything(&world.url).await?;
+        books::drop_everything(world.url()).await?;
     }
     Ok(world)
 }
@@ -33,7 +33,7 @@ async fn ten_at_once(backend: Backend) -> anyhow::Result<()> {
         let output = child.wait_with_output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    ensure!(books::migrations(&world.url).await? == schema::head());
+    ensure!(books::migrations(world.url()).await? == schema::head());
     Ok(())
 }
 
@@ -74,7 +74,7 @@ async fn on_demand(backend: Backend) -> anyhow::Result<()> {
     if backend == Backend::Sqlite {
         let refused = world.refused(&["migrate", "--dry-run"])?;
         ensure!(refused.contains("does not exist"), "a dry run makes no file: {refused}");
-        books::execute(&world.url, "SELECT 1").await?;
+        books::execute(world.url(), "SELECT 1").await?;
     }
     let listed = world.cli(&["migrate", "--dry-run"])?;
     ensure!(listed.contains("0001 core") && listed.contains("0004 recovery"), "{listed}");
@@ -95,7 +95,7 @@ async fn on_demand(backend: Backend) -> anyhow::Result<()> {
         "INSERT INTO callwright_migrations (version, description, success, checksum, execution_time) \
          VALUES (9999, 'from tomorrow', true, {newer}, 0)"
     );
-    books::execute(&world.url, &sql).await?;
+    books::execute(world.url(), &sql).await?;
     for command in [vec!["migrate"], vec!["serve"], vec!["doctor"], vec!["why", "lead_0"]] {
         let refused = world.refused(&command)?;
         ensure!(refused.contains("newer Callwright"), "{command:?}: {refused}");

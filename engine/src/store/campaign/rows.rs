@@ -1,7 +1,7 @@
 //! The row of `campaigns`, both ways.
 
 use chrono::NaiveDate;
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use crate::clock::{instant_from_micros, micros};
 use crate::domain::campaign::Campaign;

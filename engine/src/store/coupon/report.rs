@@ -1,6 +1,6 @@
 //! What became of coupons, counted per campaign, offer and currency.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::page::{CouponFilter, matching};
 use crate::domain::coupon::CouponState;

@@ -1,6 +1,6 @@
 //! The rows of `coupons`, both ways.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use crate::clock::{instant_from_micros, micros};
 use crate::domain::coupon::Coupon;

@@ -43,7 +43,7 @@ pub struct Depth {
     pub oldest_due_at: Option<Instant>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct JobRow {
     id: String,
     kind: String,

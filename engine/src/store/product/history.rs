@@ -1,6 +1,6 @@
 //! Prices and stocks of the past: appended with every change of a product, read back newest first, and handed to triggers once.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::product::{ChangeSource, PriceChange, Product, StockChange};
