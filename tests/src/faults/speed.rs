@@ -29,8 +29,8 @@ impl Speed {
         self.0
     }
 
-    /// How long to wait for what is over within `ordinary` where the clock goes at its fastest.
-    pub fn patience(self, ordinary: Duration) -> Duration {
+    /// As long by the clock as `ordinary` where it goes at its fastest: of waits for an end, and of pauses between two requests.
+    pub fn stretched(self, ordinary: Duration) -> Duration {
         ordinary * MOST / self.0
     }
 }
@@ -43,7 +43,7 @@ mod tests {
     fn the_clock_goes_slower_where_commands_take_longer_and_patience_grows_by_as_much() {
         let after = |millis| Speed::after(Duration::from_millis(millis));
         assert_eq!([50, 250, 500, 2_500, 60_000].map(|millis| after(millis).rate()), [40, 40, 20, 4, 4]);
-        assert_eq!(after(500).patience(Duration::from_mins(5)), Duration::from_mins(10));
-        assert_eq!(after(50).patience(Duration::from_mins(5)), Duration::from_mins(5));
+        assert_eq!(after(500).stretched(Duration::from_mins(5)), Duration::from_mins(10));
+        assert_eq!(after(50).stretched(Duration::from_mins(5)), Duration::from_mins(5));
     }
 }

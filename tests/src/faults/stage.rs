@@ -144,7 +144,7 @@ impl Stage {
 
     /// Returns when a carrier is being asked: an intent is written, the answer is not. Comes back anyway after a moment.
     pub async fn aim(&mut self) -> anyhow::Result<bool> {
-        let patience = self.world.speed.patience(Duration::from_secs(2));
+        let patience = self.world.speed.stretched(Duration::from_secs(2));
         wait_for(&mut self.books, patience, async |books| Ok(books.in_doubt().await? > 0)).await
     }
 
@@ -246,7 +246,7 @@ impl Stage {
     }
 
     fn patience(&self) -> Duration {
-        self.world.speed.patience(FINISHES_WITHIN)
+        self.world.speed.stretched(FINISHES_WITHIN)
     }
 
     async fn skip_the_night(&mut self) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::books::Books;
+use super::speed::Speed;
 use super::world::{EXCHANGE, World, number};
 
 /// What callers were promised, and what they saw.
@@ -49,14 +50,14 @@ struct Caller {
     base: String,
     key: String,
     leads: usize,
-    patience: Duration,
+    speed: Speed,
     promised: Arc<Mutex<Promised>>,
     stop: CancellationToken,
 }
 
 /// Callers at a time for so many leads. A caller whose request was cut off waits a minute for its key.
 const LEADS_PER_CALLER: usize = 20;
-/// Between two requests of a caller, in milliseconds.
+/// Between two requests of a caller, in milliseconds where the clock goes at its fastest: in every hour of it as many are made.
 const PAUSE_MS: std::ops::Range<u64> = 40..260;
 /// Longest time that a write is repeated for, where nothing is slow: a key whose first request was cut off opens again after a
 /// minute.
@@ -68,11 +69,11 @@ impl Traffic {
         let stop = CancellationToken::new();
         let caller = Caller {
             // One connection per request: a kept one may close in the moment of the next request, which is nobody's fault.
-            client: http::ask_once(world.speed.patience(Duration::from_secs(20)))?,
+            client: http::ask_once(world.speed.stretched(Duration::from_secs(20)))?,
             base: format!("{}/api/v1/crm", world.api_url),
             key: world.key.clone(),
             leads: world.plan.leads,
-            patience: world.speed.patience(PATIENCE),
+            speed: world.speed,
             promised: Arc::clone(&promised),
             stop: stop.clone(),
         };
@@ -142,8 +143,9 @@ impl Caller {
                 80..85 => self.pause_a_campaign(&mut random).await,
                 _ => drop(self.send(Method::GET, "leads?limit=5", None, None).await),
             }
+            let pause = self.speed.stretched(Duration::from_millis(random.random_range(PAUSE_MS)));
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(random.random_range(PAUSE_MS))) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -210,9 +212,9 @@ impl Caller {
     /// Repeats a write until it is answered; the answer if it is a success, `None` if it was refused.
     async fn write(&self, path: &str, body: Value) -> Option<Value> {
         let key = format!("{:032x}", rand::random::<u128>());
-        let began = Instant::now();
+        let (began, patience) = (Instant::now(), self.speed.stretched(PATIENCE));
         let mut pause = Duration::from_millis(50);
-        while began.elapsed() < self.patience {
+        while began.elapsed() < patience {
             match self.send(Method::POST, path, Some(&key), Some(&body)).await {
                 Some((status, answer)) if status.is_success() => {
                     self.promised().acknowledged += 1;
@@ -231,7 +233,7 @@ impl Caller {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
         }
-        self.promised().strange.push(format!("{path} was not answered within {} s", self.patience.as_secs()));
+        self.promised().strange.push(format!("{path} was not answered within {} s", patience.as_secs()));
         None
     }
 

@@ -202,7 +202,7 @@ async fn ledger(world: &World) -> anyhow::Result<Vec<Entry>> {
 }
 
 async fn calls_reach(world: &World, count: usize, serve: &Process) -> anyhow::Result<()> {
-    let (began, patience) = (Instant::now(), world.speed.patience(WITHIN));
+    let (began, patience) = (Instant::now(), world.speed.stretched(WITHIN));
     while ledger(world).await?.len() < count {
         ensure!(began.elapsed() < patience, "not {count} calls:\n{}", serve.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -212,7 +212,7 @@ async fn calls_reach(world: &World, count: usize, serve: &Process) -> anyhow::Re
 
 /// Waits until no enrollment is open and no attempt under way.
 async fn finish(world: &World, serve: &Process, carrier: &Process) -> anyhow::Result<()> {
-    let (began, patience) = (Instant::now(), world.speed.patience(WITHIN));
+    let (began, patience) = (Instant::now(), world.speed.stretched(WITHIN));
     loop {
         let books = Books::open(world.url()).await?;
         let left = books.unfinished().await?;
