@@ -1,22 +1,17 @@
 //! One way to two databases: [`Db`], [`Tx`], the `on_db!` dispatch and the few words in which the dialects differ.
 //! Statements are written once with `$1` binds; [`Sql`] fills in the dialect's tokens once and keeps the text.
 
-use std::str::FromStr;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use sqlx::postgres::PgPool;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{Connection as _, Postgres, Sqlite};
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Postgres, Sqlite};
 
 use super::edge::{self, Fate};
 use super::erased_number::SeenKey;
 use super::error::StoreError;
 use super::journaled::{Journaled, Noted};
-use super::postgres;
+use super::{postgres, sqlite};
 use crate::journal::Journal;
 
 /// A database: SQLite with one writer connection, or PostgreSQL with a pool. Cheap to clone.
@@ -94,7 +89,7 @@ impl Db {
             return postgres::connect(url).await;
         }
         if url.starts_with("sqlite:") {
-            return Self::connect_sqlite(url, durability).await;
+            return sqlite::connect(url, durability).await;
         }
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
     }
@@ -102,74 +97,12 @@ impl Db {
     /// Opens an existing database to read from: nothing is created, migrated or written.
     pub async fn open_read_only(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
-            let options = SqliteConnectOptions::from_str(url)?
-                .read_only(true)
-                .create_if_missing(false)
-                .busy_timeout(Duration::from_secs(10));
-            let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-            return Ok(Self::Sqlite {
-                write: read.clone(),
-                read,
-                journal: None,
-                seen_key: SeenKey::default(),
-            });
+            return sqlite::connect_read_only(url).await;
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             return postgres::connect_read_only(url).await;
         }
         Err(StoreError::Url(url.split(':').next().unwrap_or_default().to_owned()))
-    }
-
-    async fn connect_sqlite(url: &str, durability: Durability) -> Result<Self, StoreError> {
-        let in_memory = url.contains(":memory:");
-        let alone = durability == Durability::Scratch;
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
-            .journal_mode(match (durability, in_memory) {
-                (Durability::Scratch, _) => SqliteJournalMode::Off,
-                (_, true) => SqliteJournalMode::Memory,
-                (_, false) => SqliteJournalMode::Wal,
-            })
-            .synchronous(match durability {
-                Durability::Full => SqliteSynchronous::Full,
-                Durability::Off | Durability::Scratch => SqliteSynchronous::Off,
-            })
-            .locking_mode(if alone { SqliteLockingMode::Exclusive } else { SqliteLockingMode::Normal })
-            // What is written once and seldom read wants fewer, larger pages.
-            .page_size(if alone { 8_192 } else { 4_096 })
-            .pragma("cache_size", "-65536")
-            .pragma("temp_store", "memory")
-            // 64 MB: a page that many batches change is written to the file once, not once per batch.
-            .pragma("wal_autocheckpoint", "16000")
-            // Rows cross from SQLite's thread in a bounded channel; a batch should fit without the two waiting for each other.
-            .row_buffer_size(4_096)
-            .statement_cache_capacity(256);
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(30))
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    if connection.is_in_transaction() {
-                        connection.ping().await?; // An ordinary rollback is on its way, before this.
-                    }
-                    // After a write that failed (disk full, I/O error) SQLite may have rolled back by itself. The driver then
-                    // fails to, and would refuse every transaction from there on: such a connection is given up.
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-            .connect_with(options.clone())
-            .await?;
-        // Readers would each see their own empty database if it lives in memory.
-        let read = if in_memory || alone {
-            write.clone()
-        } else {
-            SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true))
-        };
-        Ok(Self::Sqlite { write, read, journal: None, seen_key: SeenKey::default() })
     }
 
     /// Open connections by what they are for; on PostgreSQL all of them write.

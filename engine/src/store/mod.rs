@@ -13,6 +13,7 @@ mod journaled;
 mod money;
 mod packed;
 mod postgres;
+mod sqlite;
 
 pub mod adopt;
 pub mod analytics;
