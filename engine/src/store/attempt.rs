@@ -131,12 +131,13 @@ static BY_IDS: Sql =
 static LOOK_UP: Sql = Sql::new(attempt!("FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.id"));
 static OF_LEAD: Sql =
     Sql::new(attempt!("FROM attempts a WHERE a.lead_id = $1 ORDER BY a.created_at DESC, a.id DESC LIMIT $2"));
+// `|| ''` keeps the planner from all planned attempts, or all live ones: while a table is new it takes them for few.
 static OPEN_OF: Sql = Sql::new(attempt!(
     "FROM {each} JOIN attempts a ON a.enrollment_id = e.value->>0
      WHERE a.state || '' IN ('planned', 'dialing', 'placed', 'unknown')"
 ));
 static PLANNED_OF_LEADS: Sql = Sql::new(attempt!(
-    "FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 WHERE a.state = 'planned' ORDER BY a.id {lock_a}"
+    "FROM {each} JOIN attempts a ON a.lead_id = e.value->>0 WHERE a.state || '' = 'planned' ORDER BY a.id {lock_a}"
 ));
 // The list of states stands as in the partial index, word for word: SQLite uses the index only then.
 static OVERDUE: Sql = Sql::new(attempt!(

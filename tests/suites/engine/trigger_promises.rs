@@ -12,7 +12,8 @@ use callwright_engine::provider::{LookUpResult, Placement};
 use callwright_engine::store::analytics::{self, MoneyLine, Reached};
 use callwright_engine::store::coupon::{self, CouponFilter};
 use callwright_engine::store::jobs::admin::{self, JobFilter};
-use callwright_engine::store::{Db, budget, campaign_product, trigger_rule};
+use callwright_engine::store::{Db, Tx, audience, budget, campaign_product, trigger_rule};
+use callwright_tests::{Backend, TestDb};
 use callwright_workers::jobs::fan_out;
 use chrono::TimeDelta;
 
@@ -263,4 +264,27 @@ on_both! {
         fan_out::look(engine).await?;
         assert_eq!(jobs().await?, 1, "the drop has become a trigger, once");
     }
+}
+
+/// Rows of the coupons that a transaction has read by an index so far; tables are not scanned.
+const COUPONS_READ: &str = "SELECT CAST(coalesce(idx_tup_fetch, 0) AS BIGINT) FROM pg_stat_xact_user_tables WHERE relname = 'coupons'";
+
+#[tokio::test]
+async fn a_promise_is_found_without_reading_everybody_elses() -> anyhow::Result<()> {
+    let Some(db) = TestDb::open(Backend::Postgres).await? else { return Ok(()) };
+    let shop = Shop::open(db).await?;
+    let mut buyers = Vec::new();
+    for nth in 0..60 {
+        buyers.push(shop.buyer(nth, |_| ()).await?);
+    }
+    let spread = shop.spread(&shop.drop_to(84_999)).await?;
+    anyhow::ensure!(spread.eligible == 60, "{:?}", spread.skipped);
+
+    let (mut tx, now) = (shop.world.db.db.begin().await?, shop.world.now());
+    let promised = audience::promised(&mut tx, &spread, &buyers[..2], now).await?;
+    anyhow::ensure!(promised.len() == 2, "{promised:?}");
+    let Tx::Postgres(own) = &mut tx else { anyhow::bail!("not PostgreSQL") };
+    let read: i64 = sqlx::query_scalar(COUPONS_READ).fetch_one(&mut **own).await?;
+    anyhow::ensure!(read <= 2, "{read} coupons were read for two people");
+    Ok(())
 }

@@ -23,8 +23,8 @@ pub const CHUNK: u32 = 500;
 const LEAST: u32 = 20;
 /// Others wait for a transaction, on SQLite whoever writes: it takes about so long, whatever the machine.
 const AIM: Duration = Duration::from_millis(8);
-/// After each the job rests for as long as it took, and no longer than this: half of the time is everybody else's.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The job rests between two transactions, and no longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Transactions per run; what is left follows in the next.
 const MOST_CHUNKS: u32 = 400;
 /// Between two runs, so that other kinds of work get their turn.
@@ -72,9 +72,9 @@ impl Steps {
         Ok(done)
     }
 
-    /// Leaves the database to everybody else for as long as the last one took.
+    /// Leaves the database to everybody else.
     pub async fn rest(&self) {
-        tokio::time::sleep(self.took.min(LONGEST_PAUSE)).await;
+        tokio::time::sleep(pause_after(self.took)).await;
     }
 }
 
@@ -98,6 +98,13 @@ fn next_chunk(people: u32, took: Duration) -> u32 {
     let fits = f64::from(people) * AIM.as_secs_f64() / took.as_secs_f64().max(1e-6);
     // One slow transaction is no reason to crawl, one quick one none to run.
     (fits as u32).clamp(people / 2, people * 2).clamp(LEAST, CHUNK)
+}
+
+/// As long as the transaction took: half of the time is everybody else's. One that takes longer than is aimed at says that the
+/// machine is busy, or slow; then so much more is everybody else's.
+fn pause_after(took: Duration) -> Duration {
+    let times = took.as_secs_f64() / AIM.as_secs_f64();
+    took.mul_f64(times.max(1.0)).min(LONGEST_PAUSE)
 }
 
 /// Looks every minute for price drops and restocks that a rule makes a trigger of, and for triggers whose job was lost.
@@ -171,5 +178,15 @@ mod tests {
         #[case] next: u32,
     ) {
         assert_eq!(next_chunk(people, Duration::from_millis(took_ms)), next);
+    }
+
+    #[rstest]
+    #[case::as_long(4, 4)]
+    #[case::as_aimed(8, 8)]
+    #[case::twice_as_long_rests_four_times(16, 32)]
+    #[case::busy(40, 200)]
+    #[case::not_for_ever(2_000, 500)]
+    fn whoever_finds_the_machine_busy_rests_longer(#[case] took_ms: u64, #[case] pause_ms: u64) {
+        assert_eq!(pause_after(Duration::from_millis(took_ms)), Duration::from_millis(pause_ms));
     }
 }
