@@ -9,16 +9,21 @@ pub struct Speed(u32);
 
 const MOST: u32 = 40;
 const LEAST: u32 = 4;
-/// What a short command takes on an ordinary machine that does nothing else. Where it takes twice as long, processes that wait for
-/// each other's locks take more than twice.
-const ORDINARY: Duration = Duration::from_millis(100);
+/// The longest that a short command takes on an ordinary machine, beside another scenario.
+const ORDINARY: Duration = Duration::from_millis(150);
+/// The quickest of so many is what the machine can do; the others waited for somebody.
+const TRIES: usize = 3;
 
 impl Speed {
     /// What suits a machine on which `command`, one that reads a few definitions, takes as long as it does now.
-    pub fn measured(command: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<Self> {
-        let began = Instant::now();
-        command()?;
-        Ok(Self::after(began.elapsed()))
+    pub fn measured(command: impl Fn() -> anyhow::Result<String>) -> anyhow::Result<Self> {
+        let mut quickest = Duration::MAX;
+        for _ in 0..TRIES {
+            let began = Instant::now();
+            command()?;
+            quickest = quickest.min(began.elapsed());
+        }
+        Ok(Self::after(quickest))
     }
 
     fn after(took: Duration) -> Self {
@@ -43,8 +48,8 @@ mod tests {
     #[test]
     fn the_clock_goes_slower_where_commands_take_longer_and_patience_grows_by_as_much() {
         let after = |millis| Speed::after(Duration::from_millis(millis));
-        assert_eq!([10, 100, 200, 1_000, 60_000].map(|millis| after(millis).rate()), [40, 40, 20, 4, 4]);
-        assert_eq!(after(200).stretched(Duration::from_mins(5)), Duration::from_mins(10));
-        assert_eq!(after(100).stretched(Duration::from_mins(5)), Duration::from_mins(5));
+        assert_eq!([10, 150, 300, 1_500, 60_000].map(|millis| after(millis).rate()), [40, 40, 20, 4, 4]);
+        assert_eq!(after(300).stretched(Duration::from_mins(5)), Duration::from_mins(10));
+        assert_eq!(after(150).stretched(Duration::from_mins(5)), Duration::from_mins(5));
     }
 }

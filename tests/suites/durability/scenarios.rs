@@ -1,20 +1,14 @@
 //! Each scenario briefly, on each database where it means anything.
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
-use std::thread::available_parallelism;
 
 use anyhow::ensure;
 use callwright_tests::Backend;
 use callwright_tests::faults::figures::table;
 use callwright_tests::faults::scenario::Scenario;
 use callwright_tests::faults::stage::Settings;
-use tokio::sync::Semaphore;
 
 const SEED: u64 = 20_260_701;
-/// Each has half a dozen processes of its own, which must get their requests out in time: one to a core, however many tests run.
-static AT_ONCE: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, Into::into)));
 
 #[expect(clippy::print_stderr, reason = "what is left out is said aloud, never silently green")]
 async fn holds(scenario: Scenario, backend: Backend) -> anyhow::Result<()> {
@@ -24,7 +18,6 @@ async fn holds(scenario: Scenario, backend: Backend) -> anyhow::Result<()> {
             return Ok(());
         }
     }
-    let _turn = AT_ONCE.acquire().await?;
     let settings = Settings {
         binary: PathBuf::from(env!("CARGO_BIN_EXE_callwright-under-test")),
         backend,

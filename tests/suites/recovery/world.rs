@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use callwright_tests::faults::process::Process;
 use callwright_tests::faults::world::{EXCHANGE, Plan, World as Installation, number};
@@ -16,6 +17,8 @@ use super::store_of_world as books;
 
 /// Leads in all.
 pub const LEADS: usize = 48;
+/// Where virtual time passes at its fastest.
+const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// The installation, and where its data is kept.
 #[derive(Debug)]
@@ -104,10 +107,18 @@ impl World {
         self.carrier().await
     }
 
-    /// What `serve` says of its health.
+    /// What `serve` says of itself once it is ready: it answers a little before, while its loops are still starting.
     pub async fn ready(&self) -> anyhow::Result<Value> {
-        let request = self.client.get(format!("{}/readyz", self.api_url));
-        Ok(request.send().await?.error_for_status()?.json().await?)
+        let (began, patience) = (Instant::now(), self.speed.stretched(READY_WITHIN));
+        loop {
+            let answer = self.client.get(format!("{}/readyz", self.api_url)).send().await?;
+            if answer.status().is_success() {
+                return Ok(answer.json().await?);
+            }
+            let said = answer.text().await?;
+            anyhow::ensure!(began.elapsed() < patience, "not ready: {said}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<()> {
