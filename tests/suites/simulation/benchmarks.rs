@@ -10,11 +10,12 @@ use callwright_tests::{Backend, TestDb};
 use serde_json::Value;
 
 /// Every scenario, with the number of its figures.
-const SCENARIOS: [(&str, usize); 15] = [
+const SCENARIOS: [(&str, usize); 16] = [
     ("steps", 1),
     ("calls", 1),
     ("enroll", 1),
-    ("triggers", 6),
+    ("triggers", 2),
+    ("beside", 4),
     ("backlog", 2),
     ("latency", 4),
     ("memory", 2),

@@ -68,7 +68,7 @@ pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figur
     let mut figures = figures(target, &mut idle, &mut busy);
     let spread = seen["eligible"].as_u64().unwrap_or_default();
     let meanwhile = Sample { figure: spread as f64, limit: None };
-    figures.push(Figure::of("triggers", target.name(), "people", &[meanwhile]).measure("enrolled meanwhile"));
+    figures.push(Figure::of("beside", target.name(), "people", &[meanwhile]).measure("enrolled meanwhile"));
     Ok(figures)
 }
 
@@ -79,12 +79,12 @@ fn figures(target: &Target, idle: &mut Phase, busy: &mut Phase) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut add = |measure: &str, idle: &mut Vec<f64>, busy: &mut Vec<f64>| {
         let sample = Sample { figure: percentile(busy, 99), limit: Some(percentile(idle, 99)) };
-        let figure = Figure::of("triggers", target.name(), "ms", &[sample]).measure(measure);
+        let figure = Figure::of("beside", target.name(), "ms", &[sample]).measure(measure);
         figures.push(figure.over(busy.len() as u64).goal(Goal::TimesAtMost(MOST_TIMES)));
     };
-    add("reads beside it, p99", &mut took(idle, READ), &mut took(busy, READ));
-    add("writes beside it, p99", &mut took(idle, WRITE), &mut took(busy, WRITE));
-    add("due to asked beside it, p99", &mut idle.lags, &mut busy.lags);
+    add("reads, p99", &mut took(idle, READ), &mut took(busy, READ));
+    add("writes, p99", &mut took(idle, WRITE), &mut took(busy, WRITE));
+    add("due to asked, p99", &mut idle.lags, &mut busy.lags);
     figures
 }
 

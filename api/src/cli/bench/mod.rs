@@ -45,7 +45,7 @@ pub struct BenchArgs {
     /// Database to measure on, repeatable: `postgres://…` of an empty database, or `sqlite:FILE`.
     #[arg(long = "on", visible_alias = "database", value_name = "URL")]
     databases: Vec<String>,
-    /// Leads per run. [default: 10000; 1000000 for `enroll`, `triggers` and the population of `simulate`]
+    /// Leads per run. [default: 10000; 1000000 for `enroll`, `triggers`, `beside` and the population of `simulate`]
     #[arg(long, value_parser = clap::value_parser!(u64).range(10..=10_000_000))]
     leads: Option<u64>,
     /// Enrollments that wait for later in `backlog`, `memory` and `start`. [default: 1000000]
@@ -57,10 +57,10 @@ pub struct BenchArgs {
     /// Runs per figure; the median is shown. [default: 5; 1 with --quick]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: Option<u32>,
-    /// Requests per second of `api`.
+    /// Requests per second of `api`, and of `beside` up to its hundred.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// Seconds that `api` and `triggers` send them for. [default: 10; 1 with --quick]
+    /// Seconds that `api` and `beside` send them for. [default: 10; 1 with --quick]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: Option<u32>,
     /// Also replay this recorded campaign (contact, attempts, duration_s, subscribed) in `simulate`.
@@ -85,9 +85,10 @@ enum Scenario {
     Calls,
     /// Enrollments started per second, beside INSERT … SELECT.
     Enroll,
-    /// People per second whom a price drop is spread over, beside INSERT … SELECT; memory meanwhile; and what a server's API and other
-    /// calls notice of it, beside the same on the idle server.
+    /// People per second whom a price drop is spread over, beside INSERT … SELECT; memory meanwhile.
     Triggers,
+    /// What a server's API and its other calls notice of a price drop that is being spread, beside the same on the idle server.
+    Beside,
     /// `steps` with a million others waiting, and what a round costs that finds nothing to do.
     Backlog,
     /// From due to asked on an idle system, through the real dial loop; timers of one second.
@@ -123,7 +124,7 @@ impl Scenario {
 #[derive(Debug, Clone)]
 struct Sizes {
     leads: u64,
-    /// Leads of `enroll`, buyers of `triggers`.
+    /// Leads of `enroll`, buyers of `triggers` and `beside`.
     enrolled: u64,
     waiting: u64,
     /// Numbers of the registry in `suppression`.
@@ -213,6 +214,7 @@ async fn measure(scenario: Scenario, target: &Target, sizes: &Sizes) -> anyhow::
         Scenario::Calls => calls::measure(target, sizes).await,
         Scenario::Enroll => enroll::measure(target, sizes).await,
         Scenario::Triggers => triggers::measure(target, sizes).await,
+        Scenario::Beside => beside::measure(target, sizes).await,
         Scenario::Backlog => backlog::measure(target, sizes).await,
         Scenario::Latency => latency::measure(target, sizes).await,
         Scenario::Memory => memory::measure(target, sizes).await,

@@ -20,7 +20,7 @@ use callwright_workers::trial::{Setup, Trial, campaigns};
 
 use super::figure::{Figure, Goal, Sample};
 use super::place::{Place, Target};
-use super::{Sizes, beside, child, crowd, steps};
+use super::{Sizes, child, crowd, steps};
 
 /// What a trigger hands in for one buyer, as long as it really is.
 const VARIABLES: &str = r#"{"product":{"id":"01900000-0000-7000-8000-000000000001","name":"iPhone 15 Pro","oldPrice":"999.99","newPrice":"849.99","currency":"USD","sku":"bench","category":null,"url":null,"purchasedAt":"2026-03-01"},"offer":{"id":"01900000-0000-7000-8000-000000000002","type":"price_drop","title":"price drop","percent":15,"savings":"150.00","coupon":"PRICE_DROP-15-7K3Q-9XZM-TC4","expiresAt":"2026-03-16T17:00:00Z","currency":"USD"},"trigger":{"id":"01900000-0000-7000-8000-000000000003","type":"price_drop","at":"2026-03-02T17:00:00Z","worth":"vip","priority":"high","points":90,"refund":true,"refundAmount":"150.00"}}"#;
@@ -46,9 +46,7 @@ pub async fn measure(target: &Target, sizes: &Sizes) -> anyhow::Result<Vec<Figur
     let spread = Figure::of("triggers", target.name(), "people/s", &samples).over(sizes.enrolled);
     let used = Figure::of("triggers", target.name(), "MB", &memory).over(sizes.enrolled);
     let used = used.measure("memory at most, beside that after a tenth").goal(Goal::AtMost(200.0));
-    let mut figures = vec![spread.goal(Goal::Ratio(0.33)), used];
-    figures.extend(beside::measure(target, sizes).await?);
-    Ok(figures)
+    Ok(vec![spread.goal(Goal::Ratio(0.33)), used])
 }
 
 async fn sample(

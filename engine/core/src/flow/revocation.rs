@@ -420,12 +420,15 @@ pub(super) fn is_said<'p>(own: impl Iterator<Item = &'p str>, said: &Utterance) 
 }
 
 fn means(said: &Utterance, phrase: &str) -> bool {
+    // Hardly any phrase is said: everything else is asked of those that are.
+    said.contains(phrase) && is_meant(said, phrase)
+}
+
+fn is_meant(said: &Utterance, phrase: &str) -> bool {
     let is_single = !phrase.contains(' ');
-    let is_meant = !is_about_recording(said) || !STOP_SOMETHING.contains(&phrase);
-    is_meant
-        && (!is_single || said.words <= SHORT)
-        && said.contains(phrase)
-        && !(is_single && said.before(phrase).is_some_and(|word| NEGATIONS.contains(&word)))
+    let is_in_passing = is_single && said.word_count() > SHORT;
+    let is_denied = is_single && said.before(phrase).is_some_and(|word| NEGATIONS.contains(&word));
+    !is_in_passing && !is_denied && !(STOP_SOMETHING.contains(&phrase) && is_about_recording(said))
 }
 
 fn is_about_recording(said: &Utterance) -> bool {
@@ -435,10 +438,9 @@ fn is_about_recording(said: &Utterance) -> bool {
 /// Language and phrase, those of `first` before the others.
 fn phrases(first: Option<&str>) -> impl Iterator<Item = (&'static str, &'static str)> {
     let is_first = move |code: &str| Some(code) == first;
-    let (own, others): (Vec<_>, Vec<_>) = PHRASES.into_iter().partition(|(code, _)| is_first(code));
-    own.into_iter()
-        .chain(others)
-        .flat_map(|(code, phrases)| phrases.iter().map(move |phrase| (code, *phrase)))
+    let own = PHRASES.into_iter().filter(move |(code, _)| is_first(code));
+    let others = PHRASES.into_iter().filter(move |(code, _)| !is_first(code));
+    own.chain(others).flat_map(|(code, phrases)| phrases.iter().map(move |phrase| (code, *phrase)))
 }
 
 #[cfg(test)]

@@ -139,11 +139,11 @@ const LONGEST_COMMAND: usize = 10;
 /// Makes sense of `text` as an answer to `ask`; without a question only what every flow understands is heard.
 pub(super) fn hear(words: &Vocabulary<'_>, ask: Option<&Ask>, text: &str) -> Heard {
     let said = Utterance::of(text);
-    if said.words == 0 {
+    if said.word_count() == 0 {
         return Heard::Silence;
     }
     let is_open = ask.is_some_and(|ask| ask.open);
-    let is_command = !is_open || said.words <= LONGEST_COMMAND;
+    let is_command = !is_open || said.word_count() <= LONGEST_COMMAND;
     if is_command && opts_out(words, &said) {
         return Heard::OptOut;
     }
@@ -155,7 +155,7 @@ pub(super) fn hear(words: &Vocabulary<'_>, ask: Option<&Ask>, text: &str) -> Hea
         best = Some((strength, Heard::Agent));
     }
     // The story of an open question is not searched for answers, a short reply is.
-    let answers = ask.filter(|ask| !ask.open || said.words <= SHORT).map(|ask| ask.answers.as_slice());
+    let answers = ask.filter(|ask| !ask.open || said.word_count() <= SHORT).map(|ask| ask.answers.as_slice());
     for answer in answers.unwrap_or_default() {
         let own_name = answer.replace('_', " ");
         let found = said.best(words.phrases(answer).chain([own_name.as_str()]));
@@ -220,17 +220,24 @@ type Strength = (usize, usize);
 /// An utterance in the form phrases have, with a space at both ends.
 pub(super) struct Utterance {
     padded: String,
-    pub(super) words: usize,
+    /// Where its words begin. Hundreds of phrases are asked of a few words, so they are looked for here and nowhere else.
+    starts: Vec<usize>,
 }
 
 impl Utterance {
     pub(super) fn of(text: &str) -> Self {
-        let text = plain(text);
-        Self { words: text.split_whitespace().count(), padded: format!(" {text} ") }
+        let padded = format!(" {} ", plain(text));
+        let starts = padded.match_indices(' ').map(|(space, _)| space + 1);
+        Self { starts: starts.filter(|at| !padded[*at..].trim_start().is_empty()).collect(), padded }
+    }
+
+    /// How many words were said.
+    pub(super) fn word_count(&self) -> usize {
+        self.starts.len()
     }
 
     pub(super) fn contains(&self, phrase: &str) -> bool {
-        self.padded.contains(&format!(" {phrase} "))
+        self.find(phrase).is_some()
     }
 
     pub(super) fn words(&self) -> impl Iterator<Item = &str> {
@@ -239,8 +246,14 @@ impl Utterance {
 
     /// The word before the first `phrase`.
     pub(super) fn before(&self, phrase: &str) -> Option<&str> {
-        let at = self.padded.find(&format!(" {phrase} "))?;
-        self.padded[..at].split_whitespace().next_back()
+        last_word(&self.padded[..self.find(phrase)?])
+    }
+
+    /// Where the first `phrase` begins, as whole words.
+    fn find(&self, phrase: &str) -> Option<usize> {
+        let is_here =
+            |at: &usize| self.padded[*at..].strip_prefix(phrase).is_some_and(|rest| rest.starts_with(' '));
+        self.starts.iter().copied().find(is_here)
     }
 
     /// The strongest of `phrases` that is said and not denied.
@@ -252,10 +265,9 @@ impl Utterance {
     }
 
     fn affirms(&self, phrase: &str) -> bool {
-        let needle = format!(" {phrase} ");
-        let Some(at) = self.padded.find(&needle) else { return false };
-        let before = self.padded[..at].split_whitespace().next_back();
-        let after = self.padded[at + needle.len() - 1..].split_whitespace().next();
+        let Some(at) = self.find(phrase) else { return false };
+        let before = last_word(&self.padded[..at]);
+        let after = self.padded[at + phrase.len()..].split_whitespace().next();
         let is_denied = before.is_some_and(|word| NO.contains(&word))
             || after.is_some_and(|word| NO_BEHIND.contains(&word));
         // "no no" is still a no; only agreement can be denied.
@@ -263,13 +275,19 @@ impl Utterance {
     }
 }
 
+fn last_word(text: &str) -> Option<&str> {
+    text.split_whitespace().next_back()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
+    use rstest::rstest;
+
     use super::*;
     use crate::definitions::model::script::Words;
-    use rstest::rstest;
 
     fn script() -> Script {
         let words = |answers: &[(&str, &[&str])]| Words {
@@ -374,5 +392,19 @@ mod tests {
     fn only_a_clear_yes_is_consent(#[case] text: &str, #[case] expected: Consented) {
         let script = script();
         assert_eq!(consent(&Vocabulary { script: &script, language: "hi-Latn" }, text), expected);
+    }
+
+    proptest! {
+        /// Looking at the beginnings of words finds what a search of the whole text finds.
+        #[test]
+        fn phrases_are_found_where_the_text_has_them_as_whole_words(
+            text in "[abक ]{0,12}",
+            phrase in "[abक]{1,2}( [abक]{1,2}){0,2}",
+        ) {
+            let said = Utterance::of(&text);
+            let found = said.padded.find(&format!(" {phrase} ")).map(|space| space + 1);
+            prop_assert_eq!(said.find(&phrase), found);
+            prop_assert_eq!(said.word_count(), text.split_whitespace().count());
+        }
     }
 }
