@@ -428,7 +428,8 @@ fn is_meant(said: &Utterance, phrase: &str) -> bool {
     let is_single = !phrase.contains(' ');
     let is_in_passing = is_single && said.word_count() > SHORT;
     let is_denied = is_single && said.before(phrase).is_some_and(|word| NEGATIONS.contains(&word));
-    !is_in_passing && !is_denied && !(STOP_SOMETHING.contains(&phrase) && is_about_recording(said))
+    let is_of_the_recording = STOP_SOMETHING.contains(&phrase) && is_about_recording(said);
+    !(is_in_passing || is_denied || is_of_the_recording)
 }
 
 fn is_about_recording(said: &Utterance) -> bool {
