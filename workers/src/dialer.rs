@@ -109,7 +109,7 @@ async fn asleep(
         looked = Moment::now();
         let Some(look) = look else { return };
         // What cannot be looked up is met again, and reported, in the round.
-        let ahead = ahead(engine, look, options).await.unwrap_or_default();
+        let ahead = ahead(engine, look, options, rand::random()).await.unwrap_or_default();
         until = until.min(looked + ahead);
     }
 }
@@ -229,23 +229,21 @@ pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) 
         return Ok(Duration::ZERO);
     }
     options.heartbeat.beat();
-    let ahead = ahead(engine, look, options).await?;
-    let shortest = match look.again_at {
-        Some(_) => jittered_by(PACED_SLEEP, chance),
-        None if ahead.is_zero() => SHORTEST_SLEEP,
-        None => Duration::ZERO,
-    };
+    let ahead = ahead(engine, look, options, chance).await?;
+    let shortest = if ahead.is_zero() { SHORTEST_SLEEP } else { Duration::ZERO };
     Ok(ahead.max(shortest).min(jittered_by(options.poll, chance)))
 }
 
-/// Until something is due, or pacing lets the next one go; zero when something is due already.
-async fn ahead(engine: &Engine, look: Look, options: &Options) -> Result<Duration, Trouble> {
-    let (now, next) = bounded("look ahead", engine.look_ahead(look.planned_at)).await?;
-    let next = [next, look.again_at].into_iter().flatten().min();
-    Ok(next.map_or(options.poll, |next| {
-        let ahead = (next - now).to_std().unwrap_or_default();
+/// Until something is due, or pacing lets the next one go; zero when something is due already. Whoever is due does not wait for a
+/// pace that holds others back.
+async fn ahead(engine: &Engine, look: Look, options: &Options, chance: f64) -> Result<Duration, Trouble> {
+    let (now, due) = bounded("look ahead", engine.look_ahead(look.planned_at)).await?;
+    let until = |at: Instant| {
+        let ahead = (at - now).to_std().unwrap_or_default();
         ahead.div_f64(options.rate.max(f64::MIN_POSITIVE))
-    }))
+    };
+    let free = look.again_at.map(|at| until(at).max(jittered_by(PACED_SLEEP, chance)));
+    Ok([due.map(until), free].into_iter().flatten().min().unwrap_or(options.poll))
 }
 
 async fn bounded<T>(

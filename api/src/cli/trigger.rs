@@ -271,14 +271,14 @@ async fn spread(engine: &Engine, raised: &Trigger) -> anyhow::Result<()> {
         ProgressBar::hidden()
     };
     bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} people looked at")?);
-    let mut steps = Steps::default();
+    let mut steps = Steps::on(engine);
     loop {
         let batch = steps.next(engine, raised.id, CHUNK).await?;
         bar.inc(batch.examined as u64);
         if batch.is_over {
             break;
         }
-        steps.rest().await;
+        steps.rest(engine).await;
     }
     bar.finish_and_clear();
     Ok(())
@@ -364,9 +364,9 @@ async fn show(id: TriggerId, format: Format, global: &Global) -> anyhow::Result<
 async fn cancel(id: TriggerId, global: &Global) -> anyhow::Result<ExitCode> {
     let engine = session::open(global).await?;
     engine.cancel_trigger(id).await?;
-    let mut steps = Steps::default();
+    let mut steps = Steps::on(&engine);
     while !steps.next(&engine, id, CHUNK).await?.is_over {
-        steps.rest().await;
+        steps.rest(&engine).await;
     }
     output::print(&told(&engine.trigger(id).await?));
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ pub mod known_keys;
 pub mod moment;
 pub mod observe;
 pub mod openapi;
+pub mod right_of_way;
 pub mod router;
 pub mod schemas;
 pub mod state;

@@ -24,7 +24,7 @@ use super::families::triggers::{analytics, calls, raise, rules, show};
 use super::families::{definitions, emergency_stops, jobs};
 use super::openapi::Document;
 use super::state::App;
-use super::{auth, callbacks, health, idempotency, observe, schemas};
+use super::{auth, callbacks, health, idempotency, observe, right_of_way, schemas};
 
 /// The CRM family, below `/crm`.
 fn crm(app: &App) -> OpenApiRouter<App> {
@@ -200,6 +200,7 @@ pub fn router(app: App) -> Router {
         .fallback(nothing_here)
         .layer(from_fn(in_our_shape))
         .layer(CatchPanicLayer::custom(|_| ApiError::internal("a handler panicked").into_response()))
+        .layer(from_fn_with_state(app.clone(), right_of_way::first))
         .layer(from_fn_with_state(app.clone(), observe::measure))
         .with_state(app)
 }

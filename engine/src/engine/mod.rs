@@ -40,6 +40,7 @@ pub mod records;
 pub mod recover;
 mod redeem;
 mod registry_ages;
+mod right_of_way;
 mod state;
 mod status;
 pub mod time_source;
@@ -70,6 +71,7 @@ pub use reconcile::ReconcileReport;
 pub use record::RecordReport;
 pub use redeem::{RedeemRequest, Redeemed};
 pub use registry_ages::RegistryAge;
+pub use right_of_way::RightOfWay;
 pub use status::{Failure, LastMinute, QueueStatus, Status, Stopped};
 pub use time_source::{ManualClock, TimeSource};
 pub use why::Why;
@@ -94,6 +96,8 @@ pub struct Engine {
     pub ids: Arc<IdSource>,
     pub time: TimeSource,
     pub metrics: Arc<Metrics>,
+    /// Of requests, before the background.
+    pub right_of_way: RightOfWay,
     versions: versions::Versions,
     interned: batch::Interned,
     safeguards: Safeguards,
@@ -162,6 +166,7 @@ impl Engine {
             ids,
             time,
             metrics: Arc::default(),
+            right_of_way: RightOfWay::default(),
             versions: versions::Versions::default(),
             interned: batch::Interned::default(),
             safeguards,

@@ -131,7 +131,6 @@ impl Engine {
         placements: &HashMap<AttemptId, Placement>,
     ) -> Result<PlaceReport, EngineError> {
         let mut tx = self.db.begin().await?;
-        let now = self.time.now(&mut tx).await?;
         let attempts = attempt::by_ids(&mut tx, ids).await?;
         let enrollments: Vec<EnrollmentId> =
             attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
@@ -140,6 +139,8 @@ impl Engine {
             .into_iter()
             .map(|walk| (walk.enrollment.id, walk))
             .collect();
+        // With the rows in hand: what is written now is told after what was written while we waited for them.
+        let now = self.time.now(&mut tx).await?;
         let mut changes = Changes::default();
         let mut follow_ups = FollowUps::new();
         let mut report = PlaceReport::default();

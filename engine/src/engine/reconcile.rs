@@ -154,12 +154,13 @@ impl Engine {
     ) -> Result<(Vec<LookedUpEnd>, Vec<ReportedFact>, ReconcileReport), EngineError> {
         let mut report = ReconcileReport { looked_up: results.len(), ..ReconcileReport::default() };
         let mut tx = self.db.begin().await?;
-        let now = self.time.now(&mut tx).await?;
-        let speed = self.time.speed(&mut tx).await?;
         let ids: Vec<_> = results.iter().map(|(attempt, _)| attempt.id).collect();
         let fresh = attempt::by_ids(&mut tx, &ids).await?;
         let enrollments: Vec<_> = fresh.iter().filter_map(|attempt| attempt.enrollment_id).collect();
         let walks = walk::by_ids(&mut tx, &enrollments).await?;
+        // With the rows in hand, as in `record_placements`.
+        let now = self.time.now(&mut tx).await?;
+        let speed = self.time.speed(&mut tx).await?;
         let mut resolving = Resolving {
             engine: self,
             provider,

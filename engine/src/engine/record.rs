@@ -67,14 +67,14 @@ impl Engine {
         also: &[AttemptId],
     ) -> Result<RecordReport, EngineError> {
         let mut tx = self.db.begin().await?;
-        let now = self.time.now(&mut tx).await?;
+        let heard_at = self.time.now(&mut tx).await?;
         let opting_out: Vec<AttemptId> =
             facts.iter().filter(|fact| says_stop(&fact.fact)).map(|fact| fact.attempt_id).collect();
         if !opting_out.is_empty() {
             let leads = attempt::leads_of(&mut tx, &opting_out).await?;
             self.lock_numbers_of(&mut tx, &leads).await?;
         }
-        let mut known = add_facts(&mut tx, facts, now).await?;
+        let mut known = add_facts(&mut tx, facts, heard_at).await?;
         known.extend(also);
         known.sort_unstable();
         known.dedup();
@@ -92,6 +92,8 @@ impl Engine {
         }
         let leads: Vec<LeadId> = super::batch::distinct(attempts.iter().map(|attempt| attempt.lead_id));
         let walks = walk::live_of_leads(&mut tx, &leads).await?;
+        // With the rows in hand: what a call came to is told after its placing, which may just have been written.
+        let now = self.time.now(&mut tx).await?;
         let index: HashMap<EnrollmentId, usize> =
             walks.iter().enumerate().map(|(index, walk)| (walk.enrollment.id, index)).collect();
         let ended: Vec<EnrollmentId> =

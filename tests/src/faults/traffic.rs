@@ -33,6 +33,8 @@ pub struct Promised {
     /// Answers that nobody expected.
     pub strange: Vec<String>,
     paused: BTreeSet<String>,
+    /// Also those that were resumed since: two callers may ask for the one and the other at a time, and nobody knows who was last.
+    ever_paused: BTreeSet<String>,
 }
 
 /// Callers at work.
@@ -93,7 +95,7 @@ impl Traffic {
         for caller in self.callers.drain(..) {
             caller.await.context("a caller of the API")?;
         }
-        let paused = std::mem::take(&mut self.ear.promised().paused);
+        let paused = std::mem::take(&mut self.ear.promised().ever_paused);
         for id in paused {
             self.ear.write(&format!("enrollments/{id}/resume"), json!({})).await;
         }
@@ -198,6 +200,7 @@ impl Caller {
             let id = &known[random.random_range(0..known.len())];
             // Noted before it is known to have worked: resuming once too often is harmless.
             self.promised().paused.insert(id.clone());
+            self.promised().ever_paused.insert(id.clone());
             self.write(&format!("enrollments/{id}/pause"), json!({})).await;
         }
     }

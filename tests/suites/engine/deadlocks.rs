@@ -6,9 +6,12 @@ use anyhow::Context as _;
 use callwright_engine::domain::enrollment::EnrollmentState;
 use callwright_engine::store::{Db, number_lock};
 use callwright_tests::{Backend, TestDb};
+use chrono::TimeDelta;
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio::time::timeout;
 
+use crate::facts::no_answer;
+use crate::fake::Fake;
 use crate::given::{ALICE, World};
 
 /// Long enough for a statement that need not wait, even on a busy machine; a waiting one never ends by itself.
@@ -16,6 +19,7 @@ const WAITING: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 const ATTEMPT: &str = "SELECT id FROM attempts WHERE state = 'planned' FOR UPDATE";
+const PLACED: &str = "SELECT id FROM attempts WHERE state = 'placed' FOR UPDATE";
 const ENROLLMENT: &str = "SELECT id FROM enrollments FOR UPDATE";
 const FREE_ENROLLMENT: &str = "SELECT id FROM enrollments FOR UPDATE NOWAIT";
 
@@ -47,6 +51,27 @@ async fn a_verb_that_loses_a_deadlock_is_run_again() -> anyhow::Result<()> {
     claim.commit().await?;
     let view = timeout(PATIENCE, pause).await???;
     assert_eq!(view.state, EnrollmentState::Held.as_str());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_call_came_to_is_told_after_what_it_waited_for() -> anyhow::Result<()> {
+    let Some((world, pool)) = world().await? else { return Ok(()) };
+    let (lead, _) = world.welcomed(ALICE).await?;
+    let attempt = world.dialed(lead, &Fake::default()).await?;
+    // As its placing does while it is written down.
+    let mut placing = pool.begin().await?;
+    run(&mut placing, PLACED).await?;
+    let engine = world.engine.clone();
+    let ended = no_answer(attempt, world.now());
+    let mut record = tokio::spawn(async move { engine.record(Fake::NAME, ended).await });
+    assert!(timeout(WAITING, &mut record).await.is_err(), "the news did not wait for the attempt");
+    let later = world.pass(TimeDelta::seconds(3));
+    placing.commit().await?;
+    timeout(PATIENCE, record).await???;
+    let events = world.events(lead).await?;
+    let told = events.iter().find(|event| event.event.kind == "CALL_NO_ANSWER").context("no outcome")?;
+    assert_eq!(told.recorded_at, later);
     Ok(())
 }
 

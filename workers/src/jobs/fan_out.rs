@@ -19,12 +19,18 @@ use crate::schedule::{Recurring, ScheduleError};
 
 /// People per transaction at most.
 pub const CHUNK: u32 = 500;
+/// Of the first.
+const FIRST: u32 = 20;
 /// And at least: a transaction costs something of itself.
-const LEAST: u32 = 20;
-/// Others wait for a transaction, on SQLite whoever writes: it takes about so long, whatever the machine.
-const AIM: Duration = Duration::from_millis(8);
+const LEAST: u32 = 5;
+/// Whatever the machine.
+const AMONG_OTHERS: Pace = Pace { aim: Duration::from_millis(8), rests: 1.0 };
+/// On SQLite, where everybody else who writes waits for a transaction.
+const ALONE: Pace = Pace { aim: Duration::from_millis(2), rests: 2.0 };
 /// The job rests between two transactions, and no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// And then lets requests pass, up to here.
+const LONGEST_COURTESY: Duration = Duration::from_millis(50);
 /// Transactions per run; what is left follows in the next.
 const MOST_CHUNKS: u32 = 400;
 /// Between two runs, so that other kinds of work get their turn.
@@ -47,16 +53,26 @@ impl Job for FanOut {
 #[derive(Debug)]
 pub struct Steps {
     people: u32,
+    pace: Pace,
+    /// What the last transaction took, with the wait for its turn.
     took: Duration,
 }
 
-impl Default for Steps {
-    fn default() -> Self {
-        Self { people: LEAST, took: Duration::ZERO }
-    }
+/// How transactions follow each other.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// What one is to take.
+    aim: Duration,
+    /// How long the rest after it is, in times of what it took.
+    rests: f64,
 }
 
 impl Steps {
+    pub const fn on(engine: &Engine) -> Self {
+        let pace = if engine.db.takes_several_writers() { AMONG_OTHERS } else { ALONE };
+        Self { people: FIRST, pace, took: Duration::ZERO }
+    }
+
     /// The next transaction, of up to `most` people.
     pub async fn next(
         &mut self,
@@ -68,18 +84,20 @@ impl Steps {
         let began = Instant::now();
         let done = engine.fan_out(trigger, people).await?;
         self.took = began.elapsed();
-        self.people = next_chunk(people, self.took);
+        self.people = self.pace.next_chunk(people, done.held);
         Ok(done)
     }
 
-    /// Leaves the database to everybody else.
-    pub async fn rest(&self) {
-        tokio::time::sleep(pause_after(self.took)).await;
+    /// Leaves the database to everybody else, and lets requests that are under way be answered.
+    pub async fn rest(&self, engine: &Engine) {
+        tokio::time::sleep(self.pace.pause_after(self.took)).await;
+        // Where they never end, as under load or beside an import, it goes on among them.
+        let _ = tokio::time::timeout(LONGEST_COURTESY, engine.right_of_way.clear()).await;
     }
 }
 
 pub(super) async fn run(job: FanOut, engine: Arc<Engine>, _: Run) -> Result<Handled, JobError> {
-    let mut steps = Steps::default();
+    let mut steps = Steps::on(&engine);
     for _ in 0..MOST_CHUNKS {
         match steps.next(&engine, job.0.trigger_id, CHUNK).await {
             Ok(done) if done.is_over => return Ok(Handled::Done),
@@ -87,24 +105,26 @@ pub(super) async fn run(job: FanOut, engine: Arc<Engine>, _: Run) -> Result<Hand
             Err(error @ EngineError::Missing { .. }) => return Err(JobError::give_up(error)),
             Err(error) => return Err(JobError::retry(error)),
         }
-        steps.rest().await;
+        steps.rest(&engine).await;
     }
     let now = engine.now().await.map_err(JobError::retry)?;
     Ok(Handled::SnoozeUntil(now + REST))
 }
 
-/// How many people the next transaction takes on, after one of `people` that took so long.
-fn next_chunk(people: u32, took: Duration) -> u32 {
-    let fits = f64::from(people) * AIM.as_secs_f64() / took.as_secs_f64().max(1e-6);
-    // One slow transaction is no reason to crawl, one quick one none to run.
-    (fits as u32).clamp(people / 2, people * 2).clamp(LEAST, CHUNK)
-}
+impl Pace {
+    /// How many people the next transaction takes on, after one of `people` that took so long.
+    fn next_chunk(self, people: u32, took: Duration) -> u32 {
+        let fits = f64::from(people) * self.aim.as_secs_f64() / took.as_secs_f64().max(1e-6);
+        // One slow transaction is no reason to crawl, one quick one none to run.
+        (fits as u32).clamp(people / 2, people * 2).clamp(LEAST, CHUNK)
+    }
 
-/// As long as the transaction took: half of the time is everybody else's. One that takes longer than is aimed at says that the
-/// machine is busy, or slow; then so much more is everybody else's.
-fn pause_after(took: Duration) -> Duration {
-    let times = took.as_secs_f64() / AIM.as_secs_f64();
-    took.mul_f64(times.max(1.0)).min(LONGEST_PAUSE)
+    /// The rest after a transaction that took so long, with the wait for its turn. One that takes longer than is aimed at says that
+    /// others write, or that the machine is slow: so much more is everybody else's.
+    fn pause_after(self, took: Duration) -> Duration {
+        let times = took.as_secs_f64() / self.aim.as_secs_f64();
+        took.mul_f64(times.max(1.0) * self.rests).min(LONGEST_PAUSE)
+    }
 }
 
 /// Looks every minute for price drops and restocks that a rule makes a trigger of, and for triggers whose job was lost.
@@ -132,10 +152,12 @@ pub(super) async fn watch(_: WatchCatalogue, engine: Arc<Engine>, _: Run) -> Res
     look(&engine).await.map(|()| Handled::Done).map_err(JobError::retry)
 }
 
-/// Raises what the catalogue's changes ask for by rule, and sees to it that every unfinished trigger is worked on.
+/// Raises what the catalogue's changes ask for by rule, and sees to it that every unfinished trigger is worked on; and that none has
+/// to wait for what customers are worth.
 pub async fn look(engine: &Engine) -> Result<(), EngineError> {
     engine.raise_from_catalogue(CHANGES).await?;
-    Ok(resume(engine).await?)
+    resume(engine).await?;
+    engine.renew_customer_values().await
 }
 
 /// Every unfinished trigger has a job: one that was given up, or came back with a backup, has none.
@@ -171,13 +193,13 @@ mod tests {
     #[case::quicker(100, 5, 160)]
     #[case::much_quicker(100, 0, 200)]
     #[case::no_more_than_a_chunk(400, 1, CHUNK)]
-    #[case::no_fewer_than_are_worth_it(30, 800, LEAST)]
+    #[case::no_fewer_than_are_worth_it(8, 800, LEAST)]
     fn transactions_stay_as_long_as_others_can_wait(
         #[case] people: u32,
         #[case] took_ms: u64,
         #[case] next: u32,
     ) {
-        assert_eq!(next_chunk(people, Duration::from_millis(took_ms)), next);
+        assert_eq!(AMONG_OTHERS.next_chunk(people, Duration::from_millis(took_ms)), next);
     }
 
     #[rstest]
@@ -187,6 +209,15 @@ mod tests {
     #[case::busy(40, 200)]
     #[case::not_for_ever(2_000, 500)]
     fn whoever_finds_the_machine_busy_rests_longer(#[case] took_ms: u64, #[case] pause_ms: u64) {
-        assert_eq!(pause_after(Duration::from_millis(took_ms)), Duration::from_millis(pause_ms));
+        assert_eq!(AMONG_OTHERS.pause_after(Duration::from_millis(took_ms)), Duration::from_millis(pause_ms));
+    }
+
+    #[test]
+    fn where_one_writes_at_a_time_others_wait_less() {
+        let took = Duration::from_millis(8);
+        assert_eq!(AMONG_OTHERS.next_chunk(100, took), 100);
+        assert_eq!(ALONE.next_chunk(100, took), 50);
+        assert_eq!(ALONE.pause_after(ALONE.aim), ALONE.aim * 2);
+        assert_eq!(ALONE.pause_after(took), took * 8);
     }
 }

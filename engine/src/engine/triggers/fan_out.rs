@@ -2,6 +2,9 @@
 //! written with the batch, so that a worker that dies in the middle loses and doubles nobody.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant as Stopwatch;
 
 use super::desk::Desk;
 use super::people::{Judged, People};
@@ -28,6 +31,8 @@ pub struct FanOut {
     /// People looked at.
     pub examined: usize,
     pub enrolled: usize,
+    /// How long others who write waited for it: from its turn to the end of its commit.
+    pub held: Duration,
     /// Nothing is left to do, here: the trigger is finished, or another worker is at it.
     pub is_over: bool,
 }
@@ -81,6 +86,7 @@ impl Engine {
         prepared: Prepared,
     ) -> Result<Option<FanOut>, EngineError> {
         let mut tx = self.db.begin().await?;
+        let began = Stopwatch::now();
         let now = self.time.now(&mut tx).await?;
         // Who was called after the backup is not known yet in a database that was restored.
         // Waits for whoever holds it, such as the connection of a worker that died: passed over, it would look finished.
@@ -102,7 +108,7 @@ impl Engine {
         };
         trigger::progress(&mut tx, &taken, now).await?;
         tx.commit().await?;
-        Ok(Some(report))
+        Ok(Some(FanOut { held: began.elapsed(), ..report }))
     }
 
     async fn enroll_batch(
@@ -123,7 +129,7 @@ impl Engine {
             trigger.state = TriggerState::Done;
             trigger.finished_at = Some(now);
         }
-        Ok(FanOut { examined: leads.len(), enrolled, is_over })
+        Ok(FanOut { examined: leads.len(), enrolled, is_over, ..FanOut::default() })
     }
 
     async fn call_people(

@@ -14,6 +14,8 @@ use crate::store::{Tx, campaign_product, trigger};
 
 /// Customers' worth changes slowly: it is worked out once a day.
 const VALUES_KEEP: TimeDelta = TimeDelta::hours(24);
+/// In the background, before a trigger would have to wait for it.
+const VALUES_RENEWED: TimeDelta = TimeDelta::hours(23);
 
 /// Has what there is to work out been worked out?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +26,11 @@ pub(super) enum Prepared {
 
 /// Is something to be worked out for a trigger that nobody was looked at for yet?
 pub(super) async fn is_unprepared(tx: &mut Tx, trigger: &Trigger, now: Instant) -> Result<bool, EngineError> {
-    Ok(trigger.candidates == 0 || are_old(&audience::values(tx).await?, now))
+    Ok(trigger.candidates == 0 || are_older(VALUES_KEEP, &audience::values(tx).await?, now))
 }
 
-fn are_old(values: &[Values], now: Instant) -> bool {
-    values.iter().all(|line| now - line.computed_at > VALUES_KEEP)
+fn are_older(age: TimeDelta, values: &[Values], now: Instant) -> bool {
+    values.iter().all(|line| now - line.computed_at > age)
 }
 
 impl Engine {
@@ -49,15 +51,25 @@ impl Engine {
 
     /// Works out anew what customers are worth, if that was a day ago.
     pub(super) async fn refresh_values(&self) -> Result<(), EngineError> {
+        self.renew_values(VALUES_KEEP).await
+    }
+
+    /// The same from the background, and a little earlier, so that no trigger waits for it.
+    pub async fn renew_customer_values(&self) -> Result<(), EngineError> {
+        self.renew_values(VALUES_RENEWED).await
+    }
+
+    async fn renew_values(&self, age: TimeDelta) -> Result<(), EngineError> {
         let mut tx = self.db.begin_read().await?;
         let now = self.time.now(&mut tx).await?;
-        let fresh = if are_old(&audience::values(&mut tx).await?, now) {
+        let fresh = if are_older(age, &audience::values(&mut tx).await?, now) {
             Some(audience::work_out_values(&mut tx, now).await?)
         } else {
             None
         };
         tx.rollback().await?;
-        let Some(fresh) = fresh else { return Ok(()) };
+        // Where nobody bought anything there is nothing to keep.
+        let Some(fresh) = fresh.filter(|lines| !lines.is_empty()) else { return Ok(()) };
         unless_deadlocked("keep_values", || async {
             let mut tx = self.db.begin().await?;
             audience::keep_values(&mut tx, &fresh).await?;

@@ -63,7 +63,7 @@ impl Engine {
         let promises: Vec<String> = untold.into_iter().map(|lead| promise_key(trigger.id, lead)).collect();
         coupon::withdraw(tx, &promises, now).await?;
         trigger.cursor = Some(last);
-        Ok(FanOut { examined: ids.len(), enrolled: 0, is_over: false })
+        Ok(FanOut { examined: ids.len(), ..FanOut::default() })
     }
 
     async fn take_out(&self, tx: &mut Tx, ids: &[EnrollmentId], now: Instant) -> Result<(), EngineError> {

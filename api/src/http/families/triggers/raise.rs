@@ -210,7 +210,7 @@ async fn raise(app: &App, new: &NewTrigger, only_try: bool) -> Answer<Response> 
 
 /// Small ones are done when the answer goes out.
 async fn spread_at_once(app: &App, id: TriggerId) -> Answer<()> {
-    let (mut steps, mut left) = (Steps::default(), AT_ONCE);
+    let (mut steps, mut left) = (Steps::on(&app.engine), AT_ONCE);
     while left > 0 {
         let done = steps.next(&app.engine, id, left).await?;
         if done.is_over {
