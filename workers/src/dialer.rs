@@ -177,7 +177,7 @@ async fn round(
     placing.place(requests).await?;
     options.heartbeat.beat();
     // After what is due: whoever comes due before being moved is moved by `plan`.
-    look.is_moving |= bounded("move", engine.move_enrollments(options.batch)).await?.has_more();
+    look.has_more |= bounded("move", engine.move_enrollments(options.batch)).await?.has_more();
     options.heartbeat.beat();
     // Look-ups only read until all are answered: they may be dropped at any point, and a stop does not wait for them.
     tokio::select! {
@@ -191,7 +191,9 @@ async fn round(
 /// What a look at everything due came to.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// There was something, so there may be more.
+    /// There is more than a batch takes.
+    has_more: bool,
+    /// There was something, so there may be something new: what follows at once from what was done.
     is_moving: bool,
     /// When pacing lets the next call go, if it held one back.
     again_at: Option<Instant>,
@@ -213,11 +215,13 @@ pub async fn look(
     } else {
         bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?
     };
-    let again_at = claimed.again_at.filter(|_| !claimed.has_more);
-    let has_asked = !claimed.requests.is_empty() && again_at.is_none();
+    let has_asked = !claimed.requests.is_empty();
     let look = Look {
-        is_moving: planned.due > 0 || claimed.turned_away > 0 || has_asked,
-        again_at,
+        has_more: planned.due >= options.batch as usize
+            || claimed.turned_away > 0
+            || claimed.has_more && has_asked,
+        is_moving: planned.due > 0 || has_asked,
+        again_at: claimed.again_at.filter(|_| !claimed.has_more),
         planned_at: planned.at,
     };
     Ok((claimed.requests, look))
@@ -225,12 +229,13 @@ pub async fn look(
 
 /// How long to sleep after a look. `chance`, between 0 and 1, keeps several loops from staying in step.
 pub async fn pause(engine: &Engine, look: Look, options: &Options, chance: f64) -> Result<Duration, Trouble> {
-    if look.is_moving {
+    if look.has_more {
         return Ok(Duration::ZERO);
     }
     options.heartbeat.beat();
+    // Looked for with a reading query: a round writes, also where it finds nothing.
     let ahead = ahead(engine, look, options, chance).await?;
-    let shortest = if ahead.is_zero() { SHORTEST_SLEEP } else { Duration::ZERO };
+    let shortest = if ahead.is_zero() && !look.is_moving { SHORTEST_SLEEP } else { Duration::ZERO };
     Ok(ahead.max(shortest).min(jittered_by(options.poll, chance)))
 }
 
