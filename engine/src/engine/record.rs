@@ -25,7 +25,7 @@ use crate::id::{AttemptId, EnrollmentId, LeadId};
 use crate::provider::ReportedFact;
 use crate::store::attempt::Attempt;
 use crate::store::walk::{self, Walk};
-use crate::store::{attempt, call, consent};
+use crate::store::{attempt, call, consent, recovery};
 
 /// What a batch of facts did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,6 +103,10 @@ impl Engine {
             walk::by_ids(&mut tx, &ended).await?.into_iter().map(|walk| (walk.enrollment.id, walk)).collect();
 
         let mut work = Recording::new(self, provider, now);
+        let may_be_orphaned = |attempt: &Attempt| {
+            attempt.state == AttemptState::Cancelled && call_ids.contains_key(&attempt.id)
+        };
+        work.is_recovering = attempts.iter().any(may_be_orphaned) && recovery::is_marked(&mut tx).await?;
         for attempt in &attempts {
             let state = CallState::of(by_attempt.get(&attempt.id).into_iter().flatten());
             let Some(enrollment) = attempt.enrollment_id else {
@@ -199,6 +203,8 @@ struct Recording<'a> {
     engine: &'a Engine,
     provider: &'a str,
     now: Instant,
+    /// In a restored database, before its calls were listed.
+    is_recovering: bool,
     changes: Changes,
     happened: Vec<Happened>,
     outcomes: Vec<(EnrollmentId, Ended)>,
@@ -212,6 +218,7 @@ impl<'a> Recording<'a> {
             engine,
             provider,
             now,
+            is_recovering: false,
             changes: Changes::default(),
             happened: Vec::new(),
             outcomes: Vec::new(),
@@ -246,6 +253,9 @@ impl<'a> Recording<'a> {
                 attempt.state = AttemptState::Placed;
             }
             News::Follow => {}
+            // Cancelled in what was restored, and dialed after the backup, for all we know: the provider's list will tell, and
+            // these facts count then.
+            News::Orphan if self.is_recovering && attempt.state == AttemptState::Cancelled => return,
             News::Orphan => {
                 let call_id = call_id.unwrap_or_default();
                 report.orphans.push((attempt.id, call_id.to_owned()));

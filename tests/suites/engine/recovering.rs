@@ -290,6 +290,22 @@ on_both! {
         assert_eq!(world.walk(lead).await?.result.as_deref(), Some("opted_out"));
     }
 
+    async fn a_callback_between_the_replay_of_a_stop_and_the_adoption_is_no_orphan(db) {
+        let world = World::open(db).await?;
+        let (lead, _) = world.welcomed(ALICE).await?;
+        world.plan().await?;
+        let attempt = world.last(lead).await?.id;
+        world.restored().await?;
+        // Said after the backup, in or after the call; replayed from the journal.
+        world.engine.opt_out(lead, "asked", "journal").await?;
+        assert_eq!(world.states(lead).await?, ["cancelled"]);
+        let told = world.record(no_answer(attempt, noon() + TimeDelta::seconds(20))).await?;
+        assert_eq!((told.orphans.len(), world.count(lead, "call.orphaned").await?), (0, 0));
+        let adopted = world.adopt(vec![unanswered(call(attempt, ALICE, noon()))]).await?;
+        assert_eq!((adopted.adopted, adopted.orphaned), (1, 0));
+        assert_eq!(world.states(lead).await?, ["finished"]);
+    }
+
     async fn an_attempt_under_way_at_the_backup_is_settled_by_later_calls(db) {
         let world = World::open(db).await?;
         let (lead, enrollment) = world.welcomed(ALICE).await?;
