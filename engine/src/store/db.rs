@@ -297,12 +297,24 @@ pub(super) fn render(text: &str, dialect: Dialect) -> String {
     })
 }
 
+// What is true of every row makes PostgreSQL expect a single one, where it would expect a hundred: it then looks up by index what belongs
+// to each, however small it takes a table for, and never goes through the whole table for all of them.
+macro_rules! each_of {
+    ($bound:literal) => {
+        concat!(
+            "SELECT value FROM jsonb_array_elements(CAST(",
+            $bound,
+            " AS jsonb)) WHERE jsonb_typeof(value) = 'array'"
+        )
+    };
+}
+
 // `jsonb_each` hands rows out parsed: with `json_each` every `e.value->>n` would parse the row's text anew.
 const TOKENS: &[(&str, &str, &str)] = &[
-    ("{each}", "jsonb_each($1) AS e", "jsonb_array_elements(CAST($1 AS jsonb)) AS e"),
-    ("{each2}", "jsonb_each($2) AS e2", "jsonb_array_elements(CAST($2 AS jsonb)) AS e2"),
-    ("{each3}", "jsonb_each($3) AS e3", "jsonb_array_elements(CAST($3 AS jsonb)) AS e3"),
-    ("{each4}", "jsonb_each($4) AS e4", "jsonb_array_elements(CAST($4 AS jsonb)) AS e4"),
+    ("{each}", "jsonb_each($1) AS e", concat!("(", each_of!("$1"), ") AS e")),
+    ("{each2}", "jsonb_each($2) AS e2", concat!("(", each_of!("$2"), ") AS e2")),
+    ("{each3}", "jsonb_each($3) AS e3", concat!("(", each_of!("$3"), ") AS e3")),
+    ("{each4}", "jsonb_each($4) AS e4", concat!("(", each_of!("$4"), ") AS e4")),
     (
         "{any}",
         "IN (SELECT e.value->>0 FROM jsonb_each($1) AS e)",

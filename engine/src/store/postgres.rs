@@ -12,13 +12,14 @@ use super::erased_number::SeenKey;
 use super::error::StoreError;
 
 /// Every statement of the dial path is a handful of index look-ups. The tables fill and empty faster than their statistics
-/// follow, and a plan made for an empty one (scan it, hash it) takes seconds once it is full. Whatever must scan all the same
-/// looks so dear to PostgreSQL then that it would compile it first.
+/// follow, and a plan made for an empty one (scan it, hash it, fetch all that is due and sort it) takes seconds once it is full.
+/// Whatever must scan all the same looks so dear to PostgreSQL then that it would compile it first.
 ///
 /// The time-outs end what hangs: a transaction whose process is stuck must not keep its locks, and a statement that takes a
 /// minute has gone wrong.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
@@ -38,8 +39,9 @@ const KEEP_ALIVE: [(&str, &str); 4] = [
 /// The same settings, for one transaction. One round trip, as `BEGIN` is. Statements that another client has prepared on this
 /// connection are in the way of ours, which have the same names.
 const BEGIN: &str =
-    "BEGIN; DEALLOCATE ALL; SET LOCAL enable_seqscan = 'off'; SET LOCAL enable_hashjoin = 'off';
-    SET LOCAL enable_mergejoin = 'off'; SET LOCAL jit = 'off'; SET LOCAL statement_timeout = '60s';
+    "BEGIN; DEALLOCATE ALL; SET LOCAL enable_seqscan = 'off'; SET LOCAL enable_bitmapscan = 'off';
+    SET LOCAL enable_hashjoin = 'off'; SET LOCAL enable_mergejoin = 'off'; SET LOCAL jit = 'off';
+    SET LOCAL statement_timeout = '60s';
     SET LOCAL idle_in_transaction_session_timeout = '30s'";
 const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; DEALLOCATE ALL; SET LOCAL statement_timeout = '60s';
     SET LOCAL idle_in_transaction_session_timeout = '30s'";

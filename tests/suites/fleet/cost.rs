@@ -15,6 +15,14 @@ use crate::report::say;
 use crate::stage::{Stage, at, engine, size};
 
 const BATCH: u32 = 40;
+const PAST: usize = 1_000;
+
+/// More visits of the same step, which came to nothing.
+const INSERT_PAST: &str = "INSERT INTO attempts (id, enrollment_id, lead_id, campaign_id, number, flow, version, step, visit, attempt,
+                                 state, priority, due_at, fence, created_at, finished_at)
+     SELECT left(id, 24) || lpad(CAST(g AS TEXT), 12, '0'), enrollment_id, lead_id, campaign_id, number, flow, version, step,
+            visit + g, attempt, 'cancelled', priority, due_at, fence, created_at, due_at
+     FROM (SELECT * FROM attempts LIMIT 1) AS one CROSS JOIN generate_series(1, $1) AS g";
 
 /// Rows that sessions have read of the attempts so far, by index and by scan. Sessions report when they end.
 async fn rows_read(pool: &PgPool) -> anyhow::Result<i64> {
@@ -78,5 +86,23 @@ async fn a_claim_reads_no_more_when_more_waits() -> anyhow::Result<()> {
     // Ten more campaigns cost some steps into the index each; the backlog costs nothing.
     ensure!(many <= few + 10 * 12, "{many} rows read with {waiting} waiting, {few} with 100");
     ensure!(few <= i64::from(BATCH) * 12, "{few} rows read for {BATCH} calls");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_reads_none_of_the_past_while_the_database_takes_little_for_planned() -> anyhow::Result<()> {
+    let Some(db) = TestDb::open(Backend::Postgres).await? else { return Ok(()) };
+    let pool = PgPoolOptions::new().max_connections(1).connect(&db.url).await?;
+    let mut stage = Stage::open(db, at("2026-07-15T16:00:00Z"), 1).await?;
+    stage.campaign("one", 1, |_| {}).await?;
+    stage.serve.plan(500).await?;
+    sqlx::query(INSERT_PAST).bind(i64::try_from(PAST)?).execute(&pool).await?;
+    // With these statistics one in a thousand is planned: that few are soon gone through one by one.
+    sqlx::query("ANALYZE attempts").execute(&pool).await?;
+    let exchange = Exchange::new(&stage.clock, Pacing::default(), 4);
+    let (read, asked) = one_claim(&stage, &exchange, &pool).await?;
+    ensure!(asked == 1, "{asked} claimed");
+    say(format_args!("attempts read by a claim of one among {PAST} of the past: {read}"));
+    ensure!((1..100).contains(&read), "{read} rows read for one call");
     Ok(())
 }

@@ -26,7 +26,7 @@ const REVOKE: &str = "UPDATE coupons SET state = 'revoked', ended_at = $2 WHERE 
 
 static WITHDRAW: Sql = Sql::new(
     "UPDATE coupons SET state = 'revoked', ended_at = $2
-     WHERE state || '' = 'issued' AND issue_key IN (SELECT e.value->>0 FROM {each})
+     WHERE issue_key {any} AND coalesce(state = 'issued', false)
      RETURNING campaign_id, currency, reserved_minor",
 );
 
