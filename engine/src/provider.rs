@@ -53,6 +53,8 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
 #[derive(Debug, Clone)]
 pub struct PlaceRequest {
     pub permit: Permit,
+    /// Of its committed intent.
+    pub intent_at: Instant,
     /// Not to be asked for after this instant.
     pub send_by: Instant,
     /// The same by this machine's own steady clock, once it is known.

@@ -9,6 +9,7 @@ use super::versions::Version;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::abandonment::{self, Abandonment};
+use crate::decide::protocol::again::holds_number;
 use crate::decide::snapshot::{
     CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
 };
@@ -42,7 +43,7 @@ pub(super) struct Batch {
     intents_by_lead: HashMap<LeadId, Vec<(String, Intent)>>,
     intents_by_number: HashMap<String, Vec<(LeadId, Intent)>>,
     intents_by_account: HashMap<String, Vec<Intent>>,
-    live: HashSet<String>,
+    held: HashSet<String>,
     emergency_stops: Arc<[EmergencyStop]>,
     registries: Arc<[RegistryList]>,
     /// Purchases that calls of the batch rest on, and that count.
@@ -111,8 +112,9 @@ impl Batch {
             let intent =
                 Intent { at: counted.at, campaign_id: counted.campaign_id, to_lead: true, to_number: false };
             batch.intents_by_lead.entry(counted.lead_id).or_default().push((counted.number.clone(), intent));
-            if counted.live && engine.safeguards.number_lock {
-                batch.live.insert(counted.number.clone());
+            let is_held = holds_number(counted.state, counted.at, now) && engine.safeguards.number_lock;
+            if is_held {
+                batch.held.insert(counted.number.clone());
             }
             batch.intents_by_number.entry(counted.number).or_default().push((counted.lead_id, intent));
         }
@@ -154,7 +156,7 @@ impl Batch {
             campaign: self.campaigns.get(&walk.enrollment.campaign_id).cloned(),
             intents: self.intents(lead.id, number),
             placed: walk.enrollment.placed,
-            number_busy: number.is_some_and(|n| self.live.contains(n)),
+            number_busy: number.is_some_and(|n| self.held.contains(n)),
             purchase: match purchase_of(walk) {
                 None => PurchaseFact::NotNeeded,
                 Some(id) if self.purchases.contains(&id) => PurchaseFact::Counts,

@@ -345,7 +345,8 @@ impl<'a> Claiming<'a> {
             self.within.insert(attempt.id, within);
         }
         let send_by = permit.expires_at();
-        self.requests.push(PlaceRequest { send_by, deadline: Deadline::NEVER, permit, package });
+        let (intent_at, deadline) = (self.now, Deadline::NEVER);
+        self.requests.push(PlaceRequest { permit, intent_at, send_by, deadline, package });
     }
 
     async fn commit(
@@ -397,6 +398,7 @@ impl<'a> Claiming<'a> {
         }
         let intent_at = self.engine.time.now(tx).await?;
         for (request, intent) in self.requests.iter_mut().zip(&mut self.intents) {
+            request.intent_at = intent_at;
             if let Some(within) = self.within.get(&request.attempt_id) {
                 // As the permit's: it is the disk and the network that need the time, and those follow the wall.
                 let length = within.num_microseconds().unwrap_or(i64::MAX) as f64 * self.speed.max(1.0);

@@ -181,9 +181,9 @@ impl Engine {
     }
 
     /// Learns from a batch about to be sent; see [`Pace::after`].
-    fn keep_pace(&self, asked: usize, left: TimeDelta) {
+    fn keep_pace(&self, asked: usize, took: TimeDelta) {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        *pace = pace.after(u32::try_from(asked).unwrap_or(u32::MAX), left);
+        *pace = pace.after(u32::try_from(asked).unwrap_or(u32::MAX), took);
     }
 
     /// The engine's present: the database's clock, or the virtual one it shares.

@@ -104,12 +104,14 @@ impl Engine {
             stopped: false,
             attempt: AttemptState::Dialing,
         };
-        let mut least = TimeDelta::MAX;
+        let by_wall = |length: TimeDelta| {
+            let length = length.num_microseconds().unwrap_or(i64::MAX) as f64 / speed;
+            TimeDelta::microseconds(length as i64)
+        };
+        let mut took = TimeDelta::zero();
         let look = |request: &mut PlaceRequest| {
-            let left = (request.send_by - now).num_microseconds().unwrap_or(i64::MAX) as f64 / speed;
-            let left = TimeDelta::microseconds(left as i64);
-            least = least.min(left);
-            request.deadline = began.shifted(left);
+            took = took.max(by_wall(now - request.intent_at));
+            request.deadline = began.shifted(by_wall(request.send_by - now));
             if recovering {
                 return Some((request.attempt_id, HeldBack::Recovering));
             }
@@ -120,7 +122,7 @@ impl Engine {
             Some((request.attempt_id, held_back(&on_file, request.send_by, now).or(late)?))
         };
         let held = requests.iter_mut().filter_map(look).collect();
-        self.keep_pace(requests.len(), least);
+        self.keep_pace(requests.len(), took);
         Ok(held)
     }
 

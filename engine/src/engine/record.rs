@@ -18,6 +18,7 @@ use crate::decide::{abandonment, advance};
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::{AnsweredBy, CallState, Fact, StoredFact};
 use crate::domain::consent::{Channel, Details, Form, Purpose};
+use crate::domain::enrollment::Enrollment;
 use crate::domain::event::kinds;
 use crate::domain::outcome::Outcome;
 use crate::flow::session::Effect;
@@ -125,9 +126,6 @@ impl Engine {
         let mut moves = BTreeMap::new();
         for (enrollment, outcome) in outcomes {
             let Some(walk) = index.get(&enrollment).map(|i| &walks[*i]) else { continue };
-            if !news::may_move(walk.enrollment.state) {
-                continue;
-            }
             let version = match self.usable_version(&mut tx, walk).await? {
                 Ok(version) => version,
                 Err(problem) => {
@@ -236,22 +234,12 @@ impl<'a> Recording<'a> {
         report: &mut RecordReport,
     ) {
         let mut attempt = attempt.clone();
-        match news::of_facts(attempt.state, call_id.is_some()) {
-            News::Placed => {
-                let call_id = call_id.map_or_else(|| attempt.id.to_string(), str::to_owned);
-                let placed_at = attempt.intent_at.unwrap_or(self.now);
-                mark_placed(
-                    self.engine,
-                    &mut self.changes,
-                    &attempt,
-                    walk,
-                    self.provider,
-                    &call_id,
-                    placed_at,
-                    self.now,
-                );
-                attempt.state = AttemptState::Placed;
-            }
+        let news = news::of_facts(attempt.state, call_id.is_some());
+        let outcome = state.outcome();
+        match news {
+            // Its end settles it; nobody is called at its number meanwhile.
+            News::Resolved if outcome.is_none() => return,
+            News::Placed | News::Resolved => self.placed(&mut attempt, walk, call_id),
             News::Follow => {}
             // Cancelled in what was restored, and dialed after the backup, for all we know: the provider's list will tell, and
             // these facts count then.
@@ -262,17 +250,24 @@ impl<'a> Recording<'a> {
                 let data = json!({"callId": call_id});
                 self.changes.event(self.engine, walk, "call.orphaned", self.now, data).attempt_id =
                     Some(attempt.id);
-                return;
+                return self.heed_stop(&attempt, walk, state);
             }
             News::Late => return self.late(&attempt, walk, state),
             News::Nothing => return,
         }
-        let outcome = state.outcome();
         self.call_row(&attempt, state, outcome.as_ref());
         if let Some((outcome, disposition)) = outcome {
             report.finished += 1;
-            self.finish(&attempt, walk, state, outcome, disposition);
+            self.finish(&attempt, walk, state, outcome, disposition, news);
         }
+    }
+
+    fn placed(&mut self, attempt: &mut Attempt, walk: &Walk, call_id: Option<&str>) {
+        let call_id = call_id.map_or_else(|| attempt.id.to_string(), str::to_owned);
+        let placed_at = attempt.intent_at.unwrap_or(self.now);
+        let (engine, changes, now) = (self.engine, &mut self.changes, self.now);
+        mark_placed(engine, changes, attempt, walk, self.provider, &call_id, placed_at, now);
+        attempt.state = AttemptState::Placed;
     }
 
     /// A call of no enrollment on file, adopted after a restore: it ends, and moves nothing.
@@ -292,6 +287,10 @@ impl<'a> Recording<'a> {
     /// News of a call that has been settled: the call's row follows its facts, and a stop is a stop whenever it is heard of.
     fn late(&mut self, attempt: &Attempt, walk: &Walk, state: &CallState) {
         self.call_row(attempt, state, state.outcome().as_ref());
+        self.heed_stop(attempt, walk, state);
+    }
+
+    fn heed_stop(&mut self, attempt: &Attempt, walk: &Walk, state: &CallState) {
         let effects = state.conversation.as_ref().map(|talk| talk.effects.as_slice()).unwrap_or_default();
         for effect in effects {
             if let (Effect::OptOut { reason }, false) = (effect, walk.lead.do_not_call) {
@@ -343,6 +342,7 @@ impl<'a> Recording<'a> {
         state: &CallState,
         outcome: Outcome,
         disposition: String,
+        news: News,
     ) {
         let ended_at = state.ended_at.unwrap_or(self.now);
         let step = self.changes.step(attempt, AttemptState::Finished, self.now);
@@ -377,7 +377,9 @@ impl<'a> Recording<'a> {
                 Effect::Webhook { .. } | Effect::Transfer { .. } | Effect::Recording { .. } => {}
             }
         }
-        if news::decides_move(&walk.enrollment.position, &attempt.step, attempt.visit) {
+        let Enrollment { position, state, .. } = &walk.enrollment;
+        let decides = news::decides_move(position, &attempt.step, attempt.visit, news);
+        if decides && news::may_move(*state, news) {
             self.outcomes.push((walk.enrollment.id, Ended { outcome, disposition, call_back }));
         }
     }

@@ -109,8 +109,7 @@ pub struct CountedIntent {
     pub number: String,
     pub campaign_id: CampaignId,
     pub at: Instant,
-    /// Live or unknown: the number is taken.
-    pub live: bool,
+    pub state: AttemptState,
 }
 
 /// Intents found by number and by lead, each once; see [`super::gate_facts`].
@@ -128,13 +127,7 @@ fn read(text: &str) -> Result<Vec<CountedIntent>, StoreError> {
         |(lead_id, number, campaign_id, at, state): (LeadId, String, CampaignId, i64, Cow<'_, str>)| {
             let state: AttemptState =
                 state.parse().map_err(|e| StoreError::bad_row("attempts", "state", lead_id, e))?;
-            Ok(CountedIntent {
-                lead_id,
-                number,
-                campaign_id,
-                at: instant_from_micros(at),
-                live: state.is_live(),
-            })
+            Ok(CountedIntent { lead_id, number, campaign_id, at: instant_from_micros(at), state })
         };
     rows.into_iter().map(counted).collect()
 }

@@ -60,6 +60,7 @@ bugs! {
     // numbers, caps and pacing
     UnknownFreesNumber = "unknown-frees-number",
     PlacedFreesNumber = "placed-frees-number",
+    WriteOffFreesNumber = "write-off-frees-number",
     CapsCountSuccesses = "caps-count-successes",
     CapsOfEnrollment = "caps-of-enrollment",
     UnknownOutsideCaps = "unknown-outside-caps",
@@ -85,6 +86,8 @@ bugs! {
     /// The report that came last decides.
     LastCallbackWins = "last-callback-wins",
     CallbackBeforeAnswerIgnored = "callback-before-answer-ignored",
+    /// What comes in about an attempt that was given up is stored and not followed.
+    GivenUpStaysUntold = "given-up-stays-untold",
     EventOutsideTransaction = "event-outside-transaction",
     EndedRevived = "ended-revived",
     // timers

@@ -127,7 +127,7 @@ impl Ledger {
             5 => (EndStatus::Failed, 0, 2),
             _ => {
                 // Now and then one that lasts for hours, longer than anybody waits before looking it up.
-                let longest = if rng.chance(40) { LONG_CALL_S } else { 400 };
+                let longest = if rng.chance(100) { LONG_CALL_S } else { 400 };
                 (EndStatus::Completed, rng.between(5, longest), rng.between(3, 25))
             }
         };

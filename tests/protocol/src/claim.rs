@@ -244,6 +244,7 @@ impl World {
         let began_at = read.began_at.unwrap_or(self.now);
         let request = |intended: &Intended| Request {
             attempt: intended.attempt,
+            intent_at,
             send_by: intended.send_by(intent_at),
             began_at,
         };
@@ -454,7 +455,8 @@ impl World {
             row.state == AttemptState::Dialing && row.owner == Some(former)
         };
         let attempts: Vec<usize> = (0..self.db.attempts.len()).filter(owned).collect();
-        let request = |attempt| Request { attempt, send_by: self.now, began_at: self.now };
+        let now = self.now;
+        let request = |attempt| Request { attempt, intent_at: now, send_by: now, began_at: now };
         let requests = attempts.into_iter().map(request).collect();
         let token = self.workers[worker].token;
         self.workers[worker].phase = Phase::Send(requests, Vec::new());

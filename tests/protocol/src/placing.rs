@@ -23,9 +23,9 @@ impl World {
         if self.is_down() {
             return self.rest(worker);
         }
-        if let Some(left) = requests.iter().map(|request| request.send_by - self.now).min() {
+        if let Some(took) = requests.iter().map(|request| self.now - request.intent_at).max() {
             let pace = &mut self.workers[worker].pace;
-            *pace = pace.after(requests.len() as u32, left);
+            *pace = pace.after(requests.len() as u32, took);
         }
         let mut asked = Vec::new();
         let mut kept_back = Vec::new();

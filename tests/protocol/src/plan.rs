@@ -7,6 +7,7 @@ use callwright_core::clock::Instant;
 use callwright_core::decide::abandonment::Abandonment;
 use callwright_core::decide::advance::{self, Move, Next, StepEffect, WalkState};
 use callwright_core::decide::gate;
+use callwright_core::decide::protocol::again::holds_number;
 use callwright_core::decide::snapshot::{
     CampaignFacts, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot,
 };
@@ -162,7 +163,7 @@ impl World {
             campaign: Some(self.campaign_facts(row.campaign, is_claim, now)),
             intents: self.intents(row.lead, number, enrollment),
             placed: row.placed,
-            number_busy: self.is_busy(number),
+            number_busy: self.is_busy(number, now),
             purchase: PurchaseFact::NotNeeded,
             enrollment_id: Some(row.id),
             cadence_hours: walked.hours.clone(),
@@ -235,10 +236,11 @@ impl World {
         intents
     }
 
-    fn is_busy(&self, number: (usize, usize)) -> bool {
+    fn is_busy(&self, number: (usize, usize), now: Instant) -> bool {
         self.db.attempts.iter().any(|row| {
             row.number == number
-                && row.state.is_live()
+                && row.intent_at.is_some_and(|intent_at| holds_number(row.state, intent_at, now))
+                && !(row.state == AttemptState::UnknownFinal && self.has(Bug::WriteOffFreesNumber))
                 && !(row.state == AttemptState::Unknown && self.has(Bug::UnknownFreesNumber))
                 && !(row.state == AttemptState::Placed && self.has(Bug::PlacedFreesNumber))
         })

@@ -100,23 +100,26 @@ impl World {
     fn follow(&mut self, attempt: usize, has_call: bool, stops: &mut Vec<usize>) {
         let state = self.call_state(attempt);
         let before = self.db.attempts[attempt].state;
-        match news::of_facts(before, has_call) {
+        let outcome = state.outcome();
+        let news = news::of_facts(before, has_call);
+        match news {
             News::Placed if before == AttemptState::Dialing && self.has(Bug::CallbackBeforeAnswerIgnored) => {
                 return;
             }
-            News::Placed => self.mark_placed(attempt),
+            News::Resolved if outcome.is_none() || self.has(Bug::GivenUpStaysUntold) => return,
+            News::Placed | News::Resolved => self.mark_placed(attempt),
             News::Follow => {}
             News::Late => return self.late(attempt, &state, stops),
             News::Orphan => {
                 self.db.attempt(attempt).events.orphaned += 1;
-                return self.hang_up(attempt);
+                self.hang_up(attempt);
+                return self.heed_stop(attempt, &state, stops);
             }
             News::Nothing => return,
         }
-        let outcome = state.outcome();
         self.db.attempt(attempt).call_outcome = outcome.as_ref().map(|(outcome, _)| *outcome);
         if let Some((outcome, disposition)) = outcome {
-            self.finish(attempt, &state, outcome, &disposition, stops);
+            self.finish(attempt, &state, outcome, &disposition, news, stops);
         }
     }
 
@@ -130,7 +133,11 @@ impl World {
         }
         let row = self.db.attempt(attempt);
         row.call_outcome = state.outcome().map(|(outcome, _)| outcome);
-        let lead = row.lead;
+        self.heed_stop(attempt, state, stops);
+    }
+
+    fn heed_stop(&self, attempt: usize, state: &CallState, stops: &mut Vec<usize>) {
+        let lead = self.db.attempts[attempt].lead;
         if !self.db.leads[lead].opted_out && says_stop(state) {
             stops.push(lead);
         }
@@ -156,6 +163,7 @@ impl World {
         state: &CallState,
         outcome: Outcome,
         disposition: &str,
+        news: News,
         stops: &mut Vec<usize>,
     ) {
         self.step(attempt, AttemptState::Finished);
@@ -170,8 +178,8 @@ impl World {
         let row = &self.db.attempts[attempt];
         let (enrollment, lead) = (row.enrollment, row.lead);
         let walk = &self.db.enrollments[enrollment];
-        let decides = news::decides_move(&walk.position, &row.step, row.visit);
-        let may_move = news::may_move(walk.state) || self.has(Bug::EndedRevived);
+        let decides = news::decides_move(&walk.position, &row.step, row.visit, news);
+        let may_move = news::may_move(walk.state, news) || self.has(Bug::EndedRevived);
         if decides && may_move {
             let cadence = &self.ground.cadences[walk.cadence].cadence;
             let walked = self.walk_state(enrollment);

@@ -18,6 +18,7 @@ use super::world::{Step, World};
 #[derive(Debug, Clone)]
 pub struct Request {
     pub attempt: usize,
+    pub intent_at: Instant,
     pub send_by: Instant,
     /// By the process's own steady clock: when it began to claim.
     pub began_at: Instant,

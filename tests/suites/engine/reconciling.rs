@@ -1,15 +1,29 @@
 //! Reconciling: lost answers and lost callbacks are looked up, never asked for again (ENG-2, I14).
 
+use anyhow::{Context as _, ensure};
+use callwright_engine::domain::outcome::Outcome;
+use callwright_engine::flow::session::Effect;
+use callwright_engine::id::{AttemptId, LeadId};
 use callwright_engine::provider::{LookUpResult, Placement};
 use chrono::TimeDelta;
 
-use crate::facts::no_answer;
+use crate::facts::{declined, no_answer, said, talk};
 use crate::fake::Fake;
 use crate::given::{ALICE, World};
 use crate::on_both;
 
 fn in_doubt() -> Placement {
     Placement::Unknown { reason: "time-out".to_owned() }
+}
+
+/// A lead and the attempt whose fate nobody will ever look up.
+async fn given_up(world: &World) -> anyhow::Result<(LeadId, AttemptId)> {
+    let (lead, _) = world.welcomed(ALICE).await?;
+    let provider = Fake::without_look_up().answering(in_doubt());
+    let attempt = world.dialed(lead, &provider).await?;
+    world.clock.advance_to(world.now() + Fake::T_REC);
+    ensure!(world.reconcile(&provider).await?.unknown_final == 1);
+    Ok((lead, attempt))
 }
 
 on_both! {
@@ -82,6 +96,60 @@ on_both! {
         assert_eq!(provider.looked_up(), 0);
         assert_eq!(world.dial(&provider).await?.accepted, 0);
         assert_eq!(world.walk(lead).await?.enrollment.due_at, Some(world.now() + TimeDelta::hours(4)));
+    }
+
+    async fn a_stop_in_a_call_that_was_given_up_is_a_stop(db) {
+        let world = World::open(db).await?;
+        let (lead, attempt) = given_up(&world).await?;
+        let provider = Fake::default();
+        world.pass(TimeDelta::minutes(30));
+        let stop = Effect::OptOut { reason: "asked".to_owned() };
+        let stopped = said(Outcome::OptedOut, "opted_out", vec![stop]);
+        let talk = talk(attempt, world.now(), stopped);
+        assert_eq!(world.record(talk[..3].to_vec()).await?.finished, 0, "until it has ended");
+        assert_eq!(world.states(lead).await?, ["unknown_final"]);
+        assert_eq!(world.record(talk).await?.finished, 1);
+        assert_eq!(world.states(lead).await?, ["finished"]);
+        let walk = world.walk(lead).await?;
+        assert!(walk.lead.do_not_call, "what was said counts whenever it is heard of");
+        assert_eq!((walk.result.as_deref(), walk.enrollment.placed), (Some("opted_out"), 1));
+        world.pass(TimeDelta::hours(4));
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+    }
+
+    async fn what_a_call_came_to_that_was_given_up_moves_who_waits_for_the_next_one(db) {
+        let world = World::open(db).await?;
+        let (lead, attempt) = given_up(&world).await?;
+        world.pass(TimeDelta::minutes(30));
+        assert_eq!(world.record(declined(attempt, world.now())).await?.finished, 1);
+        assert_eq!(world.walk(lead).await?.result.as_deref(), Some("not_interested"), "nobody is called again");
+        assert_eq!(world.record(declined(attempt, world.now())).await?.finished, 0, "once");
+    }
+
+    async fn what_a_call_came_to_that_was_given_up_moves_nobody_who_is_in_the_next_one(db) {
+        let world = World::open(db).await?;
+        let (lead, attempt) = given_up(&world).await?;
+        let provider = Fake::default();
+        world.pass(TimeDelta::hours(4));
+        assert_eq!(world.dial(&provider).await?.accepted, 1);
+        assert_eq!(world.record(declined(attempt, world.now())).await?.finished, 1);
+        assert_eq!(world.states(lead).await?, ["finished", "placed"]);
+        let next = world.last(lead).await?;
+        world.record(declined(next.id, world.now())).await?;
+        assert_eq!(world.walk(lead).await?.result.as_deref(), Some("not_interested"));
+    }
+
+    async fn nobody_is_called_at_a_number_whose_call_was_given_up_while_it_may_go_on(db) {
+        let world = World::open(db).await?;
+        let (lead, _) = given_up(&world).await?;
+        let (other, _) = world.welcomed(ALICE).await?;
+        let provider = Fake::default();
+        world.clock.advance_to(world.walk(lead).await?.enrollment.due_at.context("a timer")? - Fake::T_REC * 2);
+        assert_eq!(world.dial(&provider).await?.accepted, 0);
+        let told = world.engine.why(other, None).await?.text();
+        ensure!(told.contains("number_busy") || told.contains("number-busy"), "{told}");
+        world.pass(Fake::T_REC * 2);
+        assert_eq!(world.dial(&provider).await?.accepted, 1, "one of the two");
     }
 
     async fn a_callback_settles_a_doubt_before_the_look_up(db) {

@@ -3,7 +3,7 @@
 //!
 //! `CALLWRIGHT_FLEET_OVERDUE=100000 cargo test --release -p callwright-tests --test fleet downtime -- --nocapture` for as many.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, ensure};
 use callwright_engine::clock::Instant;
@@ -19,6 +19,9 @@ use crate::on_both;
 use crate::report::say;
 use crate::stage::{Stage, at, size};
 
+/// Rows that one look plans, and how long it takes at most.
+const BATCH: usize = 500;
+const LOOK_S: f64 = 0.02;
 /// Half past nine in Washington.
 const DOWN: &str = "2026-07-15T13:30:00Z";
 /// Half past three: calling hours end at six.
@@ -67,11 +70,17 @@ on_both! {
         let used = rate_used(&evening, rate);
         ensure!((0.85..=1.0).contains(&used), "{used} of the rate used in the evening");
 
-        // What was urgent went first, then the longest due of what was still worth it.
-        let first: HashSet<_> = asked.iter().take(5).map(|asked| asked.campaign).collect();
-        ensure!(first == HashSet::from([urgent]), "not the urgent ones first");
-        let nth = |lead: &LeadId| short.iter().position(|other| other == lead).or(long.iter().position(|other| other == lead));
-        let order: Vec<_> = stage.leads_of(&evening[5..]).await?.iter().map(nth).collect();
+        // What was urgent went first, once a backlog of so many batches had been planned; then the longest due of what was still
+        // worth it.
+        let batches = overdue.div_ceil(BATCH) as f64;
+        let meanwhile = (rate * batches * LOOK_S).floor() as usize;
+        let (first, evening): (Vec<_>, Vec<_>) = evening.into_iter().partition(|asked| asked.campaign == urgent);
+        let last = asked.iter().rposition(|asked| asked.campaign == urgent);
+        ensure!(first.len() == 5 && last.is_some_and(|last| last < 5 + meanwhile), "the last urgent one came after {last:?} others");
+        let nths: HashMap<LeadId, usize> =
+            [&short, &long].into_iter().flat_map(|leads| leads.iter().enumerate()).map(|(nth, lead)| (*lead, nth)).collect();
+        let nth = |lead: &LeadId| nths.get(lead).copied();
+        let order: Vec<_> = stage.leads_of(&evening).await?.iter().map(nth).collect();
         ensure!(order.windows(2).all(|pair| pair[0] <= pair[1]), "not in the order in which they fell due: {order:?}");
 
         // Everyone was called once, or was left out with a reason.
@@ -90,7 +99,7 @@ on_both! {
         ensure!(told.contains("call try 1"), "{told}");
         say(format_args!(
             "{overdue} overdue: {} in the evening ({:.1} % of the rate), {} the next day, {} left out",
-            evening.len(), used * 100.0, asked.len() - evening.len(), overdue + 5 - asked.len(),
+            evening.len() + 5, used * 100.0, asked.len() - evening.len() - 5, overdue + 5 - asked.len(),
         ));
     }
 }

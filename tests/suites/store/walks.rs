@@ -137,7 +137,7 @@ on_both! {
         let (one, other) = (walking(&mut tx, "a", ALICE).await?, walking(&mut tx, "b", ALICE).await?);
         claimed(&mut tx, &one, ALICE).await?;
         let counted = gate_facts::of(&mut tx, &[(one.lead_id, Some(ALICE))], &[], now()).await?.intents;
-        assert!(counted.iter().any(|intent| intent.live && intent.number == ALICE));
+        assert!(counted.iter().any(|intent| intent.state.is_live() && intent.number == ALICE));
         let second = planned(&mut tx, &other, ALICE).await?;
         let error = attempt::claim(&mut tx, &[(second.to_string(), 0, None, None, None)], "me", "sim", now(), after(1)).await;
         let error = error.err().context("an error")?;

@@ -6,6 +6,7 @@
 //!    │                  │ └──time-out, reset, 5xx, kill──▶ unknown ──found──▶ placed
 //!    │                  │                                    ├──looked up, absent──▶ not_placed
 //!    │                  │                                    └──cannot be looked up──▶ unknown_final (counts in caps)
+//!    │                  │                                                              └──told of after all──▶ finished
 //!    │                  └──second look says no, or too late──▶ not_sent
 //!    └──stop, opt-out, skipped──▶ cancelled
 //! ```
@@ -54,6 +55,8 @@ impl AttemptState {
                 | (Dialing, Placed | Finished | Unknown | NotSent | NotPlaced | UnknownFinal)
                 | (Unknown, Placed | Finished | NotPlaced | UnknownFinal)
                 | (Placed, Finished)
+                // Placed and finished in one commit, once its call has ended: it is never live again.
+                | (UnknownFinal, Placed | Finished)
         )
     }
 }

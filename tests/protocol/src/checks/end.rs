@@ -5,11 +5,12 @@ use callwright_core::domain::attempt::AttemptState;
 use callwright_core::domain::call::{CallState, EndStatus};
 use callwright_core::domain::campaign::{Campaign, CampaignStatus, Pacing};
 use callwright_core::domain::enrollment::EnrollmentState;
+use callwright_core::flow::session::Effect;
 use chrono::TimeDelta;
 
 use super::Checks;
 use crate::carrier::Ledger;
-use crate::rows::Tables;
+use crate::rows::{Attempt, Tables};
 
 /// Whatever is due is looked at within this time, a full line's polling included.
 const DUE_WITHIN: TimeDelta = TimeDelta::seconds(60);
@@ -64,6 +65,14 @@ impl Checks {
                 return self
                     .broken("I5", now, || format!("attempt {index}: {:?}, not {said:?}", row.call_outcome));
             }
+            if says_stop(row) && !db.leads[row.lead].opted_out {
+                return self.broken("I2", now, || {
+                    format!("attempt {index}: the stop that was told counts for nothing")
+                });
+            }
+            if row.state == AttemptState::UnknownFinal && said.is_some() {
+                return self.broken("L2", now, || format!("attempt {index} was told of, and stays given up"));
+            }
             if row.state == AttemptState::Placed && row.call_outcome.is_some() {
                 return self.broken("I5", now, || format!("attempt {index} has ended and goes on"));
             }
@@ -74,6 +83,13 @@ impl Checks {
             self.broken("I5", now, || format!("{scored} points for {talked} conversations"));
         }
     }
+}
+
+/// Did the person say stop in its call, as far as it was told?
+fn says_stop(row: &Attempt) -> bool {
+    let state = CallState::of(row.facts.iter().map(|(_, fact)| fact));
+    let effects = state.conversation.as_ref().filter(|_| state.ended_at.is_some()).map(|talk| &talk.effects);
+    effects.into_iter().flatten().any(|effect| matches!(effect, Effect::OptOut { .. }))
 }
 
 fn is_unlimited(db: &Tables, provider: &Pacing) -> bool {

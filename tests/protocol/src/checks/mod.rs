@@ -31,6 +31,7 @@ struct Seen {
     fence: u32,
     outcome: Option<Outcome>,
     placed_before: bool,
+    given_up: bool,
 }
 
 /// What somebody did, with the commit that made it true.

@@ -12,11 +12,12 @@ use crate::carrier::{CONCLUSIVE_AFTER, Ledger};
 use crate::rows::{Attempt, Tables};
 
 /// The moves that the design allows, written out here once more.
-const MOVES: [(AttemptState, &[AttemptState]); 4] = [
+const MOVES: [(AttemptState, &[AttemptState]); 5] = [
     (Planned, &[Dialing, Cancelled]),
     (Dialing, &[Placed, Finished, Unknown, NotSent, NotPlaced, UnknownFinal]),
     (Unknown, &[Placed, Finished, NotPlaced, UnknownFinal]),
     (Placed, &[Finished]),
+    (UnknownFinal, &[Finished]),
 ];
 
 impl Checks {
@@ -36,7 +37,7 @@ impl Checks {
     }
 
     fn attempt(&mut self, index: usize, row: &Attempt, ledger: &Ledger, now: Instant) {
-        let fresh = Seen { state: Planned, fence: 0, outcome: None, placed_before: false };
+        let fresh = Seen { state: Planned, fence: 0, outcome: None, placed_before: false, given_up: false };
         if index >= self.seen.len() {
             self.seen.resize(index + 1, fresh);
         }
@@ -67,10 +68,12 @@ impl Checks {
             return self.broken("I5", now, || format!("attempt {index} ended twice, differently"));
         }
         let placed_before = seen.placed_before || row.state == Placed || row.call.is_some();
-        if let Some(missing) = unsaid(row) {
+        let given_up = seen.given_up || row.state == UnknownFinal;
+        if let Some(missing) = unsaid(row, given_up) {
             return self.broken("I6", now, || format!("attempt {index} is {}: {missing}", row.state));
         }
-        self.seen[index] = Seen { state: row.state, fence: row.fence, outcome: row.outcome, placed_before };
+        let (state, fence, outcome) = (row.state, row.fence, row.outcome);
+        self.seen[index] = Seen { state, fence, outcome, placed_before, given_up };
     }
 
     /// A timer, an open attempt, a named hold or the end: exactly one of them (I4).
@@ -116,7 +119,7 @@ fn is_proven(index: usize, row: &Attempt, ledger: &Ledger) -> bool {
 }
 
 /// An event that is missing, or told twice.
-fn unsaid(row: &Attempt) -> Option<&'static str> {
+fn unsaid(row: &Attempt, given_up: bool) -> Option<&'static str> {
     let events = row.events;
     if events.dialing != u8::from(row.intent_at.is_some()) {
         return Some("its intent is not told once");
@@ -132,7 +135,7 @@ fn unsaid(row: &Attempt) -> Option<&'static str> {
     if events.not_sent != u8::from(row.state == NotSent) {
         return Some("it is not told once that it was not sent");
     }
-    if events.written_off != u8::from(matches!(row.state, NotPlaced | UnknownFinal)) {
+    if events.written_off != u8::from(row.state == NotPlaced || given_up) {
         return Some("it is not told once that it is written off");
     }
     if events.refused != u8::from(row.refused) {

@@ -1,5 +1,5 @@
 //! What this process can do in time: how long its requests take to leave once their intents are stamped, and how many fit into
-//! one batch. Learned from how much of the time was left when the provider was about to be asked.
+//! one batch. Learned from the time they took until the provider was about to be asked.
 
 use chrono::TimeDelta;
 
@@ -42,10 +42,11 @@ impl Pace {
         self.batch
     }
 
-    /// After a batch of `asked` requests of which the slowest had `left` until its deadline when it was about to be sent;
-    /// negative: it was too late.
+    /// After a batch of `asked` requests of which the slowest took this long from its intent until it was about to be sent. How
+    /// much time each had does not matter: one within a short interval has little, and must not make others count as later.
     #[must_use]
-    pub fn after(self, asked: u32, left: TimeDelta) -> Self {
+    pub fn after(self, asked: u32, took: TimeDelta) -> Self {
+        let left = self.leeway - took;
         let is_late = left <= TimeDelta::zero();
         let leeway = if is_late {
             self.leeway * 2
@@ -89,24 +90,33 @@ mod tests {
         let mut given = Vec::new();
         for _ in 0..5 {
             given.push(pace.leeway().num_milliseconds());
-            pace = pace.after(40, ms(-1));
+            pace = pace.after(40, pace.leeway() + ms(1));
         }
         assert_eq!(given, [87, 174, 348, 696, 900]);
         for _ in 0..60 {
-            pace = pace.after(40, pace.leeway() - ms(5));
+            pace = pace.after(40, ms(5));
         }
         assert_eq!(pace.leeway(), ms(87));
+    }
+
+    #[test]
+    fn requests_that_take_as_long_as_usual_get_no_more_time_however_many_they_are() {
+        let mut pace = Pace::default().after(40, ms(300));
+        for _ in 0..1_000 {
+            pace = pace.after(40, ms(53));
+        }
+        assert!(pace.leeway() <= ms(106), "{}", pace.leeway());
     }
 
     #[test]
     fn batches_shrink_when_even_a_second_is_not_enough_and_grow_again() {
         let mut pace = Pace::default();
         for _ in 0..12 {
-            pace = pace.after(pace.batch().min(500), ms(-1));
+            pace = pace.after(pace.batch().min(500), ms(1_001));
         }
         assert_eq!(pace.batch(), 1, "what cannot be done in time is tried one at a time");
         for _ in 0..40 {
-            pace = pace.after(pace.batch().min(500), ms(800));
+            pace = pace.after(pace.batch().min(500), ms(100));
         }
         assert!(pace.batch() > 500, "{}", pace.batch());
     }

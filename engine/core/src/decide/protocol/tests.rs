@@ -110,7 +110,7 @@ fn a_failed_look_up_proves_nothing_however_late() {
 #[case(AttemptState::Finished, true, News::Late)]
 #[case(AttemptState::NotPlaced, true, News::Orphan)]
 #[case(AttemptState::NotPlaced, false, News::Nothing)]
-#[case(AttemptState::UnknownFinal, true, News::Nothing)]
+#[case(AttemptState::UnknownFinal, true, News::Resolved)]
 #[case(AttemptState::Planned, true, News::Nothing)]
 fn facts_move_only_what_is_open(#[case] state: AttemptState, #[case] has_call: bool, #[case] news: News) {
     assert_eq!(of_facts(state, has_call), news);
