@@ -25,8 +25,9 @@ use super::worker::Worker;
 
 /// After the faults have stopped, a run goes on for this long at most.
 const TAIL: TimeDelta = TimeDelta::minutes(9 * 60);
-/// Far more than a run needs: whoever needs as many goes round and round.
-const MOST_EVENTS: u32 = 50_000;
+/// Far more than a run needs, also one in which slow claims keep others waiting, which is an event every few milliseconds: whoever needs
+/// as many goes round and round.
+const MOST_EVENTS: u32 = 250_000;
 /// How often it is looked whether everything that is due has been done.
 const LOOK_EVERY: TimeDelta = TimeDelta::minutes(20);
 
