@@ -19,11 +19,15 @@ mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use line::{Line, NUMBERS_PER_LINE, Word};
 pub use read::{Damage, Read, newest, read};
+
+use crate::clock::{Instant, instant_from_micros, micros};
 
 /// Lines waiting for the disk, and who waits for them.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ struct Batch {
 pub struct Journal {
     folder: PathBuf,
     queue: mpsc::UnboundedSender<Batch>,
+    /// Of all commits so far, in microseconds.
+    newest: Arc<AtomicI64>,
 }
 
 impl Journal {
@@ -46,11 +52,21 @@ impl Journal {
         let (queue, batches) = mpsc::unbounded_channel();
         let mut writer = writer::Writer::new(folder, boot);
         std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(batches))?;
-        Ok(Self { folder: folder.to_owned(), queue })
+        Ok(Self { folder: folder.to_owned(), queue, newest: Arc::new(AtomicI64::new(i64::MIN)) })
     }
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The instant under which a commit's lines are kept: the database's `now`, or a microsecond after the commit before. SQLite's
+    /// clock shows whole milliseconds, in which a number may come onto a list and leave it; and a clock may be set back.
+    pub fn instant_of_commit(&self, now: Instant) -> Instant {
+        let now = micros(now);
+        let next = |newest: i64| now.max(newest.saturating_add(1));
+        let before =
+            self.newest.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |newest| Some(next(newest)));
+        instant_from_micros(next(before.unwrap_or_else(|unchanged| unchanged)))
     }
 
     /// Returns when the lines are on disk; an error means that none of them counts.

@@ -74,6 +74,14 @@ async fn a_stop_outweighs_a_lift_of_the_same_instant() {
 }
 
 #[tokio::test]
+async fn commits_of_one_millisecond_keep_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "one").unwrap();
+    let instants = [7, 7, 7, 3, 9].map(|micros| journal.clone().instant_of_commit(at(micros)));
+    assert_eq!(instants, [at(7), at(8), at(9), at(10), at(11)], "whatever a clock shows");
+}
+
+#[tokio::test]
 async fn a_torn_last_line_was_promised_to_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), "one").unwrap();

@@ -220,7 +220,7 @@ impl Tx {
             return self.apply().await;
         }
         // Read while the locks of the numbers are held: lines about one number are in the order of their commits.
-        let at = super::clock::database_now(&mut self).await?;
+        let at = noted.instant(super::clock::database_now(&mut self).await?);
         noted.protect(at).await?;
         self.apply().await?;
         noted.take_back(at).await;

@@ -85,6 +85,11 @@ impl Noted {
         std::mem::take(self)
     }
 
+    /// When this commit happened, as far as the order of its lines goes.
+    pub fn instant(&self, now: Instant) -> Instant {
+        self.journal.as_ref().map_or(now, |journal| journal.instant_of_commit(now))
+    }
+
     /// Writes what protects somebody; without it the transaction must not commit.
     pub async fn protect(&self, at: Instant) -> Result<(), StoreError> {
         self.append(at, true).await.map_err(StoreError::Journal)

@@ -2,7 +2,7 @@
 
 use callwright_engine::domain::emergency::Scope;
 use callwright_engine::engine::EngineError;
-use callwright_engine::journal::{self, Journal, Word};
+use callwright_engine::journal::{self, Journal, Line, Word};
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::{campaign, emergency_stop};
 use chrono::TimeDelta;
@@ -140,6 +140,36 @@ on_both! {
         }
         let mut tx = world.engine.db.begin_read().await?;
         assert_eq!(emergency_stop::recent(&mut tx, 9).await?.len(), 2);
+    }
+
+    async fn a_lift_of_a_stop_counts_after_a_restore_in_whatever_order_the_two_were_written(db) {
+        let folder = tempfile::tempdir()?;
+        let world = World::open(db).await?;
+        let stop = world.engine.ids.next(world.now());
+        let mut tx = world.engine.db.begin().await?;
+        let real = callwright_engine::store::clock::database_now(&mut tx).await?;
+        tx.rollback().await?;
+        let stopped = Word::EmergencyStopped {
+            stop,
+            scope: Scope::Everywhere,
+            reason: "drill".to_owned(),
+            by: "dana".to_owned(),
+            stopped_at: world.now(),
+        };
+        let lifted = Word::EmergencyLifted {
+            stop,
+            by: "dana".to_owned(),
+            reason: "over".to_owned(),
+            lifted_at: world.now(),
+        };
+        // Two processes on SQLite, whose clock shows the same millisecond to both.
+        let lines = [stopped, lifted].map(|word| Line { at: real, word });
+        Journal::open(folder.path(), "one")?.append(lines.to_vec()).await.map_err(anyhow::Error::msg)?;
+        world.engine.mark_recovering(real, world.now()).await?;
+        for known in [1, 0] {
+            assert_eq!(world.engine.replay_journal(folder.path(), false, |_, _| ()).await?.emergency_stops, known);
+            assert!(world.engine.emergency_stops().await?.is_empty());
+        }
     }
 }
 

@@ -39,24 +39,21 @@ impl Engine {
         lines: &[Line],
         report: &mut Replayed,
     ) -> Result<(), EngineError> {
-        for line in lines {
+        // A lift names its stop: whatever order the two were written in, it comes after it.
+        for word in lines.iter().map(|line| &line.word) {
+            let Word::EmergencyStopped { stop, scope, reason, by, stopped_at } = word.clone() else {
+                continue;
+            };
             let mut tx = db.begin().await?;
-            match line.word.clone() {
-                Word::EmergencyStopped { stop, scope, reason, by, stopped_at } => {
-                    let known = emergency_stop::find(&mut tx, stop).await?.is_some();
-                    let stop =
-                        EmergencyStop { id: stop, scope, reason, stopped_by: by, stopped_at, lifted: None };
-                    let added = !known && emergency_stop::add(&mut tx, &stop).await?;
-                    report.emergency_stops += usize::from(added);
-                }
-                Word::EmergencyLifted { stop, by, reason, lifted_at } => {
-                    emergency_stop::lift(&mut tx, stop, &Lifted { by, reason, at: lifted_at }).await?;
-                }
-                _ => {
-                    tx.rollback().await?;
-                    continue;
-                }
-            }
+            let known = emergency_stop::find(&mut tx, stop).await?.is_some();
+            let stop = EmergencyStop { id: stop, scope, reason, stopped_by: by, stopped_at, lifted: None };
+            report.emergency_stops += usize::from(!known && emergency_stop::add(&mut tx, &stop).await?);
+            tx.commit().await?;
+        }
+        for word in lines.iter().map(|line| &line.word) {
+            let Word::EmergencyLifted { stop, by, reason, lifted_at } = word.clone() else { continue };
+            let mut tx = db.begin().await?;
+            emergency_stop::lift(&mut tx, stop, &Lifted { by, reason, at: lifted_at }).await?;
             tx.commit().await?;
         }
         Ok(())
