@@ -134,18 +134,11 @@ fn first_common(look: &Look<'_>, gates: &[Check], mut at: Instant) -> Result<Ins
     let mut binding = Gate::LegalHours;
     for _ in 0..MOST_ROUNDS {
         let moment = ahead.at(at);
-        let mut latest: Option<(Instant, Gate)> = None;
-        for check in gates {
-            let report = check(&moment);
-            match report.answer {
-                Answer::Stop => return Err((report.gate, report.reason)),
-                Answer::Defer { until } if latest.is_none_or(|(known, _)| until > known) => {
-                    latest = Some((until, report.gate));
-                }
-                Answer::Defer { .. } | Answer::Pass { .. } => {}
-            }
+        let reports: Vec<GateReport> = gates.iter().map(|check| check(&moment)).collect();
+        if let Some(stop) = stop_of(&reports) {
+            return Err(stop);
         }
-        let Some((until, gate)) = latest else { return Ok(at) };
+        let Some((until, gate, _)) = latest_deferral(&reports) else { return Ok(at) };
         (at, binding) = (until, gate);
     }
     Err((binding, Reason::NoCommonWindow))

@@ -403,6 +403,24 @@ fn windows_that_never_meet_stop() {
     assert_eq!(stopped(&snapshot), Some(Reason::NoCommonWindow));
 }
 
+#[rstest]
+#[case::other_hours(DaySet::WEEKDAYS)]
+#[case::other_days(DaySet::WEEKENDS)]
+fn of_windows_alike_that_never_meet_another_the_same_one_is_named_in_any_order(#[case] days: DaySet) {
+    let morning = hours(DaySet::WEEKDAYS, 10, 14, HolidayRule::Skip);
+    let evening = hours(days, 18, 20, HolidayRule::Call);
+    let mut snapshot = with_campaign(|facts| facts.campaign.schedule = Some(morning.clone()));
+    snapshot.cadence_hours = Some(Arc::new(CadenceHours { hours: morning, zone: None }));
+    snapshot.lead.preferred = Some(Arc::new(PreferredTime { hours: evening, zone: None }));
+    let look = Look::call(&snapshot, Rules::embedded(), at("2026-05-01T17:59:00Z"));
+    let verdict = judge(&look, &GATES).verdict;
+    let (gate, reason) = (Gate::Campaign, Reason::NoCommonWindow);
+    assert_eq!(verdict, Verdict::Stop { gate, reason });
+    let mut reversed = GATES;
+    reversed.reverse();
+    assert_eq!(judge(&look, &reversed).verdict, verdict);
+}
+
 fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
     change(&mut limits);
