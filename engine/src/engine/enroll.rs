@@ -275,8 +275,10 @@ impl Entry {
         if previous.is_some_and(|previous| previous.is_live) {
             return Err(already(&request.cadence));
         }
-        let walk = prospective(request, version, lead, &first.id, now);
-        let variables = || context::variables(&walk, Some(campaign));
+        let variables = || {
+            let walk = prospective(request, version, lead, &first.id, now);
+            context::variables(&walk, Some(campaign))
+        };
         advance::may_enter(cadence, previous.map(|previous| previous.started_at), &variables, now)
             .map_err(|refusal| refused(refusal.reason, refusal.message))?;
         let id = engine.ids.next::<EnrollmentId>(now);

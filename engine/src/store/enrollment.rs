@@ -57,9 +57,9 @@ static INSERT: Sql = Sql::new(
             CAST(e.value->>7 AS BIGINT), 0, CAST(e.value->>7 AS BIGINT), CAST(e.value->>8 AS BIGINT), e.value->>9, 0,
             CAST(e.value->>10 AS BIGINT)
      FROM {each} WHERE true
-     ON CONFLICT (lead_id, cadence, entry_key) WHERE state <> 'ended' DO NOTHING
-     RETURNING id",
+     ON CONFLICT (lead_id, cadence, entry_key) WHERE state <> 'ended' DO NOTHING",
 );
+static STARTED: Sql = Sql::new("SELECT n.id FROM {each} JOIN enrollments n ON n.id = e.value->>0");
 
 macro_rules! change {
     ($more:literal, $which:literal) => {
@@ -121,12 +121,25 @@ struct PreviousRow {
     live: i64,
 }
 
-/// Starts enrollments; those whose lead is already walking the cadence are left out of the answer.
+/// Starts enrollments with ids of their own; those whose lead is already walking the cadence are left out of the answer.
 pub async fn insert_many(tx: &mut Tx, rows: &[NewRow]) -> Result<Vec<EnrollmentId>, StoreError> {
-    let sql = INSERT.on(tx.dialect());
-    let bulk = super::bulk(rows)?;
-    let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(bulk).fetch_all(conn).await)?;
-    ids.iter().map(|id| id.parse().map_err(|e| StoreError::bad_row("enrollments", "id", id, e))).collect()
+    let (sql, bulk) = (INSERT.on(tx.dialect()), super::bulk(rows)?);
+    let started =
+        on_db!(tx, |conn| sqlx::query(sql).bind(bulk).execute(conn).await.map(|done| done.rows_affected()))?;
+    let ids: Vec<&String> = rows.iter().map(|row| &row.id).collect();
+    // A thousand ids would come back one by one, to say what a count says.
+    if started == rows.len() as u64 {
+        return parsed(ids);
+    }
+    let (sql, keys) = (STARTED.on(tx.dialect()), super::keys(&ids));
+    let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_all(conn).await)?;
+    parsed(&ids)
+}
+
+fn parsed<'a>(ids: impl IntoIterator<Item = &'a String>) -> Result<Vec<EnrollmentId>, StoreError> {
+    ids.into_iter()
+        .map(|id| id.parse().map_err(|e| StoreError::bad_row("enrollments", "id", id, e)))
+        .collect()
 }
 
 /// Writes changes; ended enrollments stay as they are. Answers how many rows changed.
