@@ -11,5 +11,5 @@ pub mod simulate;
 pub mod store;
 
 pub use callwright_core::{
-    clock, decide, definitions, domain, flow, id, money, package, phone, rules, testing, time,
+    clock, decide, definitions, domain, flow, id, money, package, phone, rules, scatter, testing, time,
 };

@@ -15,5 +15,6 @@ pub mod money;
 pub mod package;
 pub mod phone;
 pub mod rules;
+pub mod scatter;
 pub mod testing;
 pub mod time;

@@ -4,6 +4,7 @@
 use crate::phone::number::PhoneNumber;
 use crate::phone::zones::us_area_codes;
 use crate::rules::Jurisdiction;
+use crate::scatter::scatter;
 
 /// One made-up person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,15 +117,8 @@ impl Population {
 
     /// A well-mixed number for one property of one person.
     fn draw(&self, index: u64, property: u64) -> u64 {
-        mix(self.seed ^ mix(index.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ property))
+        scatter(self.seed ^ scatter(index.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ property))
     }
-}
-
-/// The SplitMix64 finaliser (Steele, Lea, Flood 2014): every input bit reaches every output bit.
-const fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 fn pick(from: &'static [&'static str], draw: u64) -> &'static str {

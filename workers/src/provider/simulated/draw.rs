@@ -1,6 +1,8 @@
 //! Seeded draws: a pure function of a seed, what is drawn for, and a word. No generator state, so that the order in which
 //! calls arrive, restarts and replays cannot change what a callee does.
 
+use callwright_engine::scatter::scatter;
+
 /// Accumulates what a draw is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draw(u64);
@@ -36,11 +38,8 @@ impl Draw {
 
     /// Uniform in `[0, 1)`; each `about` is an independent draw.
     pub fn unit(self, about: &str) -> f64 {
-        let mut bits = self.text(about).0;
-        // The finisher of SplitMix64: FNV alone leaves neighbouring keys correlated.
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
+        // FNV alone leaves neighbouring keys correlated.
+        let bits = scatter(self.text(about).0);
         (bits >> 11) as f64 / (1_u64 << 53) as f64
     }
 

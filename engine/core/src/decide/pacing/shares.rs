@@ -2,9 +2,11 @@
 
 use super::{Lane, REMEMBERED};
 use crate::clock::Instant;
+use crate::scatter::scatter;
 
 /// Lanes in the order of their turns: first whose latest calls lie longest ago on average. Calls that a lane has not made yet
-/// count as long ago as anybody's, so a new one is served at once, and from then on as the others are.
+/// count as long ago as anybody's, so a new one is served at once, and from then on as the others are. Between lanes that this
+/// does not tell apart, because it was longer ago that one of them had a call more, lots are drawn.
 pub(super) fn turns(lanes: &[Lane], now: Instant) -> Vec<usize> {
     let micros = |at: &Instant| i128::from(at.timestamp_micros());
     let nth = |lane: &Lane, place: usize| lane.load.latest.get(place).map(micros);
@@ -17,8 +19,20 @@ pub(super) fn turns(lanes: &[Lane], now: Instant) -> Vec<usize> {
         }
     }
     let mut turns: Vec<usize> = (0..lanes.len()).collect();
-    turns.sort_by_key(|index| (sums[*index], lanes[*index].load.latest.len(), lanes[*index].campaign));
+    turns.sort_by_key(|index| {
+        let lane = &lanes[*index];
+        (sums[*index], lane.load.latest.len(), lot(lane, now), lane.campaign)
+    });
     turns
+}
+
+/// Another one at each instant. Lanes that begin do so in their own order.
+fn lot(lane: &Lane, now: Instant) -> u64 {
+    if lane.load.latest.is_empty() {
+        return 0;
+    }
+    let (high, low) = lane.campaign.0.as_u64_pair();
+    scatter(scatter(now.timestamp_micros() as u64) ^ high ^ scatter(low))
 }
 
 /// Divides `room` evenly among lanes that take at most so much each; what one cannot take goes to the others, and what does

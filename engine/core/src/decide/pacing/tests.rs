@@ -384,6 +384,14 @@ proptest! {
     }
 }
 
+/// Thirteen in turn, three of whom get one more each time round: nobody remembers so far back who it was.
+#[test]
+fn nobody_is_always_last_of_those_whose_turn_it_is() {
+    let counts = served(13, &[15, 27, 13], 200, 0);
+    let fair = counts.iter().sum::<usize>() as f64 / 13.0;
+    assert!(counts.iter().all(|count| (*count as f64 - fair).abs() <= 0.02 * fair), "{counts:?}");
+}
+
 #[test]
 fn a_new_campaign_gets_its_share_and_no_more() {
     for slots in [&[1][..], &[13, 7], &[20]] {
