@@ -64,9 +64,10 @@ pub async fn run(
 ) {
     let mut rest = Rest::between(SHORTEST_REST, LONGEST_REST);
     let mut placing = Placing { engine, provider, batches: JoinSet::new() };
+    let mut load = Load::Light;
     while !cancel.is_cancelled() {
         let began = Moment::now();
-        let (sleep, look) = match round(&mut placing, &options, &cancel).await {
+        let (sleep, look) = match round(&mut placing, &options, load, &cancel).await {
             Ok((sleep, look)) => {
                 rest.is_over();
                 (sleep, Some(look))
@@ -76,6 +77,7 @@ pub async fn run(
                 (rest.pause(), None)
             }
         };
+        load = look.map_or(Load::Heavy, Load::after);
         tokio::select! {
             () = asleep(&placing.engine, &options, sleep, look, &bell, began) => {}
             () = cancel.cancelled() => {}
@@ -169,10 +171,11 @@ pub enum Trouble {
 async fn round(
     placing: &mut Placing,
     options: &Options,
+    load: Load,
     cancel: &CancellationToken,
 ) -> Result<(Duration, Look), Trouble> {
     let (engine, provider) = (Arc::clone(&placing.engine), Arc::clone(&placing.provider));
-    let (requests, mut look) = look(&engine, provider.as_ref(), options, cancel).await?;
+    let (requests, mut look) = look(&engine, provider.as_ref(), options, load, cancel).await?;
     options.heartbeat.beat();
     placing.place(requests).await?;
     options.heartbeat.beat();
@@ -186,6 +189,22 @@ async fn round(
         done = engine.reconcile(provider.as_ref(), options.batch) => { done?; }
     }
     Ok((pause(&engine, look, options, rand::random()).await?, look))
+}
+
+/// How much there was to do at the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Less than a batch: both verbs take one transaction, and a call that is due goes out after one commit.
+    Light,
+    /// More, or nobody knows since the last round failed: planning may go on side by side, and does not depend on a claim.
+    Heavy,
+}
+
+impl Load {
+    /// What the next look is to expect.
+    pub const fn after(look: Look) -> Self {
+        if look.has_more { Self::Heavy } else { Self::Light }
+    }
 }
 
 /// What a look at everything due came to.
@@ -205,15 +224,23 @@ pub async fn look(
     engine: &Engine,
     provider: &dyn Provider,
     options: &Options,
+    load: Load,
     cancel: &CancellationToken,
 ) -> Result<(Vec<PlaceRequest>, Look), Trouble> {
     options.heartbeat.beat();
-    let planned = bounded("plan", engine.plan_batches(options.batch)).await?;
-    options.heartbeat.beat();
-    let claimed = if cancel.is_cancelled() {
-        Claimed::default()
-    } else {
-        bounded("claim", engine.claim(options.batch, provider, &options.owner)).await?
+    let (planned, claimed) = match load {
+        Load::Light if !cancel.is_cancelled() => {
+            let both = engine.plan_and_claim(options.batch, provider, &options.owner);
+            bounded("plan and claim", both).await?
+        }
+        _ => {
+            let planned = bounded("plan", engine.plan_batches(options.batch)).await?;
+            options.heartbeat.beat();
+            let claim = engine.claim(options.batch, provider, &options.owner);
+            let claimed =
+                if cancel.is_cancelled() { Claimed::default() } else { bounded("claim", claim).await? };
+            (planned, claimed)
+        }
     };
     let has_asked = !claimed.requests.is_empty();
     let look = Look {

@@ -240,7 +240,7 @@ impl Command {
             Self::Render(args) => render::run(args, global).await,
             Self::Graph(args) => graph::run(&args),
             Self::Simulate(args) => simulate::run(args, global).await.map(|()| ExitCode::SUCCESS),
-            Self::Bench(args) => bench::run(args).await,
+            Self::Bench(args) => Box::pin(bench::run(args)).await,
             Self::Call(args) => call::run(*args, global).await,
             Self::Serve(args) => serve::run(args, global).await,
             Self::Worker(args) => worker::run(args, global).await,

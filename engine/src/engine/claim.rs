@@ -15,7 +15,7 @@ use super::dossier::{self, Dossiers, Whose};
 use super::pick::{Picked, PickedCall};
 use super::plan::lag;
 use super::records::Terms;
-use super::{Engine, EngineError, package, weed};
+use super::{Engine, EngineError, package};
 use crate::clock::{Instant, micros};
 use crate::decide::protocol::again::next_visit;
 use crate::decide::protocol::planned::{AtClaim, Planned, at_claim};
@@ -25,6 +25,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::campaign::Campaign;
 use crate::domain::cap::CapScope;
 use crate::id::{AttemptId, CampaignId, EnrollmentId};
+use crate::metrics::Tally;
 use crate::package::Frozen;
 use crate::phone::number::PhoneNumber;
 use crate::provider::{Deadline, PlaceRequest, Provider};
@@ -46,8 +47,20 @@ pub struct Claimed {
     pub has_more: bool,
 }
 
+/// What is to be claimed, for whom.
+#[derive(Clone, Copy)]
+pub(super) struct Wanting<'a> {
+    /// As many at most.
+    pub limit: u32,
+    pub provider: &'a dyn Provider,
+    /// This process's boot.
+    pub owner: &'a str,
+    /// The transaction has locked rows already.
+    pub holds_rows: bool,
+}
+
 /// When calls are looked at again that another worker was just looking at.
-const HELD: TimeDelta = TimeDelta::milliseconds(50);
+pub(super) const HELD: TimeDelta = TimeDelta::milliseconds(50);
 
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
@@ -58,14 +71,7 @@ impl Engine {
         owner: &str,
     ) -> Result<Claimed, EngineError> {
         let claim = || unless_deadlocked("claim", || self.claim_batch(limit, provider, owner));
-        for _ in 0..weed::MOST {
-            match claim().await {
-                Ok(claimed) => return Ok(claimed),
-                Err(error) if self.weed(&error).await? => {}
-                Err(error) => return Err(error),
-            }
-        }
-        claim().await
+        self.unless_unreadable(claim).await
     }
 
     async fn claim_batch(
@@ -75,16 +81,36 @@ impl Engine {
         owner: &str,
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
-        let now = self.time.now(&mut tx).await?;
+        let at = self.time.now_and_speed(&mut tx).await?;
+        let (claimed, tally) =
+            self.claim_in(&mut tx, Wanting { limit, provider, owner, holds_rows: false }, at).await?;
+        match tally {
+            None => tx.rollback().await?,
+            Some(tally) => {
+                tx.commit().await?;
+                self.metrics.committed(&tally, provider.name());
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// The same in a transaction that others write in, too: nothing of it counts, and nobody may be asked, before that has
+    /// committed. Answers what to count then; `None`: nothing was written.
+    pub(super) async fn claim_in(
+        &self,
+        tx: &mut Tx,
+        wanting: Wanting<'_>,
+        (now, speed): (Instant, f64),
+    ) -> Result<(Claimed, Option<Tally>), EngineError> {
+        let Wanting { provider, owner, .. } = wanting;
         let Picked { calls: mut picked, mut again_at, has_more, limited, now } =
-            self.pick(&mut tx, limit, provider, now).await?;
+            self.pick(tx, wanting, now).await?;
         if picked.is_empty() {
-            tx.rollback().await?;
-            return Ok(Claimed { again_at, ..Claimed::default() });
+            return Ok((Claimed { again_at, ..Claimed::default() }, None));
         }
         if self.safeguards.number_lock {
             let numbers: Vec<&str> = distinct(picked.iter().map(|call| call.candidate.number.as_str()));
-            let free = number_lock::try_lock_numbers(&mut tx, &numbers).await?;
+            let free = number_lock::try_lock_numbers(tx, &numbers).await?;
             let before = picked.len();
             picked.retain(|call| free.contains(&call.candidate.number));
             if picked.len() < before {
@@ -92,28 +118,27 @@ impl Engine {
             }
         }
         // Behind the locks: the mark of a restored database waits for them, so that no intent commits beside it.
-        if recovery::is_marked(&mut tx).await? {
-            tx.rollback().await?;
-            return Ok(Claimed::default());
+        if recovery::is_marked(tx).await? {
+            return Ok((Claimed::default(), None));
         }
         let ids: Vec<AttemptId> = picked.iter().map(|call| call.candidate.id).collect();
-        let attempts = attempt::lock_planned(&mut tx, &ids).await?;
+        let attempts = attempt::lock_planned(tx, &ids).await?;
         let enrollments: Vec<EnrollmentId> =
             attempts.iter().filter_map(|attempt| attempt.enrollment_id).collect();
-        let walks: HashMap<EnrollmentId, Walk> = walk::unheld_by_ids(&mut tx, &enrollments)
+        let walks: HashMap<EnrollmentId, Walk> = walk::unheld_by_ids(tx, &enrollments)
             .await?
             .into_iter()
             .map(|walk| (walk.enrollment.id, walk))
             .collect();
         let loaded: Vec<Walk> = walks.values().cloned().collect();
-        let busy = self.busy_accounts(&mut tx, &loaded).await?;
-        let batch = Batch::load(self, &mut tx, &loaded, now).await?;
+        let busy = self.busy_accounts(tx, &loaded).await?;
+        let batch = Batch::load(self, tx, &loaded, now).await?;
 
         let theirs: Vec<&Walk> = walks.values().collect();
         let whose = Whose::of(provider.capabilities());
-        let dossiers = Dossiers::load(&mut tx, &theirs, &ids, whose).await?;
+        let dossiers = Dossiers::load(tx, &theirs, &ids, whose).await?;
 
-        let mut claiming = Claiming::new(self, provider, now, self.time.speed(&mut tx).await?);
+        let mut claiming = Claiming::new(self, provider, now, speed);
         claiming.dossiers = dossiers;
         claiming.picked = picked.into_iter().map(|call| (call.candidate.id, call)).collect();
         for attempt in attempts {
@@ -122,10 +147,10 @@ impl Engine {
                 again_at = Some(again_at.map_or(now + HELD, |at| at.min(now + HELD)));
                 continue;
             }
-            claiming.judge(&mut tx, &batch, attempt, walk).await?;
+            claiming.judge(tx, &batch, attempt, walk).await?;
         }
-        let claimed = claiming.commit(tx, &batch, &limited, owner).await?;
-        Ok(Claimed { again_at, has_more, ..claimed })
+        let (claimed, tally) = claiming.write(tx, &batch, &limited, owner).await?;
+        Ok((Claimed { again_at, has_more, ..claimed }, Some(tally)))
     }
 }
 
@@ -349,45 +374,45 @@ impl<'a> Claiming<'a> {
         self.requests.push(PlaceRequest { permit, intent_at, send_by, deadline, package });
     }
 
-    async fn commit(
+    async fn write(
         mut self,
-        mut tx: Tx,
+        tx: &mut Tx,
         batch: &Batch,
         limited: &[Scope],
         owner: &str,
-    ) -> Result<Claimed, EngineError> {
-        attempt::defer(&mut tx, &self.put_off, self.now).await?;
+    ) -> Result<(Claimed, Tally), EngineError> {
+        attempt::defer(tx, &self.put_off, self.now).await?;
         let send_by = self.now + Permit::lifetime(self.speed);
         let provider = self.provider.name();
-        let intent_at = self.set_off(&mut tx).await?;
+        let intent_at = self.set_off(tx).await?;
         let taken: HashSet<AttemptId> =
-            attempt::claim(&mut tx, &self.intents, owner, provider, intent_at, send_by)
+            attempt::claim(tx, &self.intents, owner, provider, intent_at, send_by)
                 .await?
                 .into_iter()
                 .collect();
         let packages: Vec<kept::NewRow> =
             self.packages.drain(..).filter(|(id, _)| taken.contains(id)).map(|(_, row)| row).collect();
-        kept::keep(&mut tx, &packages, self.now).await?;
+        kept::keep(tx, &packages, self.now).await?;
         let days: Vec<_> = self
             .per_day
             .iter()
             .filter_map(|(id, count)| Some((*id, batch.campaign(*id)?.zone.local(self.now).date, *count)))
             .collect();
-        campaign::bump_days(&mut tx, &days).await?;
+        campaign::bump_days(tx, &days).await?;
         let counts = self.counts(limited, &taken);
         let latest =
             self.requests.iter().map(|request| pacing::counts_from(intent_at, request.send_by)).max();
         let latest = latest.unwrap_or(intent_at);
-        pacing_counter::bump(&mut tx, &counts, self.now.date_naive(), latest).await?;
+        pacing_counter::bump(tx, &counts, self.now.date_naive(), latest).await?;
         let changes = std::mem::take(&mut self.changes);
-        let mut tally = self.engine.finish(&mut tx, changes, self.follow_ups, self.now).await?;
-        tx.commit().await?;
+        let mut tally = self.engine.finish(tx, changes, self.follow_ups, self.now).await?;
         tally.entered(AttemptState::Dialing.as_str(), taken.len() as u64);
         let asked = self.due.iter().filter(|(id, _)| taken.contains(id));
         tally.dispatch_lags = asked.filter_map(|(_, due)| lag(Some(*due), intent_at)).collect();
-        self.engine.metrics.committed(&tally, provider);
         self.requests.retain(|request| taken.contains(&request.attempt_id));
-        Ok(Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() })
+        let claimed =
+            Claimed { requests: self.requests, turned_away: self.turned_away, ..Claimed::default() };
+        Ok((claimed, tally))
     }
 
     /// The instant of the intents. Where pacing gives requests little time to leave, it is as late as it can be: all gates have

@@ -32,6 +32,7 @@ mod person;
 mod pick;
 mod place;
 mod plan;
+mod plan_and_claim;
 pub mod preflight;
 pub mod publish;
 mod reconcile;
@@ -84,7 +85,7 @@ use crate::definitions::library::LibraryHandle;
 use crate::id::IdSource;
 use crate::metrics::Metrics;
 use crate::rules::Rules;
-use crate::store::{Db, Tx, clock};
+use crate::store::{Db, Tx};
 
 /// Handles of one engine. Many engines, in many processes, may share one database.
 #[derive(Debug)]
@@ -209,14 +210,14 @@ impl Engine {
         Ok(next)
     }
 
-    /// The present, and from when on the engine's clock will show that something is due; as [`Engine::next_wake_since`].
+    /// The present, and when the next thing is due; as [`Engine::next_wake_since`].
     pub async fn look_ahead(&self, since: Instant) -> Result<(Instant, Option<Instant>), EngineError> {
         let mut tx = self.db.begin_read().await?;
         let next = next_due(&mut tx, since).await?;
         // Last, so that what the look-up took is not slept again.
         let now = self.time.now(&mut tx).await?;
         tx.rollback().await?;
-        Ok((now, next.map(|next| clock::seen_from(&self.db, next))))
+        Ok((now, next))
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{Days, TimeDelta};
 
 use super::batch::{abandonment_of, used};
+use super::claim::{HELD, Wanting};
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::gate;
@@ -33,6 +34,12 @@ pub(super) struct Picked {
     pub now: Instant,
 }
 
+impl Picked {
+    const fn nothing(again_at: Option<Instant>, now: Instant) -> Self {
+        Self { calls: Vec::new(), again_at, has_more: false, limited: Vec::new(), now }
+    }
+}
+
 /// A call that may go, its attempt locked.
 #[derive(Debug)]
 pub(super) struct PickedCall {
@@ -44,26 +51,25 @@ pub(super) struct PickedCall {
 }
 
 impl Engine {
-    /// Waits for other workers in two places only, and holds nothing else then: for a bulk import of suppressions, and for
-    /// whoever draws on the same limits. Everything after that is passed over when somebody holds it.
+    /// Waits for other workers in two places only: for a bulk import of suppressions, while it holds nothing else, and for
+    /// whoever draws on the same limits, who does not wait for rows. Everything after that is passed over when somebody holds it.
     pub(super) async fn pick(
         &self,
         tx: &mut Tx,
-        limit: u32,
-        provider: &dyn Provider,
+        wanting: Wanting<'_>,
         now: Instant,
     ) -> Result<Picked, EngineError> {
+        let Wanting { limit, provider, .. } = wanting;
         let planned = campaign::with_planned(tx, now).await?;
         if planned.is_empty() {
-            return Ok(Picked {
-                calls: Vec::new(),
-                again_at: None,
-                has_more: false,
-                limited: Vec::new(),
-                now,
-            });
+            return Ok(Picked::nothing(None, now));
         }
-        number_lock::share_all(tx).await?;
+        if !wanting.holds_rows {
+            number_lock::share_all(tx).await?;
+        } else if !number_lock::try_share_all(tx).await? {
+            // It may be waiting for one of our rows.
+            return Ok(Picked::nothing(Some(now + HELD), now));
+        }
         let limited = limited(&planned, provider);
         let counted = pacing_counter::lock(tx, &limited, now.date_naive()).await?;
         // Waiting for another worker's claim takes time, and limits are about when calls really go.

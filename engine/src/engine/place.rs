@@ -89,8 +89,8 @@ impl Engine {
     ) -> Result<HashMap<AttemptId, HeldBack>, EngineError> {
         let began = self.time.steady();
         let mut tx = self.db.begin_read().await?;
-        let now = self.time.now(&mut tx).await?;
-        let speed = self.time.speed(&mut tx).await?.max(1.0);
+        let (now, speed) = self.time.now_and_speed(&mut tx).await?;
+        let speed = speed.max(1.0);
         let ids: Vec<AttemptId> = requests.iter().map(|request| request.attempt_id).collect();
         let changed: HashMap<AttemptId, OnFile> =
             second_look::changed(&mut tx, &ids, now).await?.into_iter().map(on_file).collect();

@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::changes::Changes;
 use super::outlets::MessageOrder;
 use super::versions::Version;
-use super::{Engine, EngineError, context, dossier, state, weed};
+use super::{Engine, EngineError, context, dossier, state};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{self, Move, Next, StepEffect};
 use crate::decide::gate;
@@ -62,36 +62,46 @@ impl Engine {
 
     /// Decides up to `limit` due enrollments. Idle cost: one index look-up.
     pub async fn plan(&self, limit: u32) -> Result<PlanReport, EngineError> {
-        for _ in 0..weed::MOST {
-            match self.plan_batch(limit).await {
-                Ok(report) => return Ok(report),
-                Err(error) if self.weed(&error).await? => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.plan_batch(limit).await
+        self.unless_unreadable(|| self.plan_batch(limit)).await
     }
 
     async fn plan_batch(&self, limit: u32) -> Result<PlanReport, EngineError> {
         let mut tx = self.db.begin().await?;
         let now = self.time.now(&mut tx).await?;
-        let walks = walk::due(&mut tx, now, limit).await?;
+        let (report, tally) = self.plan_in(&mut tx, limit, now).await?;
+        match tally {
+            None => tx.rollback().await?,
+            Some(tally) => {
+                tx.commit().await?;
+                self.metrics.committed(&tally, "");
+            }
+        }
+        Ok(report)
+    }
+
+    /// The same in a transaction that others write in, too. Answers what to count once it is committed; `None`: nothing was
+    /// written.
+    pub(super) async fn plan_in(
+        &self,
+        tx: &mut Tx,
+        limit: u32,
+        now: Instant,
+    ) -> Result<(PlanReport, Option<Tally>), EngineError> {
+        let walks = walk::due(tx, now, limit).await?;
         let mut report = PlanReport { at: now, due: walks.len(), ..PlanReport::default() };
         if report.due == 0 {
-            tx.rollback().await?;
-            return Ok(report);
+            return Ok((report, None));
         }
         // What was called after the backup is not known yet: a step planned now might be one that was dialed.
-        if recovery::is_marked(&mut tx).await? {
-            tx.rollback().await?;
-            return Ok(PlanReport { at: now, ..PlanReport::default() });
+        if recovery::is_marked(tx).await? {
+            return Ok((PlanReport { at: now, ..PlanReport::default() }, None));
         }
         let mut changes = Changes::default();
-        let walks = self.move_first(&mut tx, walks, now).await?;
-        let batch = Batch::load(self, &mut tx, &walks, now).await?;
+        let walks = self.move_first(tx, walks, now).await?;
+        let batch = Batch::load(self, tx, &walks, now).await?;
         let mut follow_ups = FollowUps::new();
         for walk in &walks {
-            let version = match self.usable_version(&mut tx, walk).await? {
+            let version = match self.usable_version(tx, walk).await? {
                 Ok(version) => version,
                 Err(problem) => {
                     self.quarantine(&mut changes, walk, &problem, now);
@@ -106,11 +116,9 @@ impl Engine {
                 report.quarantined += 1;
             }
         }
-        let mut tally = self.finish(&mut tx, changes, follow_ups, now).await?;
+        let mut tally = self.finish(tx, changes, follow_ups, now).await?;
         tally.plan_lags = walks.iter().filter_map(|walk| lag(walk.enrollment.due_at, now)).collect();
-        tx.commit().await?;
-        self.metrics.committed(&tally, "");
-        Ok(report)
+        Ok((report, Some(tally)))
     }
 
     /// Flushes the changes and starts the cadences they lead to, in the same transaction. Answers what to count after it.

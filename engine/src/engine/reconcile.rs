@@ -159,8 +159,7 @@ impl Engine {
         let enrollments: Vec<_> = fresh.iter().filter_map(|attempt| attempt.enrollment_id).collect();
         let walks = walk::by_ids(&mut tx, &enrollments).await?;
         // With the rows in hand, as in `record_placements`.
-        let now = self.time.now(&mut tx).await?;
-        let speed = self.time.speed(&mut tx).await?;
+        let (now, speed) = self.time.now_and_speed(&mut tx).await?;
         let mut resolving = Resolving {
             engine: self,
             provider,

@@ -32,11 +32,12 @@ impl TimeSource {
         }
     }
 
-    /// How many of its seconds pass in a second of the wall: 1, unless a shared virtual clock runs faster or slower.
-    pub async fn speed(&self, tx: &mut Tx) -> Result<f64, StoreError> {
+    /// The present, and how many of its seconds pass in a second of the wall: 1, unless a shared virtual clock runs faster or
+    /// slower.
+    pub async fn now_and_speed(&self, tx: &mut Tx) -> Result<(Instant, f64), StoreError> {
         match self {
-            Self::Database => Ok(clock::virtual_clock(tx).await?.map_or(1.0, |clock| clock.rate)),
-            Self::Manual(_) => Ok(1.0),
+            Self::Database => clock::now_and_speed(tx).await,
+            Self::Manual(clock) => Ok((clock.now(), 1.0)),
         }
     }
 }

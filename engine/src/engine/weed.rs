@@ -10,11 +10,25 @@ use crate::metrics::Table;
 use crate::store::{StoreError, event, set_aside};
 
 /// Rows set aside in one go; what is left is found by the next round.
-pub(super) const MOST: usize = 50;
+const MOST: usize = 50;
 /// A campaign that cannot be read is not its leads' fault: they wait until somebody has mended it.
 const CAMPAIGN_WAITS: TimeDelta = TimeDelta::minutes(10);
 
 impl Engine {
+    /// Works on a batch, again for each unreadable row that was taken out of its way.
+    pub(super) async fn unless_unreadable<T, F>(&self, batch: impl Fn() -> F) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>>,
+    {
+        for _ in 0..MOST {
+            match batch().await {
+                Err(error) if self.weed(&error).await? => {}
+                other => return other,
+            }
+        }
+        batch().await
+    }
+
     /// After a failed batch: takes the unreadable row that failed it out of the way. `false`: that is not what failed, or
     /// nothing was found to set aside, and the error stands.
     pub(super) async fn weed(&self, error: &EngineError) -> Result<bool, EngineError> {

@@ -59,8 +59,8 @@ impl Journal {
         &self.folder
     }
 
-    /// The instant under which a commit's lines are kept: the database's `now`, or a microsecond after the commit before. SQLite's
-    /// clock shows whole milliseconds, in which a number may come onto a list and leave it; and a clock may be set back.
+    /// The instant under which a commit's lines are kept: the database's `now`, or a microsecond after the commit before. A number
+    /// may come onto a list and leave it within what a clock tells apart, and a clock may be set back.
     pub fn instant_of_commit(&self, now: Instant) -> Instant {
         let now = micros(now);
         let next = |newest: i64| now.max(newest.saturating_add(1));

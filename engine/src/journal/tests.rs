@@ -74,7 +74,7 @@ async fn a_stop_outweighs_a_lift_of_the_same_instant() {
 }
 
 #[tokio::test]
-async fn commits_of_one_millisecond_keep_their_order() {
+async fn commits_of_one_instant_keep_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), "one").unwrap();
     let instants = [7, 7, 7, 3, 9].map(|micros| journal.clone().instant_of_commit(at(micros)));

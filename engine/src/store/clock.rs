@@ -1,8 +1,6 @@
 //! The one source of time: the database's own clock, or the virtual one that processes share through it.
 
-use chrono::{DurationRound as _, TimeDelta};
-
-use super::db::{Db, Dialect, Tx, on_db};
+use super::db::{Tx, on_db};
 use super::error::StoreError;
 use super::jobs::read_clock;
 use crate::clock::{Instant, instant_from_micros, micros};
@@ -27,20 +25,15 @@ pub async fn now(tx: &mut Tx) -> Result<Instant, StoreError> {
     Ok(read_clock(tx).await?.now)
 }
 
+/// The present, and how many of its seconds pass in a second of the wall: 1, unless a shared virtual clock runs faster or slower.
+pub async fn now_and_speed(tx: &mut Tx) -> Result<(Instant, f64), StoreError> {
+    let clock = read_clock(tx).await?;
+    Ok((clock.now, clock.speed))
+}
+
 /// The database's own clock, whatever the virtual one shows.
 pub async fn database_now(tx: &mut Tx) -> Result<Instant, StoreError> {
     Ok(read_clock(tx).await?.real)
-}
-
-/// From when on the database's clock shows `instant` or later: SQLite's shows whole milliseconds.
-pub fn seen_from(db: &Db, instant: Instant) -> Instant {
-    match db.dialect() {
-        Dialect::Postgres => instant,
-        Dialect::Sqlite => {
-            let shown = instant.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(instant);
-            if shown < instant { shown + TimeDelta::milliseconds(1) } else { shown }
-        }
-    }
 }
 
 pub async fn virtual_clock(tx: &mut Tx) -> Result<Option<VirtualClock>, StoreError> {

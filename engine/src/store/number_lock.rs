@@ -13,6 +13,7 @@ use super::error::StoreError;
 const ALL_NUMBERS: i64 = 0x0063_616c_6c77_7267;
 
 const SHARE_ALL: &str = "SELECT pg_advisory_xact_lock_shared($1)";
+const TRY_SHARE_ALL: &str = "SELECT pg_try_advisory_xact_lock_shared($1)";
 const TAKE_ALL: &str = "SELECT pg_advisory_xact_lock($1)";
 
 // Ordered by the lock's own key, not by the number: two numbers that share a key would otherwise break the common order.
@@ -49,8 +50,16 @@ pub async fn share_all(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The same for whoever holds other locks already: answers whether it could be had, and waits for nobody.
+pub async fn try_share_all(tx: &mut Tx) -> Result<bool, StoreError> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(true);
+    }
+    Ok(on_db!(tx, |conn| sqlx::query_scalar(TRY_SHARE_ALL).bind(ALL_NUMBERS).fetch_one(conn).await)?)
+}
+
 /// Locks those of these E.164 numbers that nobody holds, until the transaction ends, and answers which. Waits for nobody, so it
-/// may follow other locks. Only after [`share_all`].
+/// may follow other locks. Only after [`share_all`] or [`try_share_all`].
 pub async fn try_lock_numbers(tx: &mut Tx, numbers: &[&str]) -> Result<HashSet<String>, StoreError> {
     if tx.dialect() == Dialect::Sqlite {
         return Ok(numbers.iter().map(|number| (*number).to_owned()).collect());

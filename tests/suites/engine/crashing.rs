@@ -80,6 +80,18 @@ on_both! {
         assert_eq!(provider.asked().len(), 1);
     }
 
+    async fn after_planning_and_claiming_in_one(db) {
+        let mut world = World::open(db).await?;
+        let (lead, _) = world.welcomed(ALICE).await?;
+        let provider = Fake::default();
+        let (_, lost) = world.engine.plan_and_claim(100, &provider, "me").await?;
+        assert_eq!(lost.requests.len(), 1);
+        world.killed();
+        world.finishes(lead, &provider).await?;
+        assert_eq!(world.states(lead).await?, ["not_placed", "finished"]);
+        assert_eq!(provider.asked().len(), 1);
+    }
+
     async fn after_asking_before_the_answer_is_written(db) {
         let mut world = World::open(db).await?;
         let (lead, _) = world.welcomed(ALICE).await?;

@@ -162,7 +162,7 @@ on_both! {
             reason: "over".to_owned(),
             lifted_at: world.now(),
         };
-        // Two processes on SQLite, whose clock shows the same millisecond to both.
+        // Two processes, to which the clock shows the same instant.
         let lines = [stopped, lifted].map(|word| Line { at: real, word });
         Journal::open(folder.path(), "one")?.append(lines.to_vec()).await.map_err(anyhow::Error::msg)?;
         world.engine.mark_recovering(real, world.now()).await?;

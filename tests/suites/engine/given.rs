@@ -291,7 +291,7 @@ impl World {
         Ok(self.events(lead).await?.iter().filter(|found| found.event.kind == kind).count())
     }
 
-    async fn sound(&self) -> anyhow::Result<()> {
+    pub async fn sound(&self) -> anyhow::Result<()> {
         sound::check(&self.db.db).await
     }
 }

@@ -29,6 +29,8 @@ enum Op {
     Enroll(usize),
     Plan,
     Claim,
+    /// Both in one transaction.
+    PlanAndClaim,
     /// Asks for everything claimed and not yet asked for.
     Place,
     /// The newest call rings.
@@ -67,6 +69,7 @@ fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
         2 => (0_usize..3).prop_map(Op::Enroll),
         3 => Just(Op::Plan),
         3 => Just(Op::Claim),
+        2 => Just(Op::PlanAndClaim),
         3 => Just(Op::Place),
         1 => Just(Op::Ring),
         1 => Just(Op::Finish),
@@ -180,6 +183,10 @@ impl Run {
                 engine.plan(100).await?;
             }
             Op::Claim => self.claimed.extend(engine.claim(100, &self.carrier, "me").await?.requests),
+            Op::PlanAndClaim => {
+                let (_, claimed) = engine.plan_and_claim(100, &self.carrier, "me").await?;
+                self.claimed.extend(claimed.requests);
+            }
             Op::Place => {
                 let claimed = std::mem::take(&mut self.claimed);
                 engine.place(&self.carrier, claimed).await?;

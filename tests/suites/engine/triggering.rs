@@ -1,8 +1,5 @@
 //! Triggers: everybody whom an event concerns is called once, whoever raises it and however often, wherever a worker dies.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use anyhow::Context as _;
 use callwright_engine::definitions::library::Library;
 use callwright_engine::domain::campaign::CampaignStatus;
@@ -18,7 +15,7 @@ use callwright_engine::id::{CampaignId, LeadId, ProductId, TriggerId};
 use callwright_engine::money::{Currency, Money, Number, Percent};
 use callwright_engine::store::analytics::{self, Reached};
 use callwright_engine::store::coupon::{self, CouponFilter};
-use callwright_engine::store::edge::{self, Edge, Fate, Pause};
+use callwright_engine::store::edge::{self, Fate};
 use callwright_engine::store::jobs::admin::{self, JobFilter};
 use callwright_engine::store::{Db, campaign_product, interest, product, purchase, trigger, trigger_rule};
 use callwright_tests::TestDb;
@@ -28,6 +25,7 @@ use crate::facts::{said, talk};
 use crate::fake::Fake;
 use crate::given::World;
 use crate::on_both;
+use crate::one_commit::OneCommit;
 
 pub fn usd(minor: i64) -> Money {
     Money::of_minor(minor, Currency::USD).expect("an amount")
@@ -155,30 +153,6 @@ pub const ENROLLED: &str = "SELECT count(*) FROM enrollments WHERE entry_key = $
 const COUPONS: &str = "SELECT count(*) FROM coupons WHERE trigger_id = $1";
 const LEFT_WAITING: &str = "SELECT count(*) FROM enrollments WHERE entry_key = $1 AND state <> 'ended'";
 
-/// The commit with this number, from 0, has this end; the others are applied.
-#[derive(Debug)]
-struct OneCommit {
-    nth: usize,
-    fate: Fate,
-    seen: AtomicUsize,
-}
-
-impl Edge for OneCommit {
-    fn begins(&self, _: bool) -> Pause<'_> {
-        Box::pin(async {})
-    }
-
-    fn commits(&self) -> std::pin::Pin<Box<dyn Future<Output = Fate> + Send + '_>> {
-        let is_it = self.seen.fetch_add(1, Ordering::Relaxed) == self.nth;
-        let fate = if is_it { self.fate } else { Fate::Applied };
-        Box::pin(async move { fate })
-    }
-
-    fn committed(&self) -> Pause<'_> {
-        Box::pin(async {})
-    }
-}
-
 on_both! {
     async fn every_verified_buyer_is_called_once_per_drop(db) {
         let shop = Shop::open(db).await?;
@@ -239,7 +213,7 @@ on_both! {
         }
         let id = shop.world.engine.raise(&shop.drop_to(84_999)).await?.trigger().id;
         for (nth, fate) in [(0, Fate::NotApplied), (1, Fate::AnswerLost), (0, Fate::AnswerLost), (1, Fate::NotApplied)] {
-            let edge: Arc<dyn Edge> = Arc::new(OneCommit { nth, fate, seen: AtomicUsize::new(0) });
+            let edge = OneCommit::ending(nth, fate);
             let engine = &shop.world.engine;
             edge::within(edge, async {
                 for _ in 0..2 {

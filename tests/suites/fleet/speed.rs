@@ -12,7 +12,7 @@ use callwright_engine::engine::Engine;
 use callwright_engine::provider::Provider as _;
 use callwright_engine::store::{Db, Durability};
 use callwright_tests::{Backend, TestDb};
-use callwright_workers::dialer::{self, Options};
+use callwright_workers::dialer::{self, Load, Options};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,10 +23,11 @@ use crate::stage::{Stage, at, engine, size};
 /// Plans, claims, places and records until all calls have been asked for and recorded.
 async fn work(worker: u64, own: Arc<Engine>, exchange: Arc<Exchange>, calls: usize) -> anyhow::Result<u64> {
     let options = Options::new(format!("worker-{worker}"));
-    let mut asked = 0;
+    let (mut asked, mut load) = (0, Load::Light);
     while exchange.count() < calls {
-        let (requests, _) =
-            dialer::look(&own, exchange.as_ref(), &options, &CancellationToken::new()).await?;
+        let (requests, look) =
+            dialer::look(&own, exchange.as_ref(), &options, load, &CancellationToken::new()).await?;
+        load = Load::after(look);
         let is_idle = requests.is_empty();
         asked += requests.len() as u64;
         own.place(exchange.as_ref(), requests).await?;

@@ -18,7 +18,7 @@ use callwright_engine::id::{CampaignId, IdSource, LeadId};
 use callwright_engine::provider::{PlaceRequest, Provider as _};
 use callwright_engine::store::{Db, Durability, campaign, lead};
 use callwright_tests::TestDb;
-use callwright_workers::dialer::{self, Options};
+use callwright_workers::dialer::{self, Load, Options};
 use callwright_workers::trial::campaigns;
 use chrono::TimeDelta;
 use rand::rngs::StdRng;
@@ -46,6 +46,8 @@ pub struct Stage {
     /// Longest sleep of a worker.
     pub poll: Duration,
     workers: Vec<Arc<Engine>>,
+    /// What each worker's last look came to.
+    loads: Vec<Load>,
     /// Leads so far: each has a number of its own.
     people: u64,
     random: StdRng,
@@ -88,6 +90,7 @@ impl Stage {
             clock,
             serve,
             poll: Duration::from_millis(500),
+            loads: vec![Load::Light; all.len()],
             workers: all,
             people: 0,
             random: StdRng::seed_from_u64(20_260_715),
@@ -201,7 +204,9 @@ impl Stage {
     async fn look(&mut self, worker: usize, exchange: &Exchange, turns: &mut Turns) -> anyhow::Result<()> {
         let engine = Arc::clone(&self.workers[worker]);
         let options = Options { poll: self.poll, ..Options::new(format!("worker-{worker}")) };
-        let (requests, look) = dialer::look(&engine, exchange, &options, &CancellationToken::new()).await?;
+        let (requests, look) =
+            dialer::look(&engine, exchange, &options, self.loads[worker], &CancellationToken::new()).await?;
+        self.loads[worker] = Load::after(look);
         // A look takes this long; its requests leave as soon as it has committed.
         let took = TimeDelta::milliseconds(self.random.random_range(3..15));
         if !requests.is_empty() {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant as Stopwatch};
 
 use callwright_engine::clock::Instant;
-use callwright_workers::dialer::{self, Options};
+use callwright_workers::dialer::{self, Load, Options};
 use callwright_workers::provider::simulated::behaviour::Scripted;
 use callwright_workers::trial::{Setup, Trial};
 use tokio_util::sync::CancellationToken;
@@ -61,7 +61,7 @@ async fn idle(place: &Place, start: Instant) -> anyhow::Result<Vec<Sample>> {
 
 /// What the dial loop does between two sleeps; answers how long it would sleep.
 async fn round(trial: &Trial, options: &Options, go_on: &CancellationToken) -> anyhow::Result<Duration> {
-    let (requests, look) = dialer::look(&trial.engine, &trial.carrier, options, go_on).await?;
+    let (requests, look) = dialer::look(&trial.engine, &trial.carrier, options, Load::Light, go_on).await?;
     anyhow::ensure!(requests.is_empty(), "a call is due among those who wait");
     trial.engine.move_enrollments(options.batch).await?;
     trial.engine.reconcile(&trial.carrier, options.batch).await?;

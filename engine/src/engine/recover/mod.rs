@@ -85,9 +85,8 @@ impl Engine {
     pub async fn conclusive_in(&self, provider: &dyn Provider) -> Result<Option<Duration>, EngineError> {
         let mut tx = self.db.begin_read().await?;
         let mark = recovery::current(&mut tx).await?;
-        let now = self.time.now(&mut tx).await?;
+        let (now, speed) = self.time.now_and_speed(&mut tx).await?;
         let real = clock::database_now(&mut tx).await?;
-        let speed = self.time.speed(&mut tx).await?;
         tx.rollback().await?;
         let Some(mark) = mark else { return Ok(None) };
         let by_engine = (mark.marked_at + provider.capabilities().conclusive_after - now).as_seconds_f64();

@@ -35,11 +35,18 @@ impl Storm {
             self.world.workers[index].verb += 1;
             verb = VERBS[self.world.workers[index].verb % VERBS.len()];
         }
+        // As under light load; what is in hand would be forgotten.
+        let in_one = verb == "plan" && self.world.workers[index].hand.is_empty() && self.dice.chance(0.5);
         let worker = &mut self.world.workers[index];
         worker.verb += 1;
         let (engine, owner) = (Arc::clone(&worker.engine), worker.owner.clone());
         let work: Work = match verb {
             "move" => Box::pin(async move { Ok(said(engine.move_enrollments(limit).await?)) }),
+            "plan" if in_one => {
+                Box::pin(
+                    async move { Ok(Left::Claimed(engine.plan_and_claim(limit, &line, &owner).await?.1)) },
+                )
+            }
             "plan" => Box::pin(async move { Ok(said(engine.plan(limit).await?)) }),
             "claim" => Box::pin(async move { Ok(Left::Claimed(engine.claim(limit, &line, &owner).await?)) }),
             "place" => {
@@ -49,11 +56,12 @@ impl Storm {
             _ if self.setup.bug == Some(Bug::NoReconciling) => return Ok(()),
             _ => Box::pin(async move { Ok(said(engine.reconcile(&line, limit).await?)) }),
         };
-        let deaf = self.setup.bug == Some(Bug::DeafToPause) && matches!(verb, "claim" | "place");
+        let deaf = self.setup.bug == Some(Bug::DeafToPause) && (in_one || matches!(verb, "claim" | "place"));
         if deaf {
             execute(&self.world.db, OUT_OF_SIGHT).await?;
             self.is_deaf = true;
         }
+        let verb = if in_one { "plan and claim" } else { verb };
         self.start(Who::Worker(index), verb.to_owned(), work, gate, Care::Nothing).await
     }
 
