@@ -187,7 +187,7 @@ impl Engine {
             let Some(walk) = walks.iter().find(|walk| walk.enrollment.id == enrollment) else { continue };
             checked.push(attempt.id);
             if attempt.state == AttemptState::Placed {
-                placed.push(attempt);
+                placed.push((attempt, result));
             }
             resolving.resolve(attempt, walk, result);
         }
@@ -334,17 +334,17 @@ impl Resolving<'_> {
 /// The facts without which these placed calls would stay open for good, once waiting for the true ones is over.
 async fn missing_facts(
     tx: &mut Tx,
-    placed: &[&Attempt],
+    placed: &[(&Attempt, &LookUpResult)],
     now: Instant,
 ) -> Result<Vec<ReportedFact>, EngineError> {
-    let ids: Vec<_> = placed.iter().map(|attempt| attempt.id).collect();
+    let ids: Vec<_> = placed.iter().map(|(attempt, _)| attempt.id).collect();
     let mut known: HashMap<AttemptId, Vec<StoredFact>> = HashMap::new();
     for (id, fact) in call::facts(tx, &ids).await? {
         known.entry(id).or_default().push(fact);
     }
-    let missing = placed.iter().filter_map(|attempt| {
+    let missing = placed.iter().filter_map(|(attempt, result)| {
         let state = CallState::of(known.get(&attempt.id).into_iter().flatten());
-        Some(match silence::given_up(&state, attempt.intent_at.unwrap_or(now), now)? {
+        Some(match silence::given_up(&state, result, attempt.intent_at.unwrap_or(now), now)? {
             Silence::Words => ReportedFact::nothing_said(attempt.id, now),
             Silence::End => ReportedFact {
                 attempt_id: attempt.id,

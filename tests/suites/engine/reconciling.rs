@@ -1,10 +1,11 @@
 //! Reconciling: lost answers and lost callbacks are looked up, never asked for again (ENG-2, I14).
 
 use anyhow::{Context as _, ensure};
+use callwright_engine::domain::call::EndStatus;
 use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::flow::session::Effect;
 use callwright_engine::id::{AttemptId, LeadId};
-use callwright_engine::provider::{LookUpResult, Placement};
+use callwright_engine::provider::{FoundEnd, LookUpResult, Placement};
 use chrono::TimeDelta;
 
 use crate::facts::{declined, no_answer, said, talk};
@@ -195,5 +196,21 @@ on_both! {
         let attempt = world.last(lead).await?;
         assert_eq!((attempt.state.as_str(), attempt.outcome.as_deref()), ("finished", Some("failed")));
         assert_eq!(world.walk(lead).await?.result.as_deref(), Some("unreachable"));
+    }
+
+    async fn no_end_is_given_up_because_the_provider_was_out_of_reach(db) {
+        let world = World::open(db).await?;
+        let (lead, _) = world.welcomed(ALICE).await?;
+        let ended = FoundEnd { at: world.now() + TimeDelta::minutes(3), status: EndStatus::NoAnswer, talk_s: 0 };
+        let found = LookUpResult::Found { provider_call_id: "call-9".to_owned(), end: Some(ended) };
+        let provider = Fake::default().finding(LookUpResult::Failed { reason: "503".to_owned() }).finding(found);
+        world.dial(&provider).await?;
+        world.pass(TimeDelta::hours(12));
+        assert_eq!(world.reconcile(&provider).await?.ended, 0);
+        assert_eq!(world.states(lead).await?, ["placed"]);
+        world.pass(TimeDelta::minutes(3));
+        assert_eq!(world.reconcile(&provider).await?.ended, 1);
+        assert_eq!(world.last(lead).await?.outcome.as_deref(), Some("no_answer"));
+        assert_eq!(world.count(lead, "CALL_FAILED").await?, 0);
     }
 }

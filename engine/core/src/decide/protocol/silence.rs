@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use crate::answer::LookUpResult;
 use crate::clock::Instant;
 use crate::domain::call::{CallState, EndStatus};
 
@@ -10,6 +11,10 @@ pub const UNSAID_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// A call whose end nobody reported is taken for failed after this long. No call lasts half as long.
 pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(6);
+
+/// The same while the provider does not answer when it is asked: what it knows may still be learned, and a call that is taken
+/// for failed is made again.
+pub const GIVE_UP_UNANSWERED_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// What is not waited for any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +25,18 @@ pub enum Silence {
     Words,
 }
 
-/// What is given up, if anything, about a placed call whose intent was at `intent_at`.
-pub fn given_up(call: &CallState, intent_at: Instant, now: Instant) -> Option<Silence> {
+/// What is given up, if anything, about a placed call whose intent was at `intent_at` and whose look-up came to `result`.
+pub fn given_up(
+    call: &CallState,
+    result: &LookUpResult,
+    intent_at: Instant,
+    now: Instant,
+) -> Option<Silence> {
+    let is_answered = !matches!(result, LookUpResult::Failed { .. });
+    let end_after = if is_answered { GIVE_UP_AFTER } else { GIVE_UP_UNANSWERED_AFTER };
     match call.ended_at {
         Some(ended_at) if now - ended_at >= UNSAID_AFTER => Some(Silence::Words),
-        None if now - intent_at >= GIVE_UP_AFTER => Some(Silence::End),
+        None if now - intent_at >= end_after => Some(Silence::End),
         _ => None,
     }
 }
