@@ -139,7 +139,7 @@ impl World {
             AfterLookUp::WrittenOff(to) => self.write_off(attempt, enrollment, to),
         }
         if was_placed {
-            let missing = self.missing(attempt);
+            let missing = self.missing(attempt, result);
             facts.extend(missing.filter(|fact| fact.key != GIVEN_UP || !has_end));
         }
     }
@@ -159,11 +159,11 @@ impl World {
         Some(Reported { attempt, has_call: false, key, fact })
     }
 
-    fn missing(&self, attempt: usize) -> Option<Reported> {
+    fn missing(&self, attempt: usize, result: &LookUpResult) -> Option<Reported> {
         let row = &self.db.attempts[attempt];
         let state = CallState::of(row.facts.iter().map(|(_, fact)| fact));
         let intent_at = row.intent_at.unwrap_or(self.now);
-        let given_up = match silence::given_up(&state, intent_at, self.now) {
+        let given_up = match silence::given_up(&state, result, intent_at, self.now) {
             _ if self.has(Bug::NeverGivesUp) => None,
             None if self.has(Bug::GivesUpEarly) && state.ended_at.is_none() => Some(Silence::End),
             given_up => given_up,
