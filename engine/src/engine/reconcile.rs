@@ -179,15 +179,16 @@ impl Engine {
             else {
                 continue;
             };
+            let failed = silence::failed_in_a_row(attempt.failed_look_ups, result);
             let Some(enrollment) = attempt.enrollment_id else {
-                checked.push(attempt.id);
+                checked.push((attempt.id, failed));
                 resolving.outside(attempt, result);
                 continue;
             };
             let Some(walk) = walks.iter().find(|walk| walk.enrollment.id == enrollment) else { continue };
-            checked.push(attempt.id);
+            checked.push((attempt.id, failed));
             if attempt.state == AttemptState::Placed {
-                placed.push((attempt, result));
+                placed.push((attempt, failed));
             }
             resolving.resolve(attempt, walk, result);
         }
@@ -334,7 +335,7 @@ impl Resolving<'_> {
 /// The facts without which these placed calls would stay open for good, once waiting for the true ones is over.
 async fn missing_facts(
     tx: &mut Tx,
-    placed: &[(&Attempt, &LookUpResult)],
+    placed: &[(&Attempt, u32)],
     now: Instant,
 ) -> Result<Vec<ReportedFact>, EngineError> {
     let ids: Vec<_> = placed.iter().map(|(attempt, _)| attempt.id).collect();
@@ -342,9 +343,9 @@ async fn missing_facts(
     for (id, fact) in call::facts(tx, &ids).await? {
         known.entry(id).or_default().push(fact);
     }
-    let missing = placed.iter().filter_map(|(attempt, result)| {
+    let missing = placed.iter().filter_map(|(attempt, failed)| {
         let state = CallState::of(known.get(&attempt.id).into_iter().flatten());
-        Some(match silence::given_up(&state, result, attempt.intent_at.unwrap_or(now), now)? {
+        Some(match silence::given_up(&state, *failed, attempt.intent_at.unwrap_or(now), now)? {
             Silence::Words => ReportedFact::nothing_said(attempt.id, now),
             Silence::End => ReportedFact {
                 attempt_id: attempt.id,

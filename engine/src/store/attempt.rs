@@ -57,6 +57,8 @@ pub struct Attempt {
     pub provider_call_id: Option<String>,
     pub outcome: Option<String>,
     pub detail: Option<String>,
+    /// Look-ups in a row that the provider did not answer.
+    pub failed_look_ups: u32,
 }
 
 /// In the order of [`attempt!`].
@@ -81,13 +83,15 @@ struct AttemptRow<'a> {
     provider_call_id: Option<String>,
     outcome: Option<String>,
     detail: Option<String>,
+    failed_look_ups: i64,
 }
 
 macro_rules! attempt {
     ($rest:literal) => {
         packed!(
             "a.id, a.enrollment_id, a.lead_id, a.campaign_id, a.number, a.flow, a.version, a.step, a.visit, a.attempt, a.state,
-             a.due_at, a.valid_until, a.fence, a.intent_at, a.provider_call_id, a.outcome, a.detail",
+             a.due_at, a.valid_until, a.fence, a.intent_at, a.provider_call_id, a.outcome, a.detail,
+             a.failed_look_ups",
             $rest
         )
     };
@@ -183,8 +187,9 @@ static LEADS_OF: Sql = Sql::new(
     "SELECT DISTINCT a.lead_id FROM {each} JOIN attempts a ON a.id = e.value->>0 ORDER BY a.lead_id",
 );
 
-static CHECKED: Sql =
-    Sql::new("UPDATE attempts SET checked_at = $2 FROM {each} WHERE attempts.id = e.value->>0");
+static CHECKED: Sql = Sql::new(
+    "UPDATE attempts SET checked_at = $2, failed_look_ups = CAST(e.value->>1 AS BIGINT) FROM {each} WHERE attempts.id = e.value->>0",
+);
 
 // One step into the index per campaign and priority, however much waits.
 const NEXT_PLANNED: &str = "SELECT min(d.at) FROM (
@@ -501,11 +506,11 @@ pub async fn step(tx: &mut Tx, steps: &[Step], now: Instant) -> Result<u64, Stor
         .map(|done| done.rows_affected()))?)
 }
 
-/// Notes that these attempts were looked at, whatever came of it.
-pub async fn checked(tx: &mut Tx, ids: &[AttemptId], now: Instant) -> Result<(), StoreError> {
+/// Notes that these attempts were looked up, whatever came of it, and how many look-ups in a row have failed by now.
+pub async fn checked(tx: &mut Tx, looked_up: &[(AttemptId, u32)], now: Instant) -> Result<(), StoreError> {
     let sql = CHECKED.on(tx.dialect());
-    let keys = super::keys(ids);
-    on_db!(tx, |conn| sqlx::query(sql).bind(keys).bind(micros(now)).execute(conn).await.map(|_| ()))?;
+    let rows = super::bulk(looked_up)?;
+    on_db!(tx, |conn| sqlx::query(sql).bind(rows).bind(micros(now)).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
 
@@ -547,6 +552,7 @@ impl TryFrom<AttemptRow<'_>> for Attempt {
             provider_call_id: row.provider_call_id,
             outcome: row.outcome,
             detail: row.detail,
+            failed_look_ups: row.failed_look_ups as u32,
         })
     }
 }

@@ -117,7 +117,9 @@ impl World {
         let row = &self.db.attempts[attempt];
         let (state, enrollment) = (row.state, row.enrollment);
         let age = asked_at - row.intent_at.unwrap_or(asked_at);
-        self.db.attempt(attempt).checked_at = Some(self.now);
+        let failed = silence::failed_in_a_row(row.failed_look_ups, result);
+        let row = self.db.attempt(attempt);
+        (row.checked_at, row.failed_look_ups) = (Some(self.now), failed);
         let was_placed = state == AttemptState::Placed;
         let mut has_end = false;
         match after_look_up(state, result, age, self.capabilities(), 1.0) {
@@ -139,7 +141,7 @@ impl World {
             AfterLookUp::WrittenOff(to) => self.write_off(attempt, enrollment, to),
         }
         if was_placed {
-            let missing = self.missing(attempt, result);
+            let missing = self.missing(attempt);
             facts.extend(missing.filter(|fact| fact.key != GIVEN_UP || !has_end));
         }
     }
@@ -159,11 +161,11 @@ impl World {
         Some(Reported { attempt, has_call: false, key, fact })
     }
 
-    fn missing(&self, attempt: usize, result: &LookUpResult) -> Option<Reported> {
+    fn missing(&self, attempt: usize) -> Option<Reported> {
         let row = &self.db.attempts[attempt];
         let state = CallState::of(row.facts.iter().map(|(_, fact)| fact));
         let intent_at = row.intent_at.unwrap_or(self.now);
-        let given_up = match silence::given_up(&state, result, intent_at, self.now) {
+        let given_up = match silence::given_up(&state, row.failed_look_ups, intent_at, self.now) {
             _ if self.has(Bug::NeverGivesUp) => None,
             None if self.has(Bug::GivesUpEarly) && state.ended_at.is_none() => Some(Silence::End),
             given_up => given_up,

@@ -103,6 +103,7 @@ impl World {
             send_by: self.now,
             caller: None,
             checked_at: None,
+            failed_look_ups: 0,
             call: None,
             refused: false,
             outcome: None,

@@ -78,6 +78,7 @@ pub struct Attempt {
     pub send_by: Instant,
     pub caller: Option<usize>,
     pub checked_at: Option<Instant>,
+    pub failed_look_ups: u32,
     pub call: Option<usize>,
     /// Refused by the provider: no intent in any cap.
     pub refused: bool,

@@ -1,11 +1,13 @@
 //! Reconciling: lost answers and lost callbacks are looked up, never asked for again (ENG-2, I14).
 
 use anyhow::{Context as _, ensure};
+use callwright_engine::decide::protocol::silence::MOST_FAILED_LOOK_UPS;
 use callwright_engine::domain::call::EndStatus;
 use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::flow::session::Effect;
 use callwright_engine::id::{AttemptId, LeadId};
 use callwright_engine::provider::{FoundEnd, LookUpResult, Placement};
+use callwright_engine::store::attempt;
 use chrono::TimeDelta;
 
 use crate::facts::{declined, no_answer, said, talk};
@@ -205,12 +207,31 @@ on_both! {
         let found = LookUpResult::Found { provider_call_id: "call-9".to_owned(), end: Some(ended) };
         let provider = Fake::default().finding(LookUpResult::Failed { reason: "503".to_owned() }).finding(found);
         world.dial(&provider).await?;
-        world.pass(TimeDelta::hours(12));
+        // Nobody asked either meanwhile.
+        world.pass(TimeDelta::days(3));
         assert_eq!(world.reconcile(&provider).await?.ended, 0);
         assert_eq!(world.states(lead).await?, ["placed"]);
         world.pass(TimeDelta::minutes(3));
         assert_eq!(world.reconcile(&provider).await?.ended, 1);
         assert_eq!(world.last(lead).await?.outcome.as_deref(), Some("no_answer"));
         assert_eq!(world.count(lead, "CALL_FAILED").await?, 0);
+    }
+
+    async fn an_end_is_given_up_after_a_day_of_look_ups_that_all_failed(db) {
+        let world = World::open(db).await?;
+        let (lead, _) = world.welcomed(ALICE).await?;
+        let provider = Fake::default().finding(LookUpResult::Failed { reason: "503".to_owned() });
+        let attempt = world.dialed(lead, &provider).await?;
+        let asked_so_often = async |times: u32| -> anyhow::Result<()> {
+            let mut tx = world.engine.db.begin().await?;
+            attempt::checked(&mut tx, &[(attempt, times)], world.now()).await?;
+            Ok(tx.commit().await?)
+        };
+        asked_so_often(MOST_FAILED_LOOK_UPS - 2).await?;
+        world.pass(TimeDelta::days(1));
+        assert_eq!(world.reconcile(&provider).await?.ended, 0);
+        world.pass(TimeDelta::minutes(3));
+        assert_eq!(world.reconcile(&provider).await?.ended, 1);
+        assert_eq!(world.last(lead).await?.outcome.as_deref(), Some("failed"));
     }
 }

@@ -128,8 +128,9 @@ on_both! {
         let placed = attempt::Step::of(&dialing, AttemptState::Placed, after(1));
         assert_eq!(attempt::step(&mut tx, std::slice::from_ref(&placed), after(1)).await?, 1);
         assert_eq!(attempt::step(&mut tx, &[placed], after(2)).await?, 0, "a stale step moves nothing");
-        attempt::checked(&mut tx, &[planned], after(3)).await?;
-        assert_eq!(attempt::of_lead(&mut tx, one.lead_id, 5).await?.len(), 1);
+        attempt::checked(&mut tx, &[(planned, 7)], after(3)).await?;
+        let of_lead = attempt::of_lead(&mut tx, one.lead_id, 5).await?;
+        assert_eq!(of_lead.iter().map(|found| found.failed_look_ups).collect::<Vec<_>>(), [7]);
     }
 
     async fn two_leads_with_one_number_are_not_called_at_once(db) {

@@ -12,9 +12,10 @@ pub const UNSAID_AFTER: TimeDelta = TimeDelta::hours(1);
 /// A call whose end nobody reported is taken for failed after this long. No call lasts half as long.
 pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(6);
 
-/// The same while the provider does not answer when it is asked: what it knows may still be learned, and a call that is taken
-/// for failed is made again.
-pub const GIVE_UP_UNANSWERED_AFTER: TimeDelta = TimeDelta::hours(24);
+/// But not while the provider fails to answer when it is asked, before it was asked so often in a row: what it knows may still
+/// be learned, and a call that is taken for failed is made again. A day of look-ups ([`PATIENCE`](super::doubt::PATIENCE)):
+/// counted, since nobody asks while our own processes are down.
+pub const MOST_FAILED_LOOK_UPS: u32 = 720;
 
 /// What is not waited for any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,18 +26,18 @@ pub enum Silence {
     Words,
 }
 
-/// What is given up, if anything, about a placed call whose intent was at `intent_at` and whose look-up came to `result`.
-pub fn given_up(
-    call: &CallState,
-    result: &LookUpResult,
-    intent_at: Instant,
-    now: Instant,
-) -> Option<Silence> {
-    let is_answered = !matches!(result, LookUpResult::Failed { .. });
-    let end_after = if is_answered { GIVE_UP_AFTER } else { GIVE_UP_UNANSWERED_AFTER };
+/// Look-ups that failed in a row, after one more that came to `result`.
+pub const fn failed_in_a_row(before: u32, result: &LookUpResult) -> u32 {
+    if matches!(result, LookUpResult::Failed { .. }) { before.saturating_add(1) } else { 0 }
+}
+
+/// What is given up, if anything, about a placed call whose intent was at `intent_at`, and whose last look-ups failed, this many
+/// in a row.
+pub fn given_up(call: &CallState, failed_look_ups: u32, intent_at: Instant, now: Instant) -> Option<Silence> {
+    let may_be_learned = (1..MOST_FAILED_LOOK_UPS).contains(&failed_look_ups);
     match call.ended_at {
         Some(ended_at) if now - ended_at >= UNSAID_AFTER => Some(Silence::Words),
-        None if now - intent_at >= end_after => Some(Silence::End),
+        None if now - intent_at >= GIVE_UP_AFTER && !may_be_learned => Some(Silence::End),
         _ => None,
     }
 }

@@ -173,21 +173,23 @@ fn a_look_up_is_due_when_both_waits_are_over() {
 fn reports_are_given_up_at_last() {
     let mut call = CallState::default();
     let late = noon() + silence::GIVE_UP_AFTER;
-    let absent = LookUpResult::Absent;
-    assert_eq!(given_up(&call, &absent, noon(), late - TimeDelta::seconds(1)), None);
-    assert_eq!(given_up(&call, &absent, noon(), late), Some(Silence::End));
+    assert_eq!(given_up(&call, 0, noon(), late - TimeDelta::seconds(1)), None);
+    assert_eq!(given_up(&call, 0, noon(), late), Some(Silence::End));
     call.ended_at = Some(late);
-    assert_eq!(given_up(&call, &absent, noon(), late), None);
-    assert_eq!(given_up(&call, &absent, noon(), late + silence::UNSAID_AFTER), Some(Silence::Words));
+    assert_eq!(given_up(&call, 0, noon(), late), None);
+    assert_eq!(given_up(&call, 1, noon(), late + silence::UNSAID_AFTER), Some(Silence::Words));
     assert_eq!(silence::forgotten_end(false), EndStatus::Failed);
     assert!(!silence::is_all_said(EndStatus::Completed, true));
 }
 
 #[test]
 fn a_provider_out_of_reach_is_asked_for_a_day_before_an_end_is_given_up() {
-    let (call, unanswered) = (CallState::default(), LookUpResult::Failed { reason: "503".to_owned() });
-    let (late, day) = (noon() + silence::GIVE_UP_AFTER, noon() + silence::GIVE_UP_UNANSWERED_AFTER);
-    assert_eq!(given_up(&call, &unanswered, noon(), late), None);
-    assert_eq!(given_up(&call, &unanswered, noon(), day - TimeDelta::seconds(1)), None);
-    assert_eq!(given_up(&call, &unanswered, noon(), day), Some(Silence::End));
+    let failed = LookUpResult::Failed { reason: "503".to_owned() };
+    let in_a_row = |before| silence::failed_in_a_row(before, &failed);
+    let late = |failed| given_up(&CallState::default(), failed, noon() + TimeDelta::days(-3), noon());
+    assert_eq!(late(in_a_row(0)), None, "however late the first of them");
+    assert_eq!(late(in_a_row(silence::MOST_FAILED_LOOK_UPS - 2)), None);
+    assert_eq!(late(in_a_row(silence::MOST_FAILED_LOOK_UPS - 1)), Some(Silence::End));
+    assert_eq!(late(silence::failed_in_a_row(5, &LookUpResult::Absent)), Some(Silence::End));
+    assert_eq!(PATIENCE.placed_again * silence::MOST_FAILED_LOOK_UPS as i32, TimeDelta::days(1));
 }
