@@ -15,11 +15,12 @@ mod stream;
 use std::io::Read;
 use std::sync::Arc;
 
+use callwright_engine::clock::Instant;
 use callwright_engine::engine::{Engine, EngineError};
-use callwright_engine::id::ImportId;
+use callwright_engine::id::{ImportId, LeadId};
 use callwright_engine::money::Currency;
 pub use callwright_engine::store::import::{ImportKind, ImportState, Progress, RowError};
-use callwright_engine::store::{StoreError, import as store};
+use callwright_engine::store::{StoreError, Tx, import as store};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -32,6 +33,8 @@ pub(crate) use rows::Row;
 
 /// Rows per transaction.
 const BATCH: usize = 500;
+/// Tries of a batch that PostgreSQL gave up because it and another transaction waited for each other.
+const TRIES: u32 = 5;
 /// Mistakes kept in the report; all are counted.
 const ERRORS_KEPT: usize = 100;
 
@@ -88,6 +91,12 @@ pub enum ImportError {
     Engine(#[from] EngineError),
     #[error("the import was ended by someone else")]
     Ended,
+}
+
+impl ImportError {
+    fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::Store(error)) if error.is_deadlock())
+    }
 }
 
 impl From<StoreError> for ImportError {
@@ -176,8 +185,49 @@ async fn apply_batch(
     batch: Vec<Row>,
     progress: &mut Progress,
 ) -> Result<(), ImportError> {
+    let mut tries = 1;
+    let opted_out = loop {
+        let mut after = progress.clone();
+        match apply_once(engine, job, id, batch.clone(), &mut after).await {
+            Err(error) if error.is_deadlock() && tries < TRIES => {
+                tries += 1;
+                tracing::info!(%error, "deadlock: trying again");
+            }
+            other => {
+                *progress = after;
+                break other?;
+            }
+        }
+    };
+    if opted_out.is_empty() {
+        return Ok(());
+    }
+    // Verbs of the engine's own, each a transaction; a repeated import repeats them without effect.
+    for lead in opted_out {
+        engine.opt_out(lead, "marked in an import", "import").await?;
+    }
     let mut tx = engine.db.begin().await?;
     let now = engine.time.now(&mut tx).await?;
+    advance(&mut tx, id, progress, now).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn advance(tx: &mut Tx, id: ImportId, progress: &Progress, now: Instant) -> Result<(), ImportError> {
+    if store::progress(tx, id, progress, now).await? { Ok(()) } else { Err(ImportError::Ended) }
+}
+
+/// One transaction; answers who is marked not to be called. If there are any, the import has not come further: whoever is cut off
+/// before they are opted out meets their rows again.
+async fn apply_once(
+    engine: &Arc<Engine>,
+    job: &Job,
+    id: ImportId,
+    batch: Vec<Row>,
+    progress: &mut Progress,
+) -> Result<Vec<LeadId>, ImportError> {
+    let mut tx = engine.db.begin().await?;
+    let now = engine.time.now(&mut tx).await?;
+    let before = progress.clone();
     progress.rows_read += batch.len() as u64;
     let applied = match job.kind {
         ImportKind::Leads => apply::leads(engine, &mut tx, batch, now).await?,
@@ -190,15 +240,10 @@ async fn apply_batch(
     progress.updated += applied.updated;
     progress.rejected += applied.rejected;
     keep(progress, &applied.errors);
-    if !store::progress(&mut tx, id, progress, now).await? {
-        return Err(ImportError::Ended);
-    }
+    let kept = if applied.opted_out.is_empty() { progress } else { &before };
+    advance(&mut tx, id, kept, now).await?;
     tx.commit().await?;
-    // Verbs of the engine's own, each a transaction; a repeated import repeats them without effect.
-    for lead in applied.opted_out {
-        engine.opt_out(lead, "marked in an import", "import").await?;
-    }
-    Ok(())
+    Ok(applied.opted_out)
 }
 
 /// The first mistakes stay with the import.

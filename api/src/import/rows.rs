@@ -44,7 +44,7 @@ impl Format {
 }
 
 /// One row, or why it is none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Row {
     /// Line of the file, from 1.
     pub line: u64,

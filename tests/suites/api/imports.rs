@@ -1,8 +1,14 @@
 //! Streamed imports: counts, mistakes by line, and going on where an import was cut off.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use callwright_api::import::{Format, Job, Mapping, run};
 use callwright_engine::id::ImportId;
+use callwright_engine::store::edge::{self, Edge, Fate, Pause};
 use callwright_engine::store::import::{self, ImportKind, Progress};
 use serde_json::json;
 
@@ -78,6 +84,50 @@ async fn an_import_that_was_cut_off_goes_on_where_it_stopped() {
     );
     let again = import(&desk, "", "text/csv", csv, Some("file-1")).await.ok();
     assert_eq!(again["repeated"], true);
+}
+
+/// A process that is gone after so many commits.
+#[derive(Debug)]
+struct GoneAfter(AtomicUsize);
+
+impl Edge for GoneAfter {
+    fn begins(&self, _: bool) -> Pause<'_> {
+        Box::pin(async {})
+    }
+
+    fn commits(&self) -> Pin<Box<dyn Future<Output = Fate> + Send + '_>> {
+        let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        Box::pin(async move { if left.is_ok() { Fate::Applied } else { Fate::NotApplied } })
+    }
+
+    fn committed(&self) -> Pause<'_> {
+        Box::pin(async {})
+    }
+}
+
+#[tokio::test]
+async fn whoever_a_file_marks_is_left_alone_at_their_number_wherever_its_import_was_cut_off() {
+    const MARKED: &str = "externalId,doNotCall\nlead_123,true\n";
+    let mut cut_off = 0;
+    for commits in 0..6 {
+        let desk = Desk::open().await.with_lead().await;
+        let job = Job {
+            kind: ImportKind::Leads,
+            format: Format::Csv,
+            source: "file-1".to_owned(),
+            again: false,
+            mapping: Mapping::default(),
+            currency: None,
+        };
+        let run = |job| run(&desk.engine, job, MARKED.as_bytes(), |_| ());
+        let gone = Arc::new(GoneAfter(commits.into()));
+        cut_off += usize::from(edge::within(gone, run(job.clone())).await.is_err());
+        let report = run(job).await.unwrap();
+        assert_eq!((report.rows_read, report.rejected), (1, 0), "after {commits} commits");
+        let listed = desk.get("/api/v1/crm/suppressions?phone=%2B12124567890").await.ok();
+        assert_eq!(listed["items"].as_array().unwrap().len(), 1, "after {commits} commits");
+    }
+    assert_eq!(cut_off, 5, "opened, rows, opted out, progress, end");
 }
 
 #[tokio::test]

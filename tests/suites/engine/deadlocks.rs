@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use callwright_api::import::{self, Format, ImportKind, Job, Mapping};
 use callwright_engine::domain::enrollment::EnrollmentState;
+use callwright_engine::domain::new_lead::NewLead;
 use callwright_engine::store::{Db, number_lock};
 use callwright_tests::{Backend, TestDb};
 use chrono::TimeDelta;
@@ -51,6 +53,36 @@ async fn a_verb_that_loses_a_deadlock_is_run_again() -> anyhow::Result<()> {
     claim.commit().await?;
     let view = timeout(PATIENCE, pause).await???;
     assert_eq!(view.state, EnrollmentState::Held.as_str());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_of_an_import_that_loses_a_deadlock_is_written_again() -> anyhow::Result<()> {
+    let Some((world, pool)) = world().await? else { return Ok(()) };
+    for key in ["a", "b"] {
+        world.lead_like(NewLead { external_id: key.into(), ..NewLead::default() }).await?;
+    }
+    // The later one, as a call of it does.
+    let mut call = pool.begin().await?;
+    run(&mut call, "SELECT id FROM leads WHERE external_id = 'b' FOR KEY SHARE").await?;
+    let job = Job {
+        kind: ImportKind::Leads,
+        format: Format::Csv,
+        source: "file-1".to_owned(),
+        again: false,
+        mapping: Mapping::default(),
+        currency: None,
+    };
+    let engine = world.engine.clone();
+    let file = "externalId,firstName\na,Anna\nb,Bert\n".as_bytes();
+    let mut import = tokio::spawn(async move { import::run(&engine, job, file, |_| ()).await });
+    assert!(timeout(WAITING, &mut import).await.is_err(), "the import did not wait for the lead");
+    timeout(PATIENCE, run(&mut call, "SELECT id FROM leads WHERE external_id = 'a' FOR KEY SHARE"))
+        .await
+        .context("nobody gave way")??;
+    call.commit().await?;
+    let report = timeout(PATIENCE, import).await???;
+    assert_eq!((report.updated, report.rejected), (2, 0));
     Ok(())
 }
 
