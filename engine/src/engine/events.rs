@@ -13,6 +13,7 @@ use super::opt_out::{OptOut, Said};
 use super::{Engine, EngineError, context};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{self, Move, Next};
+use crate::domain::campaign::Campaign;
 use crate::domain::consent::{Channel, Purpose};
 use crate::domain::enrollment::EnrollmentState;
 use crate::domain::event::{Event, kinds};
@@ -183,56 +184,65 @@ impl Engine {
         for event in happened {
             by_lead.entry(event.lead_id).or_default().push(event);
         }
-        let mut overtaken = Vec::new();
+        let (mut overtaken, mut quarantined) = (Vec::new(), Vec::new());
         for walk in walks {
-            let version = match self.usable_version(tx, walk).await? {
-                Ok(version) => version,
+            let campaign = campaigns.get(&walk.enrollment.campaign_id);
+            let happened = by_lead.get(&walk.lead.id).map_or(&[][..], Vec::as_slice);
+            match self.reaction(tx, walk, campaign, happened, now).await? {
+                Ok(Some(moved)) => {
+                    overtaken.push(walk);
+                    self.apply_move(changes, walk, moved, now, follow_ups)?;
+                }
+                Ok(None) => {
+                    if let Some(moved) = own.remove(&walk.enrollment.id) {
+                        self.apply_move(changes, walk, moved, now, follow_ups)?;
+                    }
+                }
                 Err(problem) => {
+                    quarantined.push(walk);
                     self.quarantine(changes, walk, &problem, now);
-                    continue;
                 }
-            };
-            let state = match self.walk_state(walk) {
-                Ok(state) => state,
-                Err(problem) => {
-                    self.quarantine(changes, walk, &problem.to_string(), now);
-                    continue;
-                }
-            };
-            let mut reaction = None;
-            for event in by_lead.get(&walk.lead.id).into_iter().flatten() {
-                let variables = || {
-                    let plain = context::variables(walk, campaigns.get(&walk.enrollment.campaign_id));
-                    context::with_event(plain, &event.kind, &event.data)
-                };
-                match advance::on_event(&version.bundle.cadence, &state, &event.kind, &variables, now) {
-                    Ok(Some(moved)) if may_interrupt(walk, &moved) => {
-                        reaction = Some(moved);
-                        break;
-                    }
-                    Ok(_) => {}
-                    Err(fault) => {
-                        self.quarantine(changes, walk, &fault.to_string(), now);
-                        break;
-                    }
-                }
-            }
-            if reaction.is_some() {
-                overtaken.push(walk);
-            }
-            if let Some(moved) = reaction.or_else(|| own.remove(&walk.enrollment.id)) {
-                self.apply_move(changes, walk, moved, now, follow_ups)?;
             }
         }
-        // These cadences go elsewhere: calls that were only planned must not go out any more.
+        // Calls that were only planned must not go out any more: these cadences go elsewhere, or nowhere.
+        take_back_planned(tx, changes, &quarantined, "the enrollment was quarantined", now).await?;
         take_back_planned(tx, changes, &overtaken, "overtaken by an event", now).await
+    }
+
+    /// The first move that one of the events of its lead calls for. The inner error says why this enrollment cannot go on.
+    async fn reaction(
+        &self,
+        tx: &mut Tx,
+        walk: &Walk,
+        campaign: Option<&Campaign>,
+        happened: &[&Happened],
+        now: Instant,
+    ) -> Result<Result<Option<Move>, String>, EngineError> {
+        let version = match self.usable_version(tx, walk).await? {
+            Ok(version) => version,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let state = match self.walk_state(walk) {
+            Ok(state) => state,
+            Err(problem) => return Ok(Err(problem.to_string())),
+        };
+        for event in happened {
+            let variables =
+                || context::with_event(context::variables(walk, campaign), &event.kind, &event.data);
+            match advance::on_event(&version.bundle.cadence, &state, &event.kind, &variables, now) {
+                Ok(Some(moved)) if may_interrupt(walk, &moved) => return Ok(Ok(Some(moved))),
+                Ok(_) => {}
+                Err(fault) => return Ok(Err(fault.to_string())),
+            }
+        }
+        Ok(Ok(None))
     }
 
     async fn campaigns_of(
         &self,
         tx: &mut Tx,
         walks: &[Walk],
-    ) -> Result<HashMap<CampaignId, crate::domain::campaign::Campaign>, EngineError> {
+    ) -> Result<HashMap<CampaignId, Campaign>, EngineError> {
         let ids = distinct(walks.iter().map(|walk| walk.enrollment.campaign_id));
         Ok(campaign::by_ids(tx, &ids).await?.into_iter().map(|found| (found.id, found)).collect())
     }

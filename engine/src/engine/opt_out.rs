@@ -6,16 +6,17 @@ use serde_json::json;
 use super::again::unless_deadlocked;
 use super::batch::distinct;
 use super::changes::Changes;
+use super::control::take_back_planned;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
-use crate::domain::attempt::AttemptState;
 use crate::domain::consent::Channel;
 use crate::domain::event::{Event, kinds};
 use crate::domain::revocation::{self, Revocation};
 use crate::domain::suppression::{Source, Suppression};
 use crate::id::{AttemptId, EventId, LeadId, RevocationId, SuppressionId};
 use crate::phone::number::PhoneNumber;
-use crate::store::{Tx, attempt, consent, lead_change, number_lock, stopping, suppression, walk};
+use crate::store::walk::{self, Walk};
+use crate::store::{Tx, consent, lead_change, number_lock, stopping, suppression};
 
 /// One person's word that they want no more calls.
 #[derive(Debug, Clone)]
@@ -117,15 +118,14 @@ impl Engine {
             if self.safeguards.stops_reach_all { stopping::called_at(tx, locked).await? } else { Vec::new() };
         let concerned = distinct(leads.iter().copied().chain(others));
         let said_so = |lead: &LeadId| leads.contains(lead);
-        for walk in walk::live_of_leads(tx, &concerned).await? {
+        let ending = walk::live_of_leads(tx, &concerned).await?;
+        for walk in &ending {
             let result = if said_so(&walk.lead.id) { "opted_out" } else { "suppressed" };
-            self.end(&mut changes, &walk, result, now);
+            self.end(&mut changes, walk, result, now);
         }
-        for planned in attempt::planned_of_leads(tx, &concerned).await? {
-            if said_so(&planned.lead_id) || locked.contains(&planned.number.as_str()) {
-                changes.step(&planned, AttemptState::Cancelled, now).detail = Some("opted-out".to_owned());
-            }
-        }
+        // With its enrollment, at whatever number: one that began meanwhile keeps its call, which no gate lets through any more.
+        let ending: Vec<&Walk> = ending.iter().collect();
+        take_back_planned(tx, &mut changes, &ending, "opted-out", now).await?;
         // The call in which it was said says good-bye by itself.
         let ends_itself = |id: &AttemptId| opt_outs.iter().any(|opt_out| opt_out.attempt_id == Some(*id));
         for call in stopping::under_way(tx, locked, &leads).await? {

@@ -5,7 +5,7 @@ use callwright_engine::domain::new_lead::{NewLead, NewPhone};
 use callwright_engine::domain::outcome::Outcome;
 use callwright_engine::engine::EnrollRequest;
 use callwright_engine::flow::session::Effect;
-use callwright_engine::store::suppression;
+use callwright_engine::store::{lead, suppression};
 use serde_json::json;
 
 use crate::facts::{declined, said, talk};
@@ -74,6 +74,21 @@ on_both! {
         world.engine.opt_out(lead, "second", "api").await?;
         assert_eq!(format!("{:?}", world.walk(lead).await?), format!("{ended:?}"));
         assert_eq!((suppressed(&world).await?, world.count(lead, "OPTOUT_REQUESTED").await?), (1, 2));
+    }
+
+    async fn whoever_moved_to_the_number_keeps_no_call_planned_at_the_old_one(db) {
+        let world = World::open(db).await?;
+        let (moved, _) = world.welcomed(ALICE).await?;
+        world.plan().await?;
+        let mut tx = world.engine.db.begin().await?;
+        let new = NewLead { phone: BOB.into(), ..NewLead::default() };
+        lead::update(&mut tx, moved, &new, world.now()).await?;
+        tx.commit().await?;
+        let housemate = world.lead(BOB).await?;
+        world.engine.opt_out(housemate, "no more", "api").await?;
+        world.sound().await?;
+        assert_eq!(world.walk(moved).await?.result.as_deref(), Some("suppressed"));
+        assert_eq!(world.states(moved).await?, ["cancelled"]);
     }
 
     async fn others_with_the_number_are_not_called_either(db) {

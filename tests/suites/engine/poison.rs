@@ -1,17 +1,36 @@
 //! Rows that cannot be read (I9): whoever they concern is set aside for people to look at, and everybody else goes on.
 
 use callwright_engine::domain::consent::{Consent, Details, Form, Purpose};
+use callwright_engine::domain::new_lead::NewLead;
 use callwright_engine::domain::suppression::{Source, Suppression};
+use callwright_engine::engine::NewEvent;
 use callwright_engine::metrics::Table;
 use callwright_engine::phone::number::PhoneNumber;
 use callwright_engine::store::{Db, consent, suppression};
 use chrono::TimeDelta;
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::facts::no_answer;
 use crate::fake::Fake;
-use crate::given::{ALICE, BOB, World};
+use crate::given::{ALICE, BOB, World, library};
 use crate::on_both;
+
+const FAULTY_EXIT: &str = r"
+cadence: faulty-exit
+title: Reads a custom field as a number
+hours: { days: mon-fri, between: 09:00-18:00, zone: lead, holidays: skip }
+limits: { per_day: 4, gap: 30 minutes }
+exit:
+  - { when_event: CALL_NO_ANSWER, if: lead.custom.orders | int > 3, result: knows_us }
+steps:
+  - id: first
+    call: hello
+    then:
+      no_answer: { retry: 2, after: 1 hour }
+  - id: done
+    end: completed
+";
 
 /// Damages rows behind the store's back.
 async fn spoil(db: &Db, statement: String) -> anyhow::Result<()> {
@@ -67,6 +86,39 @@ on_both! {
         assert_eq!(world.states(sound).await?, ["placed"]);
         assert_eq!(world.states(broken).await?, ["cancelled"]);
         assert_eq!(standing(&world.db.db, enrollment).await?, held());
+    }
+
+    async fn a_call_that_is_planned_for_somebody_whose_cadence_cannot_be_read_any_more_is_taken_back(db) {
+        let world = World::open(db).await?;
+        let (broken, _) = world.welcomed(ALICE).await?;
+        world.plan().await?;
+        spoil(&world.db.db, "UPDATE definitions SET sources = '{}'".to_owned()).await?;
+        let event = NewEvent {
+            kind: "MESSAGE_RECEIVED".to_owned(),
+            lead_id: broken,
+            campaign_id: None,
+            at: None,
+            data: json!({}),
+            dedupe: None,
+        };
+        world.restarted(2).log_events(vec![event]).await?;
+        world.sound().await?;
+        assert_eq!(world.walk(broken).await?.hold.as_deref(), Some("quarantined"));
+        assert_eq!(world.states(broken).await?, ["cancelled"]);
+    }
+
+    async fn an_exit_rule_that_cannot_be_asked_about_the_end_of_a_call_sets_aside(db) {
+        let world = World::with(db, library(&[FAULTY_EXIT])).await?;
+        let custom = [("orders".to_owned(), json!("many"))].into();
+        let lead = world.lead_like(NewLead { phone: ALICE.into(), custom, ..NewLead::default() }).await?;
+        world.enroll(lead, "faulty-exit").await?;
+        let attempt = world.dialed(lead, &Fake::default()).await?;
+        world.record(no_answer(attempt, world.now())).await?;
+        let walk = world.walk(lead).await?;
+        assert_eq!((walk.enrollment.state.as_str(), walk.hold.as_deref()), ("held", Some("quarantined")));
+        assert_eq!(world.count(lead, "enrollment.quarantined").await?, 1);
+        world.pass(TimeDelta::hours(2));
+        assert_eq!(world.plan().await?.due, 0, "its next try is not made");
     }
 
     async fn a_consent_or_suppression_that_cannot_be_read_stops_its_lead_only(db) {

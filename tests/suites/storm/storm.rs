@@ -244,7 +244,13 @@ impl Storm {
     async fn look(&mut self) -> anyhow::Result<()> {
         let seen = Seen::look(&self.world.db).await?;
         let now = self.world.now();
+        let known = self.judge.violations.len();
         self.judge.look(now, seen);
+        let new: Vec<String> =
+            self.judge.violations[known..].iter().map(|found| format!("{found:?}")).collect();
+        for violation in new {
+            self.say(&violation);
+        }
         Ok(())
     }
 
