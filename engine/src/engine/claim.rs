@@ -55,12 +55,10 @@ pub(super) struct Wanting<'a> {
     pub provider: &'a dyn Provider,
     /// This process's boot.
     pub owner: &'a str,
-    /// The transaction has locked rows already.
-    pub holds_rows: bool,
 }
 
 /// When calls are looked at again that another worker was just looking at.
-pub(super) const HELD: TimeDelta = TimeDelta::milliseconds(50);
+const HELD: TimeDelta = TimeDelta::milliseconds(50);
 
 impl Engine {
     /// Commits intents for up to `limit` planned attempts. `owner` names this process's boot, uniquely.
@@ -81,9 +79,9 @@ impl Engine {
         owner: &str,
     ) -> Result<Claimed, EngineError> {
         let mut tx = self.db.begin().await?;
+        number_lock::share_all(&mut tx).await?;
         let at = self.time.now_and_speed(&mut tx).await?;
-        let (claimed, tally) =
-            self.claim_in(&mut tx, Wanting { limit, provider, owner, holds_rows: false }, at).await?;
+        let (claimed, tally) = self.claim_in(&mut tx, Wanting { limit, provider, owner }, at).await?;
         match tally {
             None => tx.rollback().await?,
             Some(tally) => {
@@ -94,8 +92,8 @@ impl Engine {
         Ok(claimed)
     }
 
-    /// The same in a transaction that others write in, too: nothing of it counts, and nobody may be asked, before that has
-    /// committed. Answers what to count then; `None`: nothing was written.
+    /// The same in a transaction that others write in, too, and that keeps bulk imports of suppressions out: nothing of it
+    /// counts, and nobody may be asked, before that has committed. Answers what to count then; `None`: nothing was written.
     pub(super) async fn claim_in(
         &self,
         tx: &mut Tx,
@@ -103,7 +101,7 @@ impl Engine {
         (now, speed): (Instant, f64),
     ) -> Result<(Claimed, Option<Tally>), EngineError> {
         let Wanting { provider, owner, .. } = wanting;
-        let Picked { calls: mut picked, mut again_at, has_more, limited, now } =
+        let Picked { calls: mut picked, mut again_at, has_more, limited } =
             self.pick(tx, wanting, now).await?;
         if picked.is_empty() {
             return Ok((Claimed { again_at, ..Claimed::default() }, None));
@@ -117,7 +115,9 @@ impl Engine {
                 again_at = Some(again_at.map_or(now + HELD, |at| at.min(now + HELD)));
             }
         }
-        // Behind the locks: the mark of a restored database waits for them, so that no intent commits beside it.
+        // Behind the locks, as all that follows: whatever was taken back before they were had lies in the past by now (I11).
+        let now = self.time.now(tx).await?;
+        // The mark of a restored database waits for the locks, so that no intent commits beside it.
         if recovery::is_marked(tx).await? {
             return Ok((Claimed::default(), None));
         }

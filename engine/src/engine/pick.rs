@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{Days, TimeDelta};
 
 use super::batch::{abandonment_of, used};
-use super::claim::{HELD, Wanting};
+use super::claim::Wanting;
 use super::{Engine, EngineError};
 use crate::clock::Instant;
 use crate::decide::gate;
@@ -18,10 +18,10 @@ use crate::store::attempt::{Candidate, Range};
 use crate::store::campaign::WithPlanned;
 use crate::store::intent::{CampaignLoad, LoadOf};
 use crate::store::pacing_counter::{self, Counted, Scope};
-use crate::store::{Tx, attempt, campaign, emergency_stop, intent, number_lock};
+use crate::store::{Tx, attempt, campaign, emergency_stop, intent};
 
 /// What pacing lets go.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Picked {
     pub calls: Vec<PickedCall>,
     /// When pacing allows the next one, if it held some back.
@@ -30,14 +30,6 @@ pub(super) struct Picked {
     pub has_more: bool,
     /// Counters that this transaction holds: intents within their limits are to be counted.
     pub limited: Vec<Scope>,
-    /// The instant of the claim.
-    pub now: Instant,
-}
-
-impl Picked {
-    const fn nothing(again_at: Option<Instant>, now: Instant) -> Self {
-        Self { calls: Vec::new(), again_at, has_more: false, limited: Vec::new(), now }
-    }
 }
 
 /// A call that may go, its attempt locked.
@@ -51,8 +43,8 @@ pub(super) struct PickedCall {
 }
 
 impl Engine {
-    /// Waits for other workers in two places only: for a bulk import of suppressions, while it holds nothing else, and for
-    /// whoever draws on the same limits, who does not wait for rows. Everything after that is passed over when somebody holds it.
+    /// Waits for other workers in one place only: for whoever draws on the same limits, who does not wait for rows. Everything
+    /// after that is passed over when somebody holds it.
     pub(super) async fn pick(
         &self,
         tx: &mut Tx,
@@ -62,13 +54,7 @@ impl Engine {
         let Wanting { limit, provider, .. } = wanting;
         let planned = campaign::with_planned(tx, now).await?;
         if planned.is_empty() {
-            return Ok(Picked::nothing(None, now));
-        }
-        if !wanting.holds_rows {
-            number_lock::share_all(tx).await?;
-        } else if !number_lock::try_share_all(tx).await? {
-            // It may be waiting for one of our rows.
-            return Ok(Picked::nothing(Some(now + HELD), now));
+            return Ok(Picked::default());
         }
         let limited = limited(&planned, provider);
         let counted = pacing_counter::lock(tx, &limited, now.date_naive()).await?;
@@ -101,7 +87,7 @@ impl Engine {
             send_within: pick.send_within,
         });
         let calls = calls.collect();
-        Ok(Picked { calls, again_at: picked.again_at, has_more: picked.has_more, limited, now })
+        Ok(Picked { calls, again_at: picked.again_at, has_more: picked.has_more, limited })
     }
 }
 

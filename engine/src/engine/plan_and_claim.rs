@@ -9,6 +9,7 @@ use super::plan::PlanReport;
 use super::{Engine, EngineError};
 use crate::metrics::Tally;
 use crate::provider::Provider;
+use crate::store::number_lock;
 
 impl Engine {
     /// [`Engine::plan`] and [`Engine::claim`], both or neither.
@@ -18,28 +19,42 @@ impl Engine {
         provider: &dyn Provider,
         owner: &str,
     ) -> Result<(PlanReport, Claimed), EngineError> {
-        let wanting = Wanting { limit, provider, owner, holds_rows: true };
+        let wanting = Wanting { limit, provider, owner };
         let both = || unless_deadlocked("plan and claim", || Box::pin(self.both(wanting)));
-        self.unless_unreadable(both).await
+        match self.unless_unreadable(both).await? {
+            (planned, Some(claimed)) => Ok((planned, claimed)),
+            // The claim waits in line for the import to end, with empty hands.
+            (planned, None) => Ok((planned, Box::pin(self.claim(limit, provider, owner)).await?)),
+        }
     }
 
-    async fn both(&self, wanting: Wanting<'_>) -> Result<(PlanReport, Claimed), EngineError> {
+    /// No claim: an import keeps claims out, and was not waited for.
+    async fn both(&self, wanting: Wanting<'_>) -> Result<(PlanReport, Option<Claimed>), EngineError> {
         let mut tx = self.db.begin().await?;
         let at = self.time.now_and_speed(&mut tx).await?;
         let (planned, of_plan) = self.plan_in(&mut tx, wanting.limit, at.0).await?;
+        if of_plan.is_none() {
+            number_lock::share_all(&mut tx).await?;
+        } else if !number_lock::try_share_all(&mut tx).await? {
+            // It may be waiting for a row that was just planned.
+            tx.commit().await?;
+            self.count(of_plan, "");
+            return Ok((planned, None));
+        }
         let (claimed, of_claim) = self.claim_in(&mut tx, wanting, at).await?;
         if of_plan.is_none() && of_claim.is_none() {
             tx.rollback().await?;
-            return Ok((planned, claimed));
+            return Ok((planned, Some(claimed)));
         }
         tx.commit().await?;
-        let count = |tally: Option<Tally>, provider| {
-            if let Some(tally) = tally {
-                self.metrics.committed(&tally, provider);
-            }
-        };
-        count(of_plan, "");
-        count(of_claim, wanting.provider.name());
-        Ok((planned, claimed))
+        self.count(of_plan, "");
+        self.count(of_claim, wanting.provider.name());
+        Ok((planned, Some(claimed)))
+    }
+
+    fn count(&self, tally: Option<Tally>, provider: &str) {
+        if let Some(tally) = tally {
+            self.metrics.committed(&tally, provider);
+        }
     }
 }

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use callwright_engine::domain::campaign::Pacing;
+use callwright_engine::domain::consent::Purpose;
 use callwright_engine::engine::{Claimed, PlanReport};
 use callwright_engine::store::edge::{self, Fate};
-use callwright_engine::store::number_lock;
+use callwright_engine::store::{Db, number_lock};
 use callwright_tests::{Backend, TestDb};
 use chrono::TimeDelta;
+use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::fake::Fake;
-use crate::given::{ALICE, BOB, World, noon};
+use crate::given::{ALICE, BOB, World};
 use crate::on_both;
 use crate::one_commit::OneCommit;
 
@@ -117,19 +120,75 @@ on_both! {
     }
 }
 
+/// Asks again and again until `is_so`; a test that waits in vain fails.
+async fn until<F: Future<Output = anyhow::Result<bool>>>(is_so: impl Fn() -> F) -> anyhow::Result<()> {
+    let ask = async {
+        while !is_so().await? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    };
+    timeout(Duration::from_mins(1), ask).await?
+}
+
+/// Is somebody waiting for a lock in this database?
+async fn is_held_up(pool: &PgPool) -> anyhow::Result<bool> {
+    const WAITING: &str = "SELECT count(*) > 0 FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    Ok(sqlx::query_scalar(WAITING).fetch_one(pool).await?)
+}
+
+fn postgres(world: &World) -> anyhow::Result<&PgPool> {
+    match &world.engine.db {
+        Db::Postgres { pool, .. } => Ok(pool),
+        Db::Sqlite { .. } => bail!("not PostgreSQL"),
+    }
+}
+
 #[tokio::test]
-async fn whoever_holds_rows_does_not_wait_for_an_import() -> anyhow::Result<()> {
+async fn an_import_is_waited_for_in_line_and_without_rows_in_hand() -> anyhow::Result<()> {
     let Some(db) = TestDb::open(Backend::Postgres).await? else { return Ok(()) };
     let world = World::open(db).await?;
     let (lead, _) = world.welcomed(ALICE).await?;
-    let provider = Fake::default();
-    let mut import = world.engine.db.begin().await?;
-    number_lock::lock_all(&mut import).await?;
-    let (planned, claimed) = timeout(Duration::from_mins(1), world.plan_and_claim(&provider)).await??;
+    let (provider, pool) = (Fake::default(), postgres(&world)?);
+    for expected in [1, 0] {
+        let mut import = world.engine.db.begin().await?;
+        number_lock::lock_all(&mut import).await?;
+        let imported = async {
+            until(|| is_held_up(pool)).await?;
+            assert_eq!(world.states(lead).await?, ["planned"], "what was planned is there already");
+            Ok::<_, anyhow::Error>(import.commit().await?)
+        };
+        let (both, imported) = tokio::join!(world.plan_and_claim(&provider), imported);
+        imported?;
+        let (planned, claimed) = both?;
+        assert_eq!((planned.planned, claimed.requests.len()), (expected, 1));
+        // Put back, so that there is nothing to plan the second time.
+        let back = "UPDATE attempts SET state = 'planned', intent_at = NULL, send_by = NULL";
+        sqlx::query(back).execute(pool).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_consent_that_is_taken_back_while_a_call_is_planned_stops_it() -> anyhow::Result<()> {
+    let Some(db) = TestDb::open(Backend::Postgres).await? else { return Ok(()) };
+    let world = World::open(db).await?;
+    let (lead, _) = world.welcomed(ALICE).await?;
+    let (provider, pool) = (Fake::default(), postgres(&world)?);
+    // Planning waits for whoever holds the lead.
+    let mut holder = pool.begin().await?;
+    sqlx::query("SELECT id FROM leads FOR UPDATE").fetch_all(&mut *holder).await?;
+    let taken_back = async {
+        until(|| is_held_up(pool)).await?;
+        world.pass(TimeDelta::milliseconds(20));
+        world.take_back(lead, Some(Purpose::VoiceContact)).await?;
+        Ok::<_, anyhow::Error>(holder.rollback().await?)
+    };
+    let (both, taken_back) = tokio::join!(world.plan_and_claim(&provider), taken_back);
+    taken_back?;
+    let (planned, claimed) = both?;
     assert_eq!((planned.planned, claimed.requests.len()), (1, 0));
-    assert_eq!(claimed.again_at, Some(noon() + TimeDelta::milliseconds(50)));
-    assert_eq!(world.states(lead).await?, ["planned"]);
-    import.commit().await?;
-    assert_eq!(world.plan_and_claim(&provider).await?.1.requests.len(), 1);
+    assert_eq!(world.states(lead).await?, ["cancelled"]);
     Ok(())
 }

@@ -53,7 +53,7 @@ impl World {
         Ok(entry)
     }
 
-    async fn take_back(&self, lead: LeadId, purpose: Option<Purpose>) -> anyhow::Result<Revocation> {
+    pub async fn take_back(&self, lead: LeadId, purpose: Option<Purpose>) -> anyhow::Result<Revocation> {
         let asked = TakenBack {
             lead_id: lead,
             purpose,
