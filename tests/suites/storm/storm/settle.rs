@@ -1,5 +1,6 @@
 //! After the storm: faults stop, everybody gets time, and the verdict is given.
 
+use callwright_engine::clock::{Instant, instant_from_micros};
 use callwright_engine::id::EnrollmentId;
 use callwright_workers::provider::simulated::faults::Faults;
 use chrono::TimeDelta;
@@ -72,6 +73,10 @@ impl Storm {
         self.steps += 4;
         let mut jobs_left = self.jobs_left().await?;
         while jobs_left > 0 && self.clerks_turns(&mut jobs_left).await? {}
+        if !self.jobs.is_empty() || !self.finishes.is_empty() {
+            // Of jobs that somebody else has answered for meanwhile.
+            self.clerks_turns(&mut jobs_left).await?;
+        }
         let live = |state: &str| matches!(state, "planned" | "dialing" | "placed" | "unknown");
         let waiting = self.judge.seen.enrollments.values().any(|row| row.state != "ended")
             || self.judge.seen.attempts.values().any(|attempt| live(&attempt.state))
@@ -82,10 +87,18 @@ impl Storm {
             return Ok(true);
         }
         let now = self.world.now();
-        let next = self.next_instant().await?.unwrap_or(now + TimeDelta::minutes(10));
+        let next = [self.next_instant().await?, self.next_job().await?].into_iter().flatten().min();
+        let next = next.unwrap_or(now + TimeDelta::minutes(10));
         // What is due and cannot be done (a row that waits for another) is looked at again a little later.
         self.world.clock.advance_to(next.min(now + TimeDelta::hours(12)).max(now + TimeDelta::seconds(20)));
         Ok(false)
+    }
+
+    /// When the next job is to run; one may wait for months, until the hours of two zones meet.
+    async fn next_job(&self) -> anyhow::Result<Option<Instant>> {
+        let next: Vec<(Option<i64>,)> =
+            crate::seen::rows!(&self.world.db, "SELECT min(run_at) FROM jobs WHERE state = 'pending'");
+        Ok(next.first().and_then(|row| row.0).map(instant_from_micros))
     }
 
     /// The clerk takes, runs and answers for what is due; false when that changed nothing.
