@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx_macros::FromRow;
 
-use super::db::{Sql, Tx, on_db};
+use super::db::{Dialect, Sql, Tx, on_db};
 use super::error::StoreError;
 use super::money::read_money;
 use crate::clock::{Instant, micros};
@@ -23,13 +23,24 @@ static SAVE: Sql = Sql::new(
             updated_at = $2
      FROM {each} WHERE offer_budgets.campaign_id = e.value->>0",
 );
-// Another currency only as long as nothing was promised in the old one.
+// What open coupons promise already counts, as it will be given back or spent. Another currency only as long as nothing was
+// promised in the old one.
 const SET: &str = "INSERT INTO offer_budgets (campaign_id, currency, total_minor, reserved_minor, spent_minor, updated_at)
-     VALUES ($1, $2, $3, 0, 0, $4)
+     SELECT $1, $2, $3, CAST(coalesce(sum(c.reserved_minor), 0) AS BIGINT), 0, $4
+     FROM coupons c WHERE c.campaign_id = $1 AND c.currency = $2 AND c.state = 'issued'
      ON CONFLICT (campaign_id) DO UPDATE SET currency = excluded.currency, total_minor = excluded.total_minor,
+        reserved_minor = CASE WHEN offer_budgets.currency = excluded.currency THEN offer_budgets.reserved_minor
+                              ELSE excluded.reserved_minor END,
         updated_at = excluded.updated_at
      WHERE offer_budgets.currency = excluded.currency OR (offer_budgets.reserved_minor = 0 AND offer_budgets.spent_minor = 0)";
 const REMOVE: &str = "DELETE FROM offer_budgets WHERE campaign_id = $1 AND reserved_minor = 0";
+
+// Held by whoever issues or ends coupons, also where there is no budget yet; a budget is set when none of them is under way.
+static SHARE: Sql = Sql::new(
+    "SELECT pg_advisory_xact_lock_shared(k.key)
+     FROM (SELECT DISTINCT hashtextextended('budget:' || (e.value->>0), 0) AS key FROM {each} ORDER BY key) AS k",
+);
+const KEEP_OUT: &str = "SELECT pg_advisory_xact_lock(hashtextextended('budget:' || $1, 0))";
 
 #[derive(Debug, FromRow)]
 struct BudgetRow {
@@ -53,6 +64,9 @@ pub async fn find(tx: &mut Tx, campaign: CampaignId) -> Result<Option<Budget>, S
 
 /// Sets what a campaign may give away in all. `false`: something was promised in another currency, and nothing was changed.
 pub async fn set(tx: &mut Tx, campaign: CampaignId, total: Money, now: Instant) -> Result<bool, StoreError> {
+    if tx.dialect() == Dialect::Postgres {
+        on_db!(tx, |conn| sqlx::query(KEEP_OUT).bind(campaign.to_string()).execute(conn).await.map(|_| ()))?;
+    }
     let done = on_db!(tx, |conn| sqlx::query(SET)
         .bind(campaign.to_string())
         .bind(total.currency().code())
@@ -81,6 +95,10 @@ pub(super) async fn lock(
 ) -> Result<BTreeMap<CampaignId, Budget>, StoreError> {
     if campaigns.is_empty() {
         return Ok(BTreeMap::new());
+    }
+    if tx.dialect() == Dialect::Postgres {
+        let (sql, keys) = (SHARE.on(tx.dialect()), super::keys(campaigns));
+        on_db!(tx, |conn| sqlx::query(sql).bind(keys).execute(conn).await.map(|_| ()))?;
     }
     let (sql, keys) = (LOCK.on(tx.dialect()), super::keys(campaigns));
     let rows: Vec<BudgetRow> = on_db!(tx, |conn| sqlx::query_as(sql).bind(keys).fetch_all(conn).await)?;

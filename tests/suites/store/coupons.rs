@@ -148,6 +148,20 @@ on_both! {
         assert!(!budget::remove(&mut tx, campaign_id).await?);
     }
 
+    async fn a_budget_that_is_set_later_holds_what_was_promised_before(db) {
+        let mut tx = db.db.begin().await?;
+        let alice = lead(&mut tx, &described("alice", ALICE)).await?.id;
+        let campaign_id = campaign_with(&mut tx, "c", None).await?;
+        let offer = spring(&mut tx, Some(campaign_id)).await?;
+        let before = issued(&mut tx, &[issue("k1", alice, &offer, usd(600))]).await?;
+        assert!(budget::set(&mut tx, campaign_id, usd(1_000), after(1)).await?);
+        assert!(matches!(issued(&mut tx, &[issue("k2", alice, &offer, usd(400))]).await?[0], Issued::New(_)));
+        assert_eq!(issued(&mut tx, &[issue("k3", alice, &offer, usd(1))]).await?, [Issued::BudgetSpent]);
+        let Issued::New(first) = &before[0] else { anyhow::bail!("{before:?}") };
+        assert!(coupon::revoke(&mut tx, first.id, after(2)).await?);
+        assert_eq!(reserved(budget::find(&mut tx, campaign_id).await?.as_ref()), Some((400, 0)), "of the second");
+    }
+
     async fn what_expires_gives_back_what_was_held_for_it(db) {
         let mut tx = db.db.begin().await?;
         let alice = lead(&mut tx, &described("alice", ALICE)).await?.id;

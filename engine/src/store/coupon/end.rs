@@ -61,7 +61,7 @@ pub async fn redeem(
     let campaigns: Vec<CampaignId> = coupon.campaign_id.into_iter().collect();
     let mut budgets = budget::lock(tx, &campaigns).await?;
     for budget in budgets.values_mut() {
-        // A budget that was set after the coupon was issued holds nothing for it.
+        // Nothing is held for it where its reservation was in another currency.
         let held = held(budget.reserved, coupon.reserved).map_err(|e| bad(budget.campaign_id, &e))?;
         if budget.total.currency() == value.currency() {
             budget.commit(held, value).map_err(|e| bad(budget.campaign_id, &e))?;

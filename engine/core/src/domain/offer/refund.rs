@@ -165,5 +165,6 @@ fn claim_until(policy: &RefundPolicy, purchase: &Purchase) -> Option<Instant> {
         WindowFrom::Delivery => purchase.delivered_at,
     };
     let days = policy.window_days?;
-    start.map(|start| start + TimeDelta::days(i64::from(days)))
+    // A window that ends after the end of time never ends.
+    start?.checked_add_signed(TimeDelta::days(i64::from(days)))
 }
