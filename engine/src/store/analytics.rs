@@ -1,5 +1,7 @@
 //! What triggers came to: people by how far they got, and money by what was redeemed. Every number can be listed as its calls.
 
+use std::collections::BTreeMap;
+
 use sqlx_macros::FromRow;
 
 use super::db::{Tx, on_db};
@@ -28,6 +30,21 @@ pub enum Reached {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     pub trigger: Trigger,
+    pub calls: u64,
+    pub called: u64,
+    pub answered: u64,
+    pub accepted: u64,
+    pub redeemed: u64,
+    /// By currency.
+    pub money: Vec<MoneyLine>,
+}
+
+/// The same of several triggers together; somebody whom two of them concern counts twice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Total {
+    pub eligible: u64,
+    /// Left out, by reason.
+    pub skipped: BTreeMap<String, u64>,
     pub calls: u64,
     pub called: u64,
     pub answered: u64,
@@ -76,12 +93,31 @@ const PEOPLE: &str = concat!(
            FROM trigger_leads d JOIN attempts a ON a.enrollment_id = d.enrollment_id JOIN calls c ON c.attempt_id = a.id
            WHERE d.trigger_id = $1 GROUP BY d.lead_id) AS p"
 );
+// The same of all triggers of a campaign; somebody whom two of them concern counts twice.
+const ALL_PEOPLE: &str = concat!(
+    "SELECT CAST(coalesce(sum(p.calls), 0) AS BIGINT), CAST(coalesce(sum(p.called), 0) AS BIGINT),
+            CAST(coalesce(sum(p.answered), 0) AS BIGINT), CAST(coalesce(sum(p.accepted), 0) AS BIGINT)
+     FROM (SELECT d.lead_id, count(c.id) AS calls, max(CASE WHEN c.id IS NULL THEN 0 ELSE 1 END) AS called,
+                  max(CASE WHEN c.outcome IN ",
+    human!(),
+    " THEN 1 ELSE 0 END) AS answered, max(CASE WHEN c.outcome = 'converted' THEN 1 ELSE 0 END) AS accepted
+           FROM triggers t JOIN trigger_leads d ON d.trigger_id = t.id
+                JOIN attempts a ON a.enrollment_id = d.enrollment_id JOIN calls c ON c.attempt_id = a.id
+           WHERE t.campaign_id = $1 AND t.raised_at >= $2 GROUP BY d.trigger_id, d.lead_id) AS p"
+);
+const ALL_MONEY: &str = "SELECT c.currency, count(*), CAST(coalesce(sum(c.order_minor), 0) AS BIGINT),
+            CAST(coalesce(sum(c.value_minor), 0) AS BIGINT)
+     FROM coupons c JOIN triggers t ON t.id = c.trigger_id
+     WHERE c.campaign_id = $1 AND t.campaign_id = $1 AND t.raised_at >= $2 AND c.state = 'redeemed'
+     GROUP BY c.currency ORDER BY c.currency";
+const ALL_ELIGIBLE: &str = "SELECT CAST(coalesce(sum(eligible), 0) AS BIGINT) FROM triggers WHERE campaign_id = $1 AND raised_at >= $2";
+const ALL_SKIPPED: &str =
+    "SELECT id, skipped FROM triggers WHERE campaign_id = $1 AND raised_at >= $2 AND skipped <> '{}'";
 // Through the campaign's coupons, which have an index.
 const MONEY: &str = "SELECT c.currency, count(*), CAST(coalesce(sum(c.order_minor), 0) AS BIGINT),
             CAST(coalesce(sum(c.value_minor), 0) AS BIGINT)
      FROM coupons c WHERE c.campaign_id = $2 AND c.trigger_id = $1 AND c.state = 'redeemed' GROUP BY c.currency ORDER BY c.currency";
-const OF_CAMPAIGN: &str =
-    "SELECT id FROM triggers WHERE campaign_id = $1 AND raised_at >= $2 ORDER BY raised_at, id LIMIT 1000";
+const OF_CAMPAIGN: &str = "SELECT id FROM triggers WHERE campaign_id = $1 AND raised_at >= $2 ORDER BY raised_at DESC, id DESC LIMIT 1000";
 const CALLS: &str = concat!(
     "SELECT c.attempt_id, d.trigger_id, d.lead_id, c.placed_at, c.status, c.outcome, c.disposition, c.talk_s
      FROM trigger_leads d JOIN attempts a ON a.enrollment_id = d.enrollment_id JOIN calls c ON c.attempt_id = a.id
@@ -122,14 +158,7 @@ pub async fn of_trigger(tx: &mut Tx, id: TriggerId) -> Result<Option<Line>, Stor
         .bind(found.campaign_id.to_string())
         .fetch_all(conn)
         .await)?;
-    let (mut redeemed, mut money) = (0, Vec::with_capacity(rows.len()));
-    for (currency, count, value, cost) in rows {
-        let bad = |problem: &dyn std::fmt::Display| StoreError::bad_row("coupons", "currency", id, problem);
-        let code: Currency = currency.parse().map_err(|e| bad(&e))?;
-        let of = |minor| Money::of_minor(minor, code).map_err(|e| bad(&e));
-        redeemed += count as u64;
-        money.push(MoneyLine { value: of(value)?, cost: of(cost)? });
-    }
+    let (redeemed, money) = money_of(rows, &id)?;
     Ok(Some(Line {
         trigger: found,
         calls: calls as u64,
@@ -141,7 +170,62 @@ pub async fn of_trigger(tx: &mut Tx, id: TriggerId) -> Result<Option<Line>, Stor
     }))
 }
 
-/// The numbers of every trigger of a campaign raised since an instant, oldest first; at most a thousand.
+/// The numbers of all triggers of a campaign raised since an instant, however many they are.
+pub async fn total_of_campaign(
+    tx: &mut Tx,
+    campaign: CampaignId,
+    since: Instant,
+) -> Result<Total, StoreError> {
+    let (campaign, since) = (campaign.to_string(), crate::clock::micros(since));
+    let (calls, called, answered, accepted): (i64, i64, i64, i64) =
+        on_db!(tx, |conn| sqlx::query_as(ALL_PEOPLE).bind(&campaign).bind(since).fetch_one(conn).await)?;
+    let rows: Vec<(String, i64, i64, i64)> =
+        on_db!(tx, |conn| sqlx::query_as(ALL_MONEY).bind(&campaign).bind(since).fetch_all(conn).await)?;
+    let eligible: i64 = on_db!(tx, |conn| sqlx::query_scalar(ALL_ELIGIBLE)
+        .bind(&campaign)
+        .bind(since)
+        .fetch_one(conn)
+        .await)?;
+    let of_each: Vec<(String, String)> =
+        on_db!(tx, |conn| sqlx::query_as(ALL_SKIPPED).bind(&campaign).bind(since).fetch_all(conn).await)?;
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    for (id, text) in of_each {
+        let counts: BTreeMap<String, u64> =
+            serde_json::from_str(&text).map_err(|e| StoreError::bad_row("triggers", "skipped", &id, e))?;
+        for (reason, count) in counts {
+            *skipped.entry(reason).or_default() += count;
+        }
+    }
+    let (redeemed, money) = money_of(rows, &campaign)?;
+    Ok(Total {
+        eligible: eligible as u64,
+        skipped,
+        calls: calls as u64,
+        called: called as u64,
+        answered: answered as u64,
+        accepted: accepted as u64,
+        redeemed,
+        money,
+    })
+}
+
+/// How many coupons were redeemed, and what came of them.
+fn money_of(
+    rows: Vec<(String, i64, i64, i64)>,
+    of: &dyn std::fmt::Display,
+) -> Result<(u64, Vec<MoneyLine>), StoreError> {
+    let (mut redeemed, mut money) = (0, Vec::with_capacity(rows.len()));
+    for (currency, count, value, cost) in rows {
+        let bad = |problem: &dyn std::fmt::Display| StoreError::bad_row("coupons", "currency", of, problem);
+        let code: Currency = currency.parse().map_err(|e| bad(&e))?;
+        let of = |minor| Money::of_minor(minor, code).map_err(|e| bad(&e));
+        redeemed += count as u64;
+        money.push(MoneyLine { value: of(value)?, cost: of(cost)? });
+    }
+    Ok((redeemed, money))
+}
+
+/// The numbers of every trigger of a campaign raised since an instant, newest first; at most a thousand.
 pub async fn of_campaign(tx: &mut Tx, campaign: CampaignId, since: Instant) -> Result<Vec<Line>, StoreError> {
     let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(OF_CAMPAIGN)
         .bind(campaign.to_string())

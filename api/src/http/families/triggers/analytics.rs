@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use callwright_engine::clock::Instant;
 use callwright_engine::money::{Money, Number};
-use callwright_engine::store::analytics::{self, CallLine, Line, MoneyLine, Reached};
+use callwright_engine::store::analytics::{self, CallLine, Line, MoneyLine, Reached, Total};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -79,6 +79,7 @@ pub struct CampaignNumbers {
     pub campaign_id: String,
     /// All its triggers together; somebody whom two of them concern counts twice.
     pub total: Numbers,
+    /// The newest thousand.
     pub triggers: Vec<TriggerNumbers>,
 }
 
@@ -157,12 +158,8 @@ pub async fn of_campaign(
     let id = campaign_id(&mut tx, &text).await?;
     let since = params.since.map_or(Instant::UNIX_EPOCH, |since| since.0);
     let lines = analytics::of_campaign(&mut tx, id, since).await?;
+    let total = Numbers::of_all(analytics::total_of_campaign(&mut tx, id, since).await?);
     tx.rollback().await?;
-    let mut total = Numbers::default();
-    for line in &lines {
-        total.add(line);
-    }
-    total.money = money(lines.iter().flat_map(|line| line.money.iter().copied()));
     let triggers: Vec<TriggerNumbers> = lines.into_iter().map(TriggerNumbers::of).collect();
     if is_csv {
         return Ok(csv(&triggers));
@@ -208,24 +205,29 @@ impl CallBody {
 }
 
 impl Numbers {
-    fn add(&mut self, line: &Line) {
-        self.eligible += line.trigger.eligible;
-        for (reason, count) in &line.trigger.skipped {
-            *self.skipped.entry(reason.clone()).or_default() += count;
+    fn of(line: &Line) -> Self {
+        Self {
+            eligible: line.trigger.eligible,
+            skipped: line.trigger.skipped.clone(),
+            calls: line.calls,
+            called: line.called,
+            answered: line.answered,
+            accepted: line.accepted,
+            redeemed: line.redeemed,
+            money: line.money.iter().map(MoneyBody::of).collect(),
         }
-        self.calls += line.calls;
-        self.called += line.called;
-        self.answered += line.answered;
-        self.accepted += line.accepted;
-        self.redeemed += line.redeemed;
+    }
+
+    fn of_all(total: Total) -> Self {
+        let Total { eligible, skipped, calls, called, answered, accepted, redeemed, money } = total;
+        let money = money.iter().map(MoneyBody::of).collect();
+        Self { eligible, skipped, calls, called, answered, accepted, redeemed, money }
     }
 }
 
 impl TriggerNumbers {
     fn of(line: Line) -> Self {
-        let mut numbers = Numbers::default();
-        numbers.add(&line);
-        numbers.money = money(line.money.iter().copied());
+        let numbers = Numbers::of(&line);
         let trigger = line.trigger;
         let url = |reached: Reached| {
             let name = reached.as_str();
@@ -244,25 +246,15 @@ impl TriggerNumbers {
     }
 }
 
-/// Added up by currency.
-fn money(lines: impl Iterator<Item = MoneyLine>) -> Vec<MoneyBody> {
-    let mut sums: Vec<MoneyLine> = Vec::new();
-    for line in lines {
-        match sums.iter_mut().find(|sum| sum.value.currency() == line.value.currency()) {
-            Some(sum) => {
-                sum.value = sum.value.checked_add(line.value).unwrap_or(sum.value);
-                sum.cost = sum.cost.checked_add(line.cost).unwrap_or(sum.cost);
-            }
-            None => sums.push(line),
+impl MoneyBody {
+    fn of(line: &MoneyLine) -> Self {
+        Self {
+            currency: line.value.currency().to_string(),
+            value: line.value.number(),
+            offer_cost: line.cost.number(),
+            gain: line.value.checked_sub(line.cost).ok().map(Money::number),
         }
     }
-    let body = |sum: MoneyLine| MoneyBody {
-        currency: sum.value.currency().to_string(),
-        value: sum.value.number(),
-        offer_cost: sum.cost.number(),
-        gain: sum.value.checked_sub(sum.cost).ok().map(Money::number),
-    };
-    sums.into_iter().map(body).collect()
 }
 
 fn is_csv(params: &NumberParams) -> Answer<bool> {
