@@ -162,6 +162,7 @@ impl Batch {
                 Some(id) if self.purchases.contains(&id) => PurchaseFact::Counts,
                 Some(_) => PurchaseFact::Gone,
             },
+            offer_ends: offer_ends(walk),
             enrollment_id: Some(walk.enrollment.id),
             cadence_hours: None,
             cadence_limits: Limits::default(),
@@ -209,6 +210,16 @@ impl Batch {
 /// The purchase that the calls of an enrollment rest on.
 fn purchase_of(walk: &Walk) -> Option<PurchaseId> {
     walk.enrollment.variables.pointer("/trigger/purchaseId")?.as_str()?.parse().ok()
+}
+
+/// When the promise of the trigger ends that made the enrollment; its follow-ups only know of it.
+fn offer_ends(walk: &Walk) -> Option<Instant> {
+    let of = |pointer| walk.enrollment.variables.pointer(pointer)?.as_str();
+    if of("/trigger/id") != Some(walk.entry_key.as_str()) {
+        return None;
+    }
+    // Enrollments of an older program name the end of the offer only.
+    of("/trigger/validUntil").or_else(|| of("/offer/expiresAt"))?.parse().ok()
 }
 
 async fn campaigns(

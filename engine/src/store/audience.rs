@@ -3,10 +3,10 @@
 
 use sqlx_macros::FromRow;
 
-use super::db::{Sql, Tx, on_db};
+use super::db::{Dialect, Sql, Tx, on_db};
 use super::error::StoreError;
 use crate::clock::{Instant, instant_from_micros, micros};
-use crate::domain::trigger::{Trigger, TriggerKind};
+use crate::domain::trigger::{Terms, Trigger, TriggerKind};
 use crate::id::{LeadId, ProductId};
 use crate::money::{Currency, Money};
 
@@ -30,15 +30,24 @@ static COUNT: Sql = Sql::new(
          UNION
          SELECT i.lead_id FROM {each2} JOIN interests i ON i.product_id = e2.value->>0 AND i.ended_at IS NULL) AS x",
 );
-// Through the coupons of the lead, of which there are few, each with its trigger: no planner can begin with all triggers so, nor
-// with all open coupons, which it takes for few while the table is new. What was promised for something else has no terms here.
-// One that is open after its trigger was cancelled was told.
+// Through the enrollments of the lead, of which there are few, each with its trigger: no planner can begin with all triggers so.
+// What was promised for something else has no terms here. Of a cancelled trigger a promise stands that was told, or may have been:
+// whoever was not told has lost their coupon when it is cancelled altogether.
 static PROMISED: Sql = Sql::new(
-    "SELECT c.lead_id, (SELECT t.terms FROM triggers t
-                        WHERE t.id = c.trigger_id AND t.kind = $3 AND t.state <> 'withdrawing'
-                          AND (t.product_id = $4 OR (t.product_id IS NULL AND t.campaign_id = $5 AND CAST($4 AS TEXT) IS NULL)))
-     FROM coupons c WHERE c.lead_id {any} AND c.state || '' = 'issued' AND c.expires_at > $2",
+    "SELECT n.lead_id, (SELECT t.terms FROM triggers t
+                        WHERE t.id = n.entry_key AND t.kind = $2
+                          AND (t.product_id = $3
+                               OR (t.kind = 'promo' AND t.campaign_id = $4 AND (t.product_id IS NULL OR CAST($3 AS TEXT) IS NULL)))
+                          AND (t.state NOT IN ('withdrawing', 'cancelled') OR n.placed > 0
+                               OR (t.state = 'cancelled' AND EXISTS (SELECT 1 FROM coupons c
+                                   WHERE c.issue_key = n.entry_key || ':' || n.lead_id AND c.state || '' = 'issued'))
+                               OR EXISTS (SELECT 1 FROM attempts a WHERE a.enrollment_id = n.id
+                                          AND a.state || '' IN ('dialing', 'placed', 'unknown', 'unknown_final'))
+                               OR EXISTS (SELECT 1 FROM events v WHERE v.lead_id = n.lead_id AND v.enrollment_id = n.id
+                                          AND v.kind = 'message.queued')))
+     FROM enrollments n WHERE n.lead_id {any} AND n.entry_key <> ''",
 );
+const TAKE_TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
 const VALUES: &str = "SELECT currency, customers, mid_minor, high_minor, vip_minor, computed_at FROM customer_values ORDER BY currency";
 const FORGET_VALUES: &str = "DELETE FROM customer_values";
 const KEEP_VALUES: &str =
@@ -94,7 +103,24 @@ pub async fn count(tx: &mut Tx, products: &[ProductId], waiting: bool) -> Result
     Ok(count as u64)
 }
 
-/// Promises that stand for the same product (a promotion: the same campaign): the price each was made at.
+/// Triggers that might promise the same people the same thing look for promises and make them one at a time, until the
+/// transaction ends. On SQLite there is one writer anyway.
+pub async fn take_turn(tx: &mut Tx, trigger: &Trigger) -> Result<(), StoreError> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let kind = trigger.kind;
+    let of_product = trigger.product_id.map(|product| format!("promise:{kind}:{product}"));
+    let of_campaign = (kind == TriggerKind::Promo).then(|| format!("promise:{kind}:{}", trigger.campaign_id));
+    // The campaign's first, whoever it is: two that need both do not wait for each other.
+    for key in [of_campaign, of_product].into_iter().flatten() {
+        on_db!(tx, |conn| sqlx::query(TAKE_TURN).bind(key).execute(conn).await.map(|_| ()))?;
+    }
+    Ok(())
+}
+
+/// Promises that stand for the same product (a promotion: also of the same campaign, whatever the product): the price each was
+/// made at. Read after [`take_turn`] by whoever promises something.
 pub async fn promised(
     tx: &mut Tx,
     trigger: &Trigger,
@@ -104,7 +130,6 @@ pub async fn promised(
     let (sql, keys) = (PROMISED.on(tx.dialect()), super::keys(leads));
     let rows: Vec<(String, Option<String>)> = on_db!(tx, |conn| sqlx::query_as(sql)
         .bind(keys)
-        .bind(micros(now))
         .bind(trigger.kind.as_str())
         .bind(trigger.product_id.map(|id| id.to_string()))
         .bind(trigger.campaign_id.to_string())
@@ -113,11 +138,13 @@ pub async fn promised(
     let read = |(lead, terms): (String, String)| {
         let bad =
             |column, problem: &dyn std::fmt::Display| StoreError::bad_row("triggers", column, &lead, problem);
-        let terms: crate::domain::trigger::Terms =
-            serde_json::from_str(&terms).map_err(|e| bad("terms", &e))?;
-        Ok((lead.parse().map_err(|e| bad("lead_id", &e))?, terms.new))
+        let terms: Terms = serde_json::from_str(&terms).map_err(|e| bad("terms", &e))?;
+        Ok((lead.parse().map_err(|e| bad("lead_id", &e))?, terms))
     };
-    rows.into_iter().filter_map(|(lead, terms)| Some((lead, terms?))).map(read).collect()
+    let known: Result<Vec<(LeadId, Terms)>, StoreError> =
+        rows.into_iter().filter_map(|(lead, terms)| Some((lead, terms?))).map(read).collect();
+    let standing = known?.into_iter().filter(|(_, terms)| terms.valid_until > now);
+    Ok(standing.map(|(lead, terms)| (lead, terms.new)).collect())
 }
 
 /// From which lifetime value on a customer belongs to a class.

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::page::{Cursor, Page, before};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::purchase::{Interest, InterestKind};
-use crate::id::{InterestId, LeadId, ProductId};
+use crate::id::{InterestId, LeadId, ProductId, TriggerId};
 use crate::store::bulk::bulk_row;
 
 macro_rules! interest_row {
@@ -41,6 +41,12 @@ static ADD: Sql = Sql::new(
 // `+ 0` keeps the planner from going through everybody who waits: while the table is new it takes them for few.
 static END: Sql = Sql::new(
     "UPDATE interests SET ended_at = $2 WHERE ended_at + 0 IS NULL AND id IN (SELECT e.value->>0 FROM {each})",
+);
+// Ended when the trigger enrolled them, and by nothing since.
+static WAIT_AGAIN: Sql = Sql::new(
+    "UPDATE interests SET ended_at = NULL
+     FROM {each} JOIN enrollments n ON n.lead_id = e.value->>0 AND n.entry_key = $2
+     WHERE interests.lead_id = n.lead_id AND interests.product_id = $3 AND interests.ended_at = n.started_at",
 );
 // Named outright, a column leads to its index; "any or this one" leads to none.
 macro_rules! page_text {
@@ -188,6 +194,24 @@ pub async fn end_many(tx: &mut Tx, ids: &[InterestId], now: Instant) -> Result<u
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?)
+}
+
+/// Whoever stopped waiting for `product` because `trigger` enrolled them waits again.
+pub async fn wait_again(
+    tx: &mut Tx,
+    trigger: TriggerId,
+    product: ProductId,
+    leads: &[LeadId],
+) -> Result<(), StoreError> {
+    let (sql, keys) = (WAIT_AGAIN.on(tx.dialect()), super::keys(leads));
+    on_db!(tx, |conn| sqlx::query(sql)
+        .bind(keys)
+        .bind(trigger.to_string())
+        .bind(product.to_string())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
 }
 
 /// Up to `limit` interests after `cursor`, the latest first.

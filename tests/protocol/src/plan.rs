@@ -166,6 +166,7 @@ impl World {
             placed: row.placed,
             number_busy: self.is_busy(number, now),
             purchase: PurchaseFact::NotNeeded,
+            offer_ends: None,
             enrollment_id: Some(row.id),
             cadence_hours: walked.hours.clone(),
             cadence_limits: walked.cadence.limits,

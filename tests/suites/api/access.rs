@@ -58,6 +58,11 @@ async fn an_agents_key_reads_and_logs_but_changes_no_campaign() {
         let refused = desk.post(path, campaign()).await;
         assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "FORBIDDEN"), "{path}");
     }
+    // What is given away in a call is not theirs to say.
+    let trigger =
+        json!({"customerId": "lead_123", "productId": "p", "triggerType": "promo", "discountPercent": 100});
+    let refused = desk.post("/api/v1/campaigns/trigger-call", trigger).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "FORBIDDEN"));
     // Stopping is always allowed.
     desk.post("/api/v1/crm/campaigns/campaign_new_lead/pause", json!({})).await.ok();
 }

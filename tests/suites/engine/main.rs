@@ -30,6 +30,7 @@ mod placing;
 mod planning;
 mod poison;
 mod previewing;
+mod promised_once;
 mod publishing;
 mod reconciling;
 mod recording;

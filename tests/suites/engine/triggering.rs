@@ -428,6 +428,12 @@ on_both! {
             assert_eq!(calls.items.len(), people, "{reached:?}");
         }
         let campaign = analytics::of_campaign(&mut tx, shop.campaign, world.now() - TimeDelta::days(1)).await?;
+        let since = world.now() - TimeDelta::days(1);
+        let total = analytics::total_of_campaign(&mut tx, shop.campaign, since).await?;
+        assert_eq!((total.eligible, &total.skipped, total.calls), (4, &line.trigger.skipped, line.calls));
+        assert_eq!((total.called, total.answered, total.accepted, total.redeemed), (4, 3, 2, 0));
+        let none = analytics::total_of_campaign(&mut tx, shop.campaign, world.now() + TimeDelta::days(1)).await?;
+        assert_eq!((none.eligible, none.calls, none.skipped.len()), (0, 0, 0));
         assert_eq!(campaign, [line]);
         tx.rollback().await?;
         const BY_HAND: &str = "SELECT count(DISTINCT n.lead_id) FROM enrollments n, attempts a, calls c

@@ -140,6 +140,7 @@ impl Ground {
                 number_busy: false,
                 erased_at: None,
                 purchase: PurchaseFact::NotNeeded,
+                offer_ends: None,
                 enrollment_id: Some(walk.enrollment.id),
                 cadence_hours: hours.clone(),
                 cadence_limits: bundle.cadence.limits,

@@ -74,6 +74,8 @@ pub enum Skip {
     SavingTooSmall,
     #[error("the campaign's budget for offers is used up")]
     BudgetSpent,
+    #[error("the offer is over")]
+    OfferOver,
     #[error(transparent)]
     Refund(#[from] NotEligible),
 }
@@ -90,6 +92,7 @@ impl Skip {
             Self::AlreadyOffered => "already-offered",
             Self::SavingTooSmall => "saving-too-small",
             Self::BudgetSpent => "budget-spent",
+            Self::OfferOver => "offer-over",
             Self::Refund(why) => why.code(),
         }
     }
@@ -109,6 +112,9 @@ pub fn judge<'a>(question: Question<'_>, candidate: Candidate<'_, 'a>) -> Result
     let excluded = question.terms.exclude_tags.iter().find(|tag| candidate.tags.contains(tag));
     if let Some(tag) = excluded {
         return Err(Skip::TagExcluded(tag.clone()));
+    }
+    if question.terms.valid_until <= question.now {
+        return Err(Skip::OfferOver);
     }
     if candidate.promised.is_some_and(|promised| is_as_good(promised, question.terms)) {
         return Err(Skip::AlreadyOffered);

@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub number_busy: bool,
     /// What the call rests on.
     pub purchase: PurchaseFact,
+    /// When what the call promises ends. A cadence that follows on another one promises nothing of its own.
+    pub offer_ends: Option<Instant>,
     pub enrollment_id: Option<EnrollmentId>,
     pub cadence_hours: Option<Arc<CadenceHours>>,
     pub cadence_limits: Limits,

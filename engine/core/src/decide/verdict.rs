@@ -75,6 +75,7 @@ text_enum! {
         RegistryStale = "registry-stale",
         // purchase
         PurchaseGone = "purchase-gone",
+        OfferOver = "offer-over",
         // abandoned calls
         AbandonShare = "abandon-share",
     }

@@ -104,6 +104,7 @@ pub(super) fn snapshot(
         placed: 0,
         number_busy: false,
         purchase: PurchaseFact::NotNeeded,
+        offer_ends: None,
         enrollment_id: None,
         cadence_hours: cadence.hours.clone().map(Arc::new),
         cadence_limits: cadence.limits,

@@ -1,17 +1,26 @@
 //! Changes of the catalogue raise triggers by rule. A change is marked as seen in the transaction that raises its triggers: it
 //! raises each once, whoever looks and however often.
 
+use std::collections::{HashMap, HashSet};
+
 use super::NewTrigger;
 use super::raise::{Raised, share_of};
 use crate::clock::Instant;
-use crate::domain::product::{PriceChange, StockChange};
+use crate::domain::product::{PriceChange, Product, StockChange};
 use crate::domain::trigger::{TriggerKind, TriggerRule, TriggerSource};
 use crate::engine::again::unless_deadlocked;
+use crate::engine::batch::distinct;
 use crate::engine::{Engine, EngineError};
-use crate::id::TriggerId;
+use crate::id::{ProductId, TriggerId};
 use crate::money::Percent;
-use crate::store::product::history;
+use crate::store::product::{self, history};
 use crate::store::{Tx, recovery, trigger_rule};
+
+/// The first change of each product, of changes in their order.
+fn first_of_each<T>(changes: &[T], product: impl Fn(&T) -> ProductId) -> impl Iterator<Item = &T> {
+    let mut seen = HashSet::new();
+    changes.iter().filter(move |change| seen.insert(product(change)))
+}
 
 impl Engine {
     /// Looks at up to `limit` price drops and restocks that no trigger has looked at; answers what they raised.
@@ -32,11 +41,18 @@ impl Engine {
             tx.rollback().await?;
             return Ok(Vec::new());
         }
+        let changed = drops.iter().map(|change| change.product_id);
+        let changed = distinct(changed.chain(restocks.iter().map(|change| change.product_id)));
+        let products: HashMap<ProductId, Product> =
+            product::find_many(&mut tx, &changed).await?.into_iter().map(|found| (found.id, found)).collect();
         let mut raised = Vec::new();
-        for change in &drops {
-            raised.extend(self.of_price(&mut tx, change, now).await?);
+        for change in first_of_each(&drops, |change| change.product_id) {
+            let Some(product) = products.get(&change.product_id) else { continue };
+            raised.extend(self.of_price(&mut tx, change, product, now).await?);
         }
-        for change in &restocks {
+        let is_back =
+            |change: &&StockChange| products.get(&change.product_id).is_some_and(Product::is_available);
+        for change in restocks.iter().filter(is_back) {
             raised.extend(self.of_stock(&mut tx, change, now).await?);
         }
         let ids: Vec<_> = drops.iter().map(|change| change.id).collect();
@@ -47,23 +63,27 @@ impl Engine {
         Ok(raised)
     }
 
-    /// One trigger per rule of the product; the first of several campaigns has the say, as the event is the same.
+    /// From what a product cost before the first change that nobody has looked at, to what it costs now: a slip that was put
+    /// right is no drop, and one in steps is one. One trigger per rule of the product; the first of several campaigns has the
+    /// say, as the event is the same.
     async fn of_price(
         &self,
         tx: &mut Tx,
-        change: &PriceChange,
+        first: &PriceChange,
+        product: &Product,
         now: Instant,
     ) -> Result<Option<TriggerId>, EngineError> {
-        let Some(old) = change.old.filter(|_| change.is_drop()) else { return Ok(None) };
-        let drop = old.checked_sub(change.new).ok().and_then(|drop| share_of(drop, old));
+        let Some(old) = first.old else { return Ok(None) };
+        let fell = old.checked_sub(product.price).ok().filter(|drop| !drop.is_zero() && !drop.is_negative());
+        let drop = fell.and_then(|drop| share_of(drop, old));
         let deep_enough =
             |rule: &&TriggerRule| drop.is_some_and(|drop| drop.basis_points() >= rule.min_drop_bp);
-        let rules = trigger_rule::for_product(tx, TriggerKind::PriceDrop, change.product_id).await?;
+        let rules = trigger_rule::for_product(tx, TriggerKind::PriceDrop, product.id).await?;
         let Some(rule) = rules.iter().find(deep_enough) else { return Ok(None) };
         let new = NewTrigger {
-            product_id: Some(change.product_id),
+            product_id: Some(product.id),
             original: Some(old),
-            new: Some(change.new),
+            new: Some(product.price),
             discount: rule.discount_bp.and_then(Percent::of_basis_points),
             ..NewTrigger::new(TriggerKind::PriceDrop, TriggerSource::Catalogue, rule.campaign_id)
         };

@@ -140,6 +140,7 @@ impl Engine {
         leads: &[LeadId],
         now: Instant,
     ) -> Result<usize, EngineError> {
+        audience::take_turn(tx, trigger).await?;
         let people = People::load(tx, trigger, desk, leads, now).await?;
         let (eligible, mut rows) = sorted(people.judge(trigger, desk, now));
         let promises = self.promise(tx, trigger, desk, &eligible, now).await?;
@@ -153,15 +154,16 @@ impl Engine {
             }
             let coupon = promises.coupon(person.lead.id);
             requests.push(self.request(trigger, desk, person, coupon, None, cap, now));
-            told_of.extend(person.grounds.interest.map(|interest| interest.id));
+            told_of.push(person.grounds.interest.map(|interest| interest.id));
         }
         let known: Vec<LeadOnFile> = eligible.iter().map(|person| person.lead.clone()).collect();
         let answers = self.enroll_known(tx, &requests, known, now).await?;
-        let (mut enrolled, mut unkept) = (0, Vec::new());
-        for (request, answer) in requests.iter().zip(answers) {
+        let (mut enrolled, mut unkept, mut over) = (0, Vec::new(), Vec::new());
+        for ((request, answer), interest) in requests.iter().zip(answers).zip(told_of) {
             match answer {
                 Ok(started) => {
                     enrolled += 1;
+                    over.extend(interest);
                     rows.push(ResultRow {
                         lead_id: request.lead_id.to_string(),
                         result: ENROLLED.to_owned(),
@@ -176,7 +178,7 @@ impl Engine {
         }
         // Nobody will hear of these: what they hold of the budget is for others.
         coupon::withdraw(tx, &unkept, now).await?;
-        self.end_interests(tx, trigger.kind, &told_of, now).await?;
+        self.end_interests(tx, trigger.kind, &over, now).await?;
         trigger::add_results(tx, trigger.id, &rows).await?;
         trigger.eligible += enrolled as u64;
         for skipped in rows.iter().filter(|row| row.enrollment_id.is_none()) {

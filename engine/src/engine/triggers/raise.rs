@@ -295,7 +295,15 @@ fn prices(new: &NewTrigger, product: &Product) -> Result<Prices, EngineError> {
         field: field.to_owned(),
         message: message.to_owned(),
     };
+    let falls = |original: Money, reduced: Money| {
+        original.checked_sub(reduced).map(|drop| !drop.is_zero() && !drop.is_negative())
+    };
     if new.kind != TriggerKind::PriceDrop {
+        if let (Some(original), Some(reduced)) = (new.original, new.new)
+            && !falls(original, reduced).unwrap_or(false)
+        {
+            return Err(invalid("newPrice", "the new price must be lower than the old one"));
+        }
         if new.kind == TriggerKind::Promo && new.discount.is_none() {
             return Err(invalid("discountPercent", "a promotion says what it takes off"));
         }
@@ -307,10 +315,20 @@ fn prices(new: &NewTrigger, product: &Product) -> Result<Prices, EngineError> {
     let Ok(drop) = drop else {
         return Err(invalid("newPrice", "the prices are in different currencies"));
     };
-    if drop.is_zero() || drop.is_negative() {
+    if !falls(original, reduced).unwrap_or(false) {
         return Err(invalid("newPrice", "the new price must be lower than the old one"));
     }
-    Ok((Some(original), Some(reduced), new.discount.or_else(|| share_of(drop, original))))
+    let discount = new.discount.or_else(|| share_of(drop, original));
+    if discount.is_none_or(|discount| discount.basis_points() == 0) {
+        let (field, message) = match new.discount {
+            Some(_) => {
+                ("discountPercent", "an offer of nothing; leave it out, and it follows from the prices")
+            }
+            None => ("newPrice", "lower by less than a hundredth of a percent, which is no offer"),
+        };
+        return Err(invalid(field, message));
+    }
+    Ok((Some(original), Some(reduced), discount))
 }
 
 /// How much `part` is of `whole`, rounded down to whole basis points.

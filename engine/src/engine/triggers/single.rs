@@ -18,7 +18,7 @@ use crate::id::{AttemptId, EnrollmentId, LeadId};
 use crate::package::Frozen;
 use crate::store::trigger::ResultRow;
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, package, trigger};
+use crate::store::{Tx, audience, package, trigger};
 
 /// A call to one lead that has been queued.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +80,7 @@ impl Engine {
         now: Instant,
     ) -> Result<Result<SingleCall, EnrollRefusal>, EngineError> {
         let desk = Desk::load(tx, &raised).await?;
+        audience::take_turn(tx, &raised).await?;
         let people = People::load(tx, &raised, &desk, &[lead], now).await?;
         let Some(Judged { lead: on_file, answer, worth }) = people.judge(&raised, &desk, now).pop() else {
             return Err(EngineError::missing("lead", lead));

@@ -7,14 +7,14 @@ use super::fan_out::{FanOut, promise_key};
 use crate::clock::Instant;
 use crate::domain::attempt::AttemptState;
 use crate::domain::enrollment::EnrollmentState;
-use crate::domain::trigger::{Trigger, TriggerState};
+use crate::domain::trigger::{Trigger, TriggerKind, TriggerState};
 use crate::engine::again::unless_deadlocked;
 use crate::engine::changes::Changes;
 use crate::engine::control::take_back_planned;
 use crate::engine::{Engine, EngineError};
 use crate::id::{EnrollmentId, TriggerId};
 use crate::store::walk::{self, Walk};
-use crate::store::{Tx, attempt, coupon, enrollment, jobs, trigger};
+use crate::store::{Tx, attempt, coupon, enrollment, interest, jobs, trigger};
 
 /// How the enrollments of a cancelled trigger end.
 const RESULT: &str = "trigger_cancelled";
@@ -60,6 +60,9 @@ impl Engine {
         }
         // After that, since the numbers are locked now: nobody can be told any more who was not by now.
         let untold = trigger::never_told(tx, trigger.id, trigger.cursor, last).await?;
+        if let (TriggerKind::Restock, Some(product)) = (trigger.kind, trigger.product_id) {
+            interest::wait_again(tx, trigger.id, product, &untold).await?;
+        }
         let promises: Vec<String> = untold.into_iter().map(|lead| promise_key(trigger.id, lead)).collect();
         coupon::withdraw(tx, &promises, now).await?;
         trigger.cursor = Some(last);

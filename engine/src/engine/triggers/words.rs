@@ -122,11 +122,12 @@ fn percent(told: Told<'_>) -> Option<Percent> {
 
 fn trigger(told: Told<'_>) -> Value {
     let score = score_of(told);
-    let mut fields = Map::with_capacity(10);
+    let mut fields = Map::with_capacity(11);
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("id", json!(told.trigger.id));
     put("type", json!(told.trigger.kind));
     put("at", json!(told.trigger.raised_at));
+    put("validUntil", json!(told.trigger.terms.valid_until));
     put("worth", json!(told.worth));
     put("priority", json!(score.class));
     put("points", json!(score.points));

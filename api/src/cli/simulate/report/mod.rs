@@ -163,6 +163,7 @@ fn words(reason: &str) -> &'static str {
         "cap-gap" => "the last call was too short a time ago",
         "legal-cap" => "the law allows no further call yet",
         "number-busy" => "another call to the number was under way",
+        "offer-over" => "the offer that the call was about had ended",
         "purchase-gone" => "what the call was about was given back, or never verified",
         _ => "",
     }

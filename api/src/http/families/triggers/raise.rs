@@ -36,15 +36,19 @@ const SAMPLES: usize = 5;
 #[utoipa::path(post, path = "/campaigns/trigger-call", tag = "triggers", params(DryRunParams), request_body = TriggerCallInput, responses(
     (status = 201, description = "Queued", body = TriggerCallBody),
     (status = 200, description = "It was queued before, or only tried out", body = TriggerCallBody),
+    (status = 403, description = "Not a manager's key", body = ErrorBody),
     (status = 404, description = "No such customer, product or campaign", body = ErrorBody),
     (status = 409, description = "Not to be called; `details.reason` says why: no-purchase, already-offered, opted-out, …", body = ErrorBody),
     (status = 422, description = "Fields are wrong", body = ErrorBody),
 ))]
 pub async fn trigger_call(
     State(app): State<App>,
+    caller: Caller,
     Params(params): Params<DryRunParams>,
     Body(input): Body<TriggerCallInput>,
 ) -> Answer<Response> {
+    // Whoever names prices and percentages gives coupons away.
+    caller.must_be(Role::Manager)?;
     let kind: TriggerKind = input
         .trigger_type
         .parse()

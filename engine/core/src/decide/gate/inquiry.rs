@@ -162,6 +162,7 @@ fn snapshot(facts: &NumberFacts) -> Snapshot {
         placed: 0,
         number_busy: false,
         purchase: PurchaseFact::NotNeeded,
+        offer_ends: None,
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),

@@ -85,6 +85,7 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         placed: 0,
         number_busy: false,
         purchase: PurchaseFact::NotNeeded,
+        offer_ends: None,
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),
@@ -487,6 +488,13 @@ fn a_call_about_a_purchase_stops_when_the_purchase_does_not_count_any_more() {
     let resting = |purchase| Snapshot { purchase, ..lead() };
     assert!(proceeds(&resting(PurchaseFact::Counts), noon()));
     assert_eq!(stopped(&resting(PurchaseFact::Gone)), Some(Reason::PurchaseGone));
+}
+
+#[test]
+fn nobody_is_called_about_an_offer_that_is_over() {
+    let promised_until = |end| Snapshot { offer_ends: Some(end), ..lead() };
+    assert!(proceeds(&promised_until(noon() + TimeDelta::seconds(1)), noon()));
+    assert_eq!(stopped(&promised_until(noon())), Some(Reason::OfferOver));
 }
 
 #[test]
