@@ -200,7 +200,17 @@ impl Engine {
                 }
                 Err(problem) => {
                     quarantined.push(walk);
-                    self.quarantine(changes, walk, &problem, now);
+                    // What its own call came to holds all the same, so that whoever lets it go on does not call again.
+                    let own = own.remove(&walk.enrollment.id);
+                    let is_over = own.as_ref().is_some_and(|own| matches!(own.next, Next::Ended { .. }));
+                    if let Some(own) = own {
+                        self.apply_move(changes, walk, own, now, follow_ups)?;
+                    }
+                    if is_over {
+                        tracing::error!(enrollment = %walk.enrollment.id, problem, "ended by its call; an exit rule is faulty");
+                    } else {
+                        self.quarantine(changes, walk, &problem, now);
+                    }
                 }
             }
         }

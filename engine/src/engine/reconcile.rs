@@ -179,7 +179,11 @@ impl Engine {
             else {
                 continue;
             };
-            let failed = silence::failed_in_a_row(attempt.failed_look_ups, result);
+            // Look-ups of a call in doubt are made more often, and are no measure of how long its end was asked for.
+            let failed = match attempt.state {
+                AttemptState::Placed => silence::failed_in_a_row(attempt.failed_look_ups, result),
+                _ => 0,
+            };
             let Some(enrollment) = attempt.enrollment_id else {
                 checked.push((attempt.id, failed));
                 resolving.outside(attempt, result);

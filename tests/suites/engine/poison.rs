@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
-use crate::facts::no_answer;
+use crate::facts::{declined, no_answer};
 use crate::fake::Fake;
 use crate::given::{ALICE, BOB, World, library};
 use crate::on_both;
@@ -28,6 +28,7 @@ steps:
     call: hello
     then:
       no_answer: { retry: 2, after: 1 hour }
+      declined: { end: not_interested }
   - id: done
     end: completed
 ";
@@ -119,6 +120,19 @@ on_both! {
         assert_eq!(world.count(lead, "enrollment.quarantined").await?, 1);
         world.pass(TimeDelta::hours(2));
         assert_eq!(world.plan().await?.due, 0, "its next try is not made");
+    }
+
+    async fn what_a_call_came_to_holds_though_an_exit_rule_cannot_be_asked(db) {
+        let faulty = FAULTY_EXIT.replace("when_event: CALL_NO_ANSWER", "when_event: CALL_ANSWERED");
+        let world = World::with(db, library(&[&faulty])).await?;
+        let custom = [("orders".to_owned(), json!("many"))].into();
+        let lead = world.lead_like(NewLead { phone: ALICE.into(), custom, ..NewLead::default() }).await?;
+        world.enroll(lead, "faulty-exit").await?;
+        let attempt = world.dialed(lead, &Fake::default()).await?;
+        world.record(declined(attempt, world.now())).await?;
+        let walk = world.walk(lead).await?;
+        assert_eq!(walk.result.as_deref(), Some("not_interested"));
+        assert_eq!(world.count(lead, "enrollment.quarantined").await?, 0);
     }
 
     async fn a_consent_or_suppression_that_cannot_be_read_stops_its_lead_only(db) {
