@@ -105,10 +105,11 @@ const ALL_PEOPLE: &str = concat!(
                 JOIN attempts a ON a.enrollment_id = d.enrollment_id JOIN calls c ON c.attempt_id = a.id
            WHERE t.campaign_id = $1 AND t.raised_at >= $2 GROUP BY d.trigger_id, d.lead_id) AS p"
 );
+// Coupons first, each with its trigger: SQLite keeps the order of a CROSS JOIN.
 const ALL_MONEY: &str = "SELECT c.currency, count(*), CAST(coalesce(sum(c.order_minor), 0) AS BIGINT),
             CAST(coalesce(sum(c.value_minor), 0) AS BIGINT)
-     FROM coupons c JOIN triggers t ON t.id = c.trigger_id
-     WHERE c.campaign_id = $1 AND t.campaign_id = $1 AND t.raised_at >= $2 AND c.state = 'redeemed'
+     FROM coupons c CROSS JOIN triggers t
+     WHERE t.id = c.trigger_id AND c.campaign_id = $1 AND t.campaign_id = $1 AND t.raised_at >= $2 AND c.state = 'redeemed'
      GROUP BY c.currency ORDER BY c.currency";
 const ALL_ELIGIBLE: &str = "SELECT CAST(coalesce(sum(eligible), 0) AS BIGINT) FROM triggers WHERE campaign_id = $1 AND raised_at >= $2";
 const ALL_SKIPPED: &str =
