@@ -8,6 +8,7 @@ use super::outlets::EndpointOrder;
 use super::{Engine, EngineError};
 use crate::clock::{Instant, micros};
 use crate::decide::advance::{Move, Next, StepEffect};
+use crate::decide::verdict::Reason;
 use crate::domain::enrollment::{EnrollmentState, Hold, Position};
 use crate::domain::lead::LeadStatus;
 use crate::id::EventId;
@@ -59,6 +60,9 @@ impl Engine {
         row.wait_event = None;
         row.result = Some(result.to_owned());
         row.ended_at = Some(micros(now));
+        if result == Reason::OfferOver.as_str() && walk.enrollment.placed == 0 {
+            changes.untold.push(walk.enrollment.id);
+        }
         changes.event(
             self,
             walk,

@@ -11,19 +11,20 @@ use crate::clock::Instant;
 use crate::decide::abandonment::{self, Abandonment};
 use crate::decide::protocol::again::holds_number;
 use crate::decide::snapshot::{
-    CampaignFacts, ConsentFact, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
+    CampaignFacts, ConsentFact, Intent, LeadFacts, OfferFact, PhoneFacts, PurchaseFact, Snapshot,
+    SuppressionFact,
 };
 use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::Campaign;
 use crate::domain::emergency::EmergencyStop;
 use crate::domain::purchase::Purchase;
 use crate::domain::registry::RegistryList;
-use crate::id::{CampaignId, LeadId, PurchaseId};
+use crate::id::{CampaignId, LeadId, PurchaseId, TriggerId};
 use crate::phone::number::PhoneNumber;
 use crate::rules::Jurisdiction;
 use crate::store::campaign::Usage;
 use crate::store::walk::{LeadOnFile, Walk};
-use crate::store::{Tx, campaign, gate_facts, purchase};
+use crate::store::{Tx, campaign, gate_facts, purchase, trigger};
 use crate::time::preferred::PreferredTime;
 use crate::time::zone::Zone;
 
@@ -48,6 +49,8 @@ pub(super) struct Batch {
     registries: Arc<[RegistryList]>,
     /// Purchases that calls of the batch rest on, and that count.
     purchases: HashSet<PurchaseId>,
+    /// Triggers of the batch that were cancelled.
+    withdrawn: HashSet<TriggerId>,
 }
 
 /// Parsed forms of texts that repeat over millions of leads.
@@ -71,6 +74,11 @@ impl Batch {
         if !rests_on.is_empty() {
             let found = purchase::find_many(tx, &rests_on).await?;
             batch.purchases = found.into_iter().filter(Purchase::counts).map(|bought| bought.id).collect();
+        }
+        let raised_by =
+            distinct(walks.iter().filter(|walk| walk.enrollment.placed == 0).filter_map(trigger_of));
+        if !raised_by.is_empty() {
+            batch.withdrawn = trigger::withdrawn(tx, &raised_by).await?.into_iter().collect();
         }
         let leads: Vec<(LeadId, Option<&str>)> =
             distinct(walks.iter().map(|walk| (walk.lead.id, walk.lead.phone.as_deref())));
@@ -162,7 +170,7 @@ impl Batch {
                 Some(id) if self.purchases.contains(&id) => PurchaseFact::Counts,
                 Some(_) => PurchaseFact::Gone,
             },
-            offer_ends: offer_ends(walk),
+            offer: self.offer(walk),
             enrollment_id: Some(walk.enrollment.id),
             cadence_hours: None,
             cadence_limits: Limits::default(),
@@ -173,6 +181,15 @@ impl Batch {
             registries: Arc::clone(&self.registries),
             erased_at: number.and_then(|n| self.erased.get(n)).copied(),
         })
+    }
+
+    fn offer(&self, walk: &Walk) -> OfferFact {
+        let Some(trigger) = trigger_of(walk) else { return OfferFact::NotPromised };
+        // Whoever was called knows of the offer, and may hear of it again.
+        if walk.enrollment.placed == 0 && self.withdrawn.contains(&trigger) {
+            return OfferFact::Withdrawn;
+        }
+        offer_ends(walk).map_or(OfferFact::NotPromised, OfferFact::HoldsUntil)
     }
 
     /// The lead's consents that hold for `number`.
@@ -212,12 +229,15 @@ fn purchase_of(walk: &Walk) -> Option<PurchaseId> {
     walk.enrollment.variables.pointer("/trigger/purchaseId")?.as_str()?.parse().ok()
 }
 
-/// When the promise of the trigger ends that made the enrollment; its follow-ups only know of it.
+/// The trigger that made the enrollment; its follow-ups only know of it.
+fn trigger_of(walk: &Walk) -> Option<TriggerId> {
+    let named = walk.enrollment.variables.pointer("/trigger/id")?.as_str()?;
+    (named == walk.entry_key).then(|| named.parse().ok())?
+}
+
+/// When the promise of its trigger ends.
 fn offer_ends(walk: &Walk) -> Option<Instant> {
     let of = |pointer| walk.enrollment.variables.pointer(pointer)?.as_str();
-    if of("/trigger/id") != Some(walk.entry_key.as_str()) {
-        return None;
-    }
     // Enrollments of an older program name the end of the offer only.
     of("/trigger/validUntil").or_else(|| of("/offer/expiresAt"))?.parse().ok()
 }

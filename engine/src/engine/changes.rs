@@ -16,7 +16,7 @@ use crate::metrics::Tally;
 use crate::rules::Rules;
 use crate::store::attempt::Attempt;
 use crate::store::walk::Walk;
-use crate::store::{Tx, attempt, call, campaign, decision, enrollment, event, lead_change, task};
+use crate::store::{Tx, attempt, call, campaign, decision, enrollment, event, interest, lead_change, task};
 use crate::time::zone::tzdb_version;
 
 /// Pending writes. Enrollments and leads are kept once each: the last word of a batch counts.
@@ -32,6 +32,8 @@ pub(super) struct Changes {
     pub leads: BTreeMap<LeadId, lead_change::Change>,
     pub tasks: Vec<task::NewRow>,
     pub jobs: Vec<crate::store::jobs::NewJob>,
+    /// Enrollments that ended before anybody was told what they were about.
+    pub untold: Vec<EnrollmentId>,
     /// Calls that people answered, and those of them that were abandoned, by campaign and day (UTC).
     pub answers: BTreeMap<(CampaignId, NaiveDate), (u32, u32)>,
     /// `(lead, custom field, value)` from `update` steps.
@@ -72,6 +74,9 @@ impl Changes {
         let enrollments: Vec<_> = self.enrollments.into_values().collect();
         if !enrollments.is_empty() {
             enrollment::change_many(tx, &enrollments).await?;
+        }
+        if !self.untold.is_empty() {
+            interest::wait_again_untold(tx, &self.untold).await?;
         }
         let leads: Vec<_> = self.leads.into_values().collect();
         lead_change::apply(tx, &leads, now).await?;

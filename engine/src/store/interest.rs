@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::page::{Cursor, Page, before};
 use crate::clock::{Instant, instant_from_micros, micros};
 use crate::domain::purchase::{Interest, InterestKind};
-use crate::id::{InterestId, LeadId, ProductId, TriggerId};
+use crate::id::{EnrollmentId, InterestId, LeadId, ProductId, TriggerId};
 use crate::store::bulk::bulk_row;
 
 macro_rules! interest_row {
@@ -39,6 +39,7 @@ static ADD: Sql = Sql::new(
         source = CASE WHEN interests.ended_at IS NULL THEN interests.source ELSE excluded.source END, ended_at = NULL",
 );
 // `+ 0` keeps the planner from going through everybody who waits: while the table is new it takes them for few.
+const END_ONE: &str = "UPDATE interests SET ended_at = $2 WHERE id = $1";
 static END: Sql = Sql::new(
     "UPDATE interests SET ended_at = $2 WHERE ended_at + 0 IS NULL AND id IN (SELECT e.value->>0 FROM {each})",
 );
@@ -47,6 +48,12 @@ static WAIT_AGAIN: Sql = Sql::new(
     "UPDATE interests SET ended_at = NULL
      FROM {each} JOIN enrollments n ON n.lead_id = e.value->>0 AND n.entry_key = $2
      WHERE interests.lead_id = n.lead_id AND interests.product_id = $3 AND interests.ended_at = n.started_at",
+);
+// The same, by the enrollments.
+static WAIT_AGAIN_UNTOLD: Sql = Sql::new(
+    "UPDATE interests SET ended_at = NULL
+     FROM {each} JOIN enrollments n ON n.id = e.value->>0 JOIN triggers t ON t.id = n.entry_key AND t.kind = 'restock'
+     WHERE interests.lead_id = n.lead_id AND interests.product_id = t.product_id AND interests.ended_at = n.started_at",
 );
 // Named outright, a column leads to its index; "any or this one" leads to none.
 macro_rules! page_text {
@@ -185,6 +192,17 @@ pub async fn among(
     rows.into_iter().map(Interest::try_from).collect()
 }
 
+/// A lead that waits no longer says so, whatever ended the waiting before: it does not begin again by itself.
+pub async fn end(tx: &mut Tx, id: InterestId, now: Instant) -> Result<(), StoreError> {
+    on_db!(tx, |conn| sqlx::query(END_ONE)
+        .bind(id.to_string())
+        .bind(micros(now))
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
 /// These leads wait no longer; answers how many did.
 pub async fn end_many(tx: &mut Tx, ids: &[InterestId], now: Instant) -> Result<u64, StoreError> {
     let (sql, keys) = (END.on(tx.dialect()), super::keys(ids));
@@ -211,6 +229,13 @@ pub async fn wait_again(
         .execute(conn)
         .await
         .map(|_| ()))?;
+    Ok(())
+}
+
+/// Whoever stopped waiting because they were enrolled so, and was not told then, waits again.
+pub async fn wait_again_untold(tx: &mut Tx, enrollments: &[EnrollmentId]) -> Result<(), StoreError> {
+    let (sql, keys) = (WAIT_AGAIN_UNTOLD.on(tx.dialect()), super::keys(enrollments));
+    on_db!(tx, |conn| sqlx::query(sql).bind(keys).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
 

@@ -78,6 +78,9 @@ static RESULTS: Sql = Sql::new(
      SELECT $2, e.value->>0, e.value->>1, e.value->>2 FROM {each} WHERE true
      ON CONFLICT (trigger_id, lead_id) DO NOTHING",
 );
+static WITHDRAWN: Sql = Sql::new(
+    "SELECT t.id FROM triggers t WHERE t.id {any} AND t.state || '' IN ('withdrawing', 'cancelled')",
+);
 const ENROLLMENT_OF: &str = "SELECT enrollment_id FROM trigger_leads WHERE trigger_id = $1 AND lead_id = $2";
 const WAITING: &str =
     "SELECT d.enrollment_id FROM trigger_leads d JOIN enrollments n ON n.id = d.enrollment_id
@@ -254,6 +257,14 @@ pub async fn not_called(
         |id: String| id.parse().map_err(|e| StoreError::bad_row("trigger_leads", "enrollment_id", &id, e));
     let ids: Vec<EnrollmentId> = ids.into_iter().map(parse).collect::<Result<_, _>>()?;
     Ok(Some((ids, last)))
+}
+
+/// Those of the triggers that were cancelled, whether everybody has been taken out by now or not.
+pub async fn withdrawn(tx: &mut Tx, ids: &[TriggerId]) -> Result<Vec<TriggerId>, StoreError> {
+    let (sql, keys) = (WITHDRAWN.on(tx.dialect()), super::keys(ids));
+    let ids: Vec<String> = on_db!(tx, |conn| sqlx::query_scalar(sql).bind(keys).fetch_all(conn).await)?;
+    let parse = |id: String| id.parse().map_err(|e| StoreError::bad_row("triggers", "id", &id, e));
+    ids.into_iter().map(parse).collect()
 }
 
 /// People of a trigger between two of them whom nobody has told of it: neither a call nor a message went out, and none is on its

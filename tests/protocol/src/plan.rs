@@ -9,7 +9,7 @@ use callwright_core::decide::advance::{self, Move, Next, StepEffect, WalkState};
 use callwright_core::decide::gate;
 use callwright_core::decide::protocol::again::holds_number;
 use callwright_core::decide::snapshot::{
-    CampaignFacts, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot,
+    CampaignFacts, Intent, LeadFacts, OfferFact, PhoneFacts, PurchaseFact, Snapshot,
 };
 use callwright_core::decide::verdict::{Decision, Verdict};
 use callwright_core::domain::attempt::AttemptState;
@@ -166,7 +166,7 @@ impl World {
             placed: row.placed,
             number_busy: self.is_busy(number, now),
             purchase: PurchaseFact::NotNeeded,
-            offer_ends: None,
+            offer: OfferFact::NotPromised,
             enrollment_id: Some(row.id),
             cadence_hours: walked.hours.clone(),
             cadence_limits: walked.cadence.limits,

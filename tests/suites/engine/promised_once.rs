@@ -93,6 +93,10 @@ impl Shop {
     }
 }
 
+/// Calls that a provider was asked for.
+const CALLED: &str = "SELECT count(*) FROM attempts a JOIN enrollments n ON n.id = a.enrollment_id
+     WHERE n.entry_key = $1 AND a.state NOT IN ('planned', 'cancelled')";
+
 fn already(trigger: &Trigger) -> (u64, Option<u64>) {
     (trigger.eligible, trigger.skipped.get("already-offered").copied())
 }
@@ -159,6 +163,56 @@ on_both! {
         finish(engine, right, 10).await?;
         assert_eq!(already(&engine.trigger(right).await?), (1, Some(1)));
         finish(engine, slip.id, 10).await?;
+    }
+
+    async fn calls_of_a_cancelled_trigger_do_not_wait_for_their_turn_to_be_taken_back(db) {
+        let shop = Shop::open(db).await?;
+        let lead = shop.buyer(1, |_| ()).await?;
+        let engine = &shop.world.engine;
+        let slip = shop.spread(&shop.drop_to(8_499)).await?;
+        engine.plan(10).await?;
+        engine.cancel_trigger(slip.id).await?;
+        let right = engine.raise(&shop.drop_to(84_999)).await?.trigger().id;
+        finish(engine, right, 10).await?;
+        let provider = Fake::default();
+        shop.world.dial(&provider).await?;
+        let results = "SELECT count(*) FROM enrollments WHERE entry_key = $1 AND result = 'offer-withdrawn'";
+        assert_eq!(counted(&shop.world.db.db, results, slip.id).await?, 1);
+        assert_eq!(counted(&shop.world.db.db, CALLED, slip.id).await?, 0);
+        finish(engine, slip.id, 10).await?;
+        shop.world.dial(&provider).await?;
+        assert_eq!(counted(&shop.world.db.db, CALLED, right).await?, 1);
+        assert_eq!(shop.world.attempts(lead).await?.len(), 2);
+    }
+
+    async fn whoever_was_not_reached_before_the_offer_ended_waits_again(db) {
+        let shop = Shop::open(db).await?;
+        let lead = shop.person(1).await?;
+        shop.waits(lead).await?;
+        let end = shop.world.now() + TimeDelta::hours(1);
+        shop.spread(&NewTrigger { valid_until: Some(end), ..shop.restock() }).await?;
+        assert_eq!(shop.waiting().await?, 0);
+        shop.world.pass(TimeDelta::hours(1));
+        assert_eq!(shop.world.dial(&Fake::default()).await?.accepted, 0);
+        assert_eq!(shop.world.walk(lead).await?.result.as_deref(), Some("offer-over"));
+        assert_eq!(shop.waiting().await?, 1);
+    }
+
+    async fn whoever_said_that_they_wait_no_longer_does_not_wait_again(db) {
+        let shop = Shop::open(db).await?;
+        shop.waits(shop.person(1).await?).await?;
+        let engine = &shop.world.engine;
+        let mut tx = engine.db.begin().await?;
+        let leads = interest::waiting(&mut tx, &[shop.product], None, 10).await?;
+        let waiting = interest::among(&mut tx, &leads, &[shop.product]).await?;
+        tx.rollback().await?;
+        let back = shop.spread(&shop.restock()).await?;
+        let mut tx = engine.db.begin().await?;
+        interest::end(&mut tx, waiting[0].id, shop.world.pass(TimeDelta::seconds(1))).await?;
+        tx.commit().await?;
+        engine.cancel_trigger(back.id).await?;
+        finish(engine, back.id, 10).await?;
+        assert_eq!(shop.waiting().await?, 0);
     }
 
     async fn whoever_was_not_told_that_it_is_back_waits_again(db) {

@@ -179,7 +179,7 @@ async fn every_limit(db: callwright_tests::TestDb, workers: u64, calls: usize) -
 
 on_both! {
     async fn every_limit_holds_and_is_used_by_two_workers(db) {
-        every_limit(db, 2, size("CALLWRIGHT_FLEET_CALLS", 1_000)?).await?;
+        Box::pin(every_limit(db, 2, size("CALLWRIGHT_FLEET_CALLS", 1_000)?)).await?;
     }
 
     async fn campaigns_with_equal_claims_have_equal_shares_of_the_provider(db) {
@@ -223,5 +223,5 @@ async fn every_limit_holds_and_is_used_by_four_workers() -> anyhow::Result<()> {
     let Some(db) = callwright_tests::TestDb::open(callwright_tests::Backend::Postgres).await? else {
         return Ok(());
     };
-    every_limit(db, 4, size("CALLWRIGHT_FLEET_CALLS", 1_000)?).await
+    Box::pin(every_limit(db, 4, size("CALLWRIGHT_FLEET_CALLS", 1_000)?)).await
 }

@@ -10,7 +10,7 @@ use callwright_engine::clock::Instant;
 use callwright_engine::decide::abandonment::Abandonment;
 use callwright_engine::decide::gate;
 use callwright_engine::decide::snapshot::{
-    CampaignFacts, Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot,
+    CampaignFacts, Intent, LeadFacts, OfferFact, PhoneFacts, PurchaseFact, Snapshot,
 };
 use callwright_engine::definitions::context;
 use callwright_engine::definitions::library::{Bundle, Library};
@@ -140,7 +140,7 @@ impl Ground {
                 number_busy: false,
                 erased_at: None,
                 purchase: PurchaseFact::NotNeeded,
-                offer_ends: None,
+                offer: OfferFact::NotPromised,
                 enrollment_id: Some(walk.enrollment.id),
                 cadence_hours: hours.clone(),
                 cadence_limits: bundle.cadence.limits,

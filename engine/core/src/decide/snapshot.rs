@@ -38,8 +38,8 @@ pub struct Snapshot {
     pub number_busy: bool,
     /// What the call rests on.
     pub purchase: PurchaseFact,
-    /// When what the call promises ends. A cadence that follows on another one promises nothing of its own.
-    pub offer_ends: Option<Instant>,
+    /// What the call promises. A cadence that follows on another one promises nothing of its own.
+    pub offer: OfferFact,
     pub enrollment_id: Option<EnrollmentId>,
     pub cadence_hours: Option<Arc<CadenceHours>>,
     pub cadence_limits: Limits,
@@ -140,6 +140,16 @@ pub enum PurchaseFact {
     Counts,
     /// Given back in full, not verified any more, or not on file.
     Gone,
+}
+
+/// Does a call promise an offer of a trigger, and does that still hold?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OfferFact {
+    #[default]
+    NotPromised,
+    HoldsUntil(Instant),
+    /// Its trigger was cancelled before this lead was called.
+    Withdrawn,
 }
 
 /// A dial intent that counts in caps.

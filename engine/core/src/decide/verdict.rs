@@ -76,6 +76,7 @@ text_enum! {
         // purchase
         PurchaseGone = "purchase-gone",
         OfferOver = "offer-over",
+        OfferWithdrawn = "offer-withdrawn",
         // abandoned calls
         AbandonShare = "abandon-share",
     }

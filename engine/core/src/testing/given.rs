@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::suite::{Failure, merge};
 use crate::clock::Instant;
 use crate::decide::abandonment::Abandonment;
-use crate::decide::snapshot::{CampaignFacts, ConsentFact, LeadFacts, PhoneFacts, PurchaseFact, Snapshot};
+use crate::decide::snapshot::{
+    CampaignFacts, ConsentFact, LeadFacts, OfferFact, PhoneFacts, PurchaseFact, Snapshot,
+};
 use crate::definitions::context;
 use crate::definitions::model::cadence::Cadence;
 use crate::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing, VoiceClass};
@@ -104,7 +106,7 @@ pub(super) fn snapshot(
         placed: 0,
         number_busy: false,
         purchase: PurchaseFact::NotNeeded,
-        offer_ends: None,
+        offer: OfferFact::NotPromised,
         enrollment_id: None,
         cadence_hours: cadence.hours.clone().map(Arc::new),
         cadence_limits: cadence.limits,

@@ -295,14 +295,13 @@ fn prices(new: &NewTrigger, product: &Product) -> Result<Prices, EngineError> {
         field: field.to_owned(),
         message: message.to_owned(),
     };
-    let falls = |original: Money, reduced: Money| {
-        original.checked_sub(reduced).map(|drop| !drop.is_zero() && !drop.is_negative())
-    };
+    let other_currency = || invalid("newPrice", "the prices are in different currencies");
     if new.kind != TriggerKind::PriceDrop {
-        if let (Some(original), Some(reduced)) = (new.original, new.new)
-            && !falls(original, reduced).unwrap_or(false)
-        {
-            return Err(invalid("newPrice", "the new price must be lower than the old one"));
+        if let (Some(original), Some(now)) = (new.original, new.new) {
+            let Ok(drop) = original.checked_sub(now) else { return Err(other_currency()) };
+            if drop.is_negative() {
+                return Err(invalid("newPrice", "the new price must not be higher than the old one"));
+            }
         }
         if new.kind == TriggerKind::Promo && new.discount.is_none() {
             return Err(invalid("discountPercent", "a promotion says what it takes off"));
@@ -311,11 +310,8 @@ fn prices(new: &NewTrigger, product: &Product) -> Result<Prices, EngineError> {
     }
     let original = new.original.unwrap_or(product.price);
     let Some(reduced) = new.new else { return Err(invalid("newPrice", "say what it costs now")) };
-    let drop = original.checked_sub(reduced);
-    let Ok(drop) = drop else {
-        return Err(invalid("newPrice", "the prices are in different currencies"));
-    };
-    if !falls(original, reduced).unwrap_or(false) {
+    let Ok(drop) = original.checked_sub(reduced) else { return Err(other_currency()) };
+    if drop.is_zero() || drop.is_negative() {
         return Err(invalid("newPrice", "the new price must be lower than the old one"));
     }
     let discount = new.discount.or_else(|| share_of(drop, original));

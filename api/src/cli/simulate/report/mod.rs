@@ -164,6 +164,7 @@ fn words(reason: &str) -> &'static str {
         "legal-cap" => "the law allows no further call yet",
         "number-busy" => "another call to the number was under way",
         "offer-over" => "the offer that the call was about had ended",
+        "offer-withdrawn" => "what the call was about was cancelled",
         "purchase-gone" => "what the call was about was given back, or never verified",
         _ => "",
     }

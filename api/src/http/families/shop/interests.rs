@@ -157,7 +157,7 @@ pub async fn end(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<
     let parsed = interest_id(&id)?;
     let mut tx = app.engine.db.begin().await?;
     let now = app.engine.time.now(&mut tx).await?;
-    store::end_many(&mut tx, &[parsed], now).await?;
+    store::end(&mut tx, parsed, now).await?;
     let interest = store::find(&mut tx, parsed).await?.ok_or_else(|| ApiError::not_found("interest", &id))?;
     tx.commit().await?;
     Ok(Json(interest.into()))

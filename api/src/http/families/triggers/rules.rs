@@ -100,13 +100,20 @@ pub async fn set(
         Some(named) => Some(product_id(&mut tx, named).await?),
         None => None,
     };
+    let discount = points("/discountPercent", input.discount_percent)?;
+    if discount == Some(0) {
+        return Err(ApiError::field(
+            "/discountPercent",
+            "an offer of nothing; leave it out, and it follows from the prices",
+        ));
+    }
     let mut rule = TriggerRule {
         id: app.engine.ids.next(now),
         kind,
         campaign_id: campaign_id(&mut tx, &input.campaign_id).await?,
         product_id: product,
         min_drop_bp: points("/minDropPercent", input.min_drop_percent)?.unwrap_or(0),
-        discount_bp: points("/discountPercent", input.discount_percent)?,
+        discount_bp: discount,
         is_active: input.is_active.unwrap_or(true),
         created_at: now,
     };

@@ -16,7 +16,9 @@ use super::{
     suppression,
 };
 use crate::clock::Instant;
-use crate::decide::snapshot::{Intent, LeadFacts, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact};
+use crate::decide::snapshot::{
+    Intent, LeadFacts, OfferFact, PhoneFacts, PurchaseFact, Snapshot, SuppressionFact,
+};
 use crate::decide::verdict::{Answer, Gate, GateReport, Reason};
 use crate::definitions::model::cadence::Limits;
 use crate::domain::campaign::VoiceClass;
@@ -162,7 +164,7 @@ fn snapshot(facts: &NumberFacts) -> Snapshot {
         placed: 0,
         number_busy: false,
         purchase: PurchaseFact::NotNeeded,
-        offer_ends: None,
+        offer: OfferFact::NotPromised,
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),

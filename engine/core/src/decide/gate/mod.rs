@@ -60,7 +60,7 @@ const GATES: [Check; 14] = [
 ];
 
 /// Gates of a message to the number: what protects a line from ringing does not apply.
-const MESSAGE_GATES: [Check; 10] = [
+const MESSAGE_GATES: [Check; 11] = [
     lead_status::check,
     phone::check,
     suppression::check,
@@ -71,6 +71,7 @@ const MESSAGE_GATES: [Check; 10] = [
     preferred_time::check,
     emergency_stop::check,
     registry_age::check,
+    purchase::check,
 ];
 
 const GATES_WITHOUT_WINDOWS: [Check; 11] = [

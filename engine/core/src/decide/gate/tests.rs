@@ -6,7 +6,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::decide::abandonment::Abandonment;
-use crate::decide::snapshot::{CampaignFacts, ConsentFact, Intent, LeadFacts, PurchaseFact, SuppressionFact};
+use crate::decide::snapshot::{
+    CampaignFacts, ConsentFact, Intent, LeadFacts, OfferFact, PurchaseFact, SuppressionFact,
+};
 use crate::definitions::model::cadence::{CadenceHours, Limits};
 use crate::domain::campaign::{Campaign, CampaignStatus, ConsentBasis, Pacing, VoiceClass};
 use crate::domain::consent::Form;
@@ -85,7 +87,7 @@ pub(super) fn callable(zones: &[&str], places: &[&str], number: &str) -> Snapsho
         placed: 0,
         number_busy: false,
         purchase: PurchaseFact::NotNeeded,
-        offer_ends: None,
+        offer: OfferFact::NotPromised,
         enrollment_id: None,
         cadence_hours: None,
         cadence_limits: Limits::default(),
@@ -492,9 +494,15 @@ fn a_call_about_a_purchase_stops_when_the_purchase_does_not_count_any_more() {
 
 #[test]
 fn nobody_is_called_about_an_offer_that_is_over() {
-    let promised_until = |end| Snapshot { offer_ends: Some(end), ..lead() };
-    assert!(proceeds(&promised_until(noon() + TimeDelta::seconds(1)), noon()));
-    assert_eq!(stopped(&promised_until(noon())), Some(Reason::OfferOver));
+    let promised = |offer| Snapshot { offer, ..lead() };
+    let lasting = promised(OfferFact::HoldsUntil(noon() + TimeDelta::seconds(1)));
+    assert!(proceeds(&lasting, noon()));
+    assert_eq!(stopped(&promised(OfferFact::HoldsUntil(noon()))), Some(Reason::OfferOver));
+    assert_eq!(stopped(&promised(OfferFact::Withdrawn)), Some(Reason::OfferWithdrawn));
+    let over = promised(OfferFact::HoldsUntil(noon()));
+    let message = decide_contact(&over, Rules::embedded(), Purpose::Sms, noon()).verdict;
+    let Verdict::Stop { reason, .. } = message else { panic!("{message:?}") };
+    assert_eq!(reason, Reason::OfferOver, "nor told of it in a message");
 }
 
 #[test]
